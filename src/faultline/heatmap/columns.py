@@ -1,0 +1,165 @@
+"""Heat at closing times and liquidations in, map columns of one timeframe out.
+
+A map has three planes: *real* (liquidations that happened, where they were triggered), *synthetic*
+(what would be liquidated where) and *smooth* (the synthetic plane with the width of the location error). A synthetic
+column shows the ledger at the **end** of its bar. Only the forming column changes; a closed one never does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.display import DisplayRows
+
+__all__ = ("PLANES", "ColumnSeries", "Columns", "smooth_rows")
+
+#: Planes of a map.
+PLANES: Final = ("real", "synthetic", "smooth")
+
+
+def smooth_rows(usd: NDArray[np.float64], width_bps: float, rows: DisplayRows) -> NDArray[np.float64]:
+    """Columns blurred along price with a Gaussian of ``width_bps``; USD is conserved (reflecting edges).
+
+    Args:
+        usd: shape (..., P).
+        width_bps: standard deviation in basis points of the middle row's price.
+        rows: display rows of the last axis.
+    """
+    middle_usd = (rows.low_usd + rows.high_usd) / 2.0
+    sigma_rows = width_bps * 1e-4 * middle_usd / rows.row_usd
+    return np.asarray(gaussian_filter1d(usd, sigma_rows, axis=-1, mode="reflect", truncate=3.0))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Columns:
+    """Columns that one step gave: ``usd[plane]`` has shape (n, 2, P); the last ``n - n_closed`` are forming.
+
+    Candle arrays have shape (n,); NaN where price was not seen. ``volume_usd`` is NaN where it is unknown.
+    """
+
+    timeframe: str
+    rows: DisplayRows
+    start_ns: NDArray[np.int64]
+    n_closed: int
+    usd: dict[str, NDArray[np.float64]]
+    open_usd: NDArray[np.float64]
+    high_usd: NDArray[np.float64]
+    low_usd: NDArray[np.float64]
+    close_usd: NDArray[np.float64]
+    volume_usd: NDArray[np.float64]
+
+
+class ColumnSeries:
+    """The forming column of one scope and timeframe, and the closing of columns.
+
+    ``draw_from_ns``: columns that end before it are not drawn at all (a rebuild only needs the last ones).
+    """
+
+    def __init__(self, timeframe: str, length_ns: int, draw_from_ns: int = 0) -> None:
+        self.timeframe = timeframe
+        self.length_ns = length_ns
+        self.draw_from_ns = draw_from_ns
+        self._rows: DisplayRows | None = None
+        self._real = np.zeros((2, 0))
+        self._candle = np.full(5, np.nan)
+        self._start_ns = -1
+        self._last_close_usd = np.nan
+
+    def close_times(self, after_ns: int, upto_ns: int) -> NDArray[np.int64]:
+        """Ends of the columns to draw that lie in (after_ns, upto_ns]."""
+        first = max(after_ns + 1, self.draw_from_ns)
+        start = -(-first // self.length_ns) * self.length_ns
+        return np.arange(start, upto_ns + 1, self.length_ns, dtype=np.int64)
+
+    def extend(
+        self,
+        *,
+        rows: DisplayRows,
+        close_ns: NDArray[np.int64],
+        synthetic: NDArray[np.float64],
+        forming: NDArray[np.float64] | None,
+        path: NDArray[np.void],
+        event_ns: NDArray[np.int64],
+        event_side: NDArray[np.int64],
+        event_row: NDArray[np.int64],
+        event_usd: NDArray[np.float64],
+        now_ns: int,
+        smooth_bps: float,
+    ) -> Columns | None:
+        """Close the columns that ended and update the forming one; None where there is nothing to draw.
+
+        Args:
+            rows: display rows of every array here.
+            close_ns: ends of the closed columns, shape (n,).
+            synthetic: heat at those ends, shape (n, 2, P).
+            forming: heat now, shape (2, P); None when nobody looks at the forming column.
+            path: path bars since the last call (``market.path.PATH_ROW``).
+            event_ns: receive time of each liquidation since the last call; side index, row and USD beside it.
+            event_side: 0 long, 1 short.
+            event_row: display row; rows outside the window are dropped from the plane.
+            event_usd: notional.
+            now_ns: moment reached: bars that end and messages received by then are in the arguments.
+            smooth_bps: width of the smooth plane.
+        """
+        n_closed = len(close_ns)
+        current = now_ns // self.length_ns * self.length_ns
+        starts = np.append(close_ns - self.length_ns, current)
+        if current < self.draw_from_ns - self.length_ns:
+            return None
+        real, candles = self._carry(rows, starts, current)
+        inside = (event_row >= 0) & (event_row < rows.n_rows) & (event_ns >= starts[0])
+        column = np.minimum(np.searchsorted(starts, event_ns[inside], side="right") - 1, n_closed)
+        np.add.at(real, (column, event_side[inside], event_row[inside]), event_usd[inside])
+        self._add_candles(candles, starts, path)
+        self._rows, self._real, self._candle, self._start_ns = rows, real[-1], candles[-1], current
+        keep = n_closed + (forming is not None)
+        if not keep:
+            return None
+        heat = synthetic if forming is None else np.concatenate([synthetic, forming[None]])
+        usd = {"real": real[:keep], "synthetic": heat, "smooth": smooth_rows(heat, smooth_bps, rows)}
+        return Columns(self.timeframe, rows, starts[:keep], n_closed, usd, *candles[:keep].T.copy())
+
+    def _carry(
+        self, rows: DisplayRows, starts: NDArray[np.int64], current: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Empty columns, with what the forming column already held put into its place."""
+        real = np.zeros((len(starts), 2, rows.n_rows))
+        candles = np.full((len(starts), 5), np.nan)
+        if self._rows is not None and self._start_ns in (starts[0], current):
+            k = 0 if self._start_ns == starts[0] else -1
+            candles[k] = self._candle
+            if self._rows.row_usd == rows.row_usd:
+                shift = self._rows.first_row - rows.first_row
+                low, high = max(0, shift), min(rows.n_rows, self._rows.n_rows + shift)
+                if low < high:
+                    real[k, :, low:high] = self._real[:, low - shift : high - shift]
+        return real, candles
+
+    def _add_candles(self, candles: NDArray[np.float64], starts: NDArray[np.int64], path: NDArray[np.void]) -> None:
+        """Fold path bars into open, high, low, close, volume; a column opens where the bar before it closed."""
+        if not len(path):
+            return
+        closes = path["close_usd"]
+        opens = np.concatenate([[self._last_close_usd if np.isfinite(self._last_close_usd) else closes[0]], closes[:-1]])
+        self._last_close_usd = float(closes[-1])
+        inside = path["end_ns"] > starts[0]
+        path, closes, opens = path[inside], closes[inside], opens[inside]
+        column = np.searchsorted(starts, path["end_ns"] - 1, side="right") - 1
+        for k in np.unique(column):
+            rows = np.flatnonzero(column == k)
+            bars = path[rows]
+            if np.isnan(candles[k, 0]):
+                candles[k, 0] = opens[rows[0]]
+            candles[k, 1] = np.fmax(candles[k, 1], np.nanmax(bars["high_usd"]))
+            candles[k, 2] = np.fmin(candles[k, 2], np.nanmin(bars["low_usd"]))
+            candles[k, 3] = closes[rows[-1]]
+            known = bars["volume_usd"][np.isfinite(bars["volume_usd"])]
+            if len(known):
+                candles[k, 4] = np.nansum([candles[k, 4], known.sum()])

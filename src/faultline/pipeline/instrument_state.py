@@ -1,0 +1,155 @@
+"""Messages of one instrument in, its share of the map out: path, opens, open interest and ledger of one contract."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from faultline.heatmap.ledger import PATH_BAR, Ledger
+from faultline.market.interest import OpenInterest
+from faultline.market.opening import OpeningProxy
+from faultline.market.path import PathBuilder
+from faultline.messages import Kind, empty_rows
+from faultline.pipeline.history import PathHistory
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.display import DisplayRows
+    from faultline.heatmap.ledger import LedgerParameters
+
+__all__ = ("InstrumentState",)
+
+_NONE: dict[Kind, NDArray[np.void]] = {kind: empty_rows(kind) for kind in Kind}
+
+
+class InstrumentState:
+    """State of one instrument inside a shard.
+
+    ``pending`` holds path bars that are closed but not yet applied to the ledger; bars wait there
+    until the moment that the shard has reached.
+    """
+
+    def __init__(self, instrument_id: str, parameters: LedgerParameters) -> None:
+        self.instrument_id = instrument_id
+        self.parameters = parameters
+        self.path = PathBuilder()
+        self.opening = OpeningProxy()
+        self.interest = OpenInterest()
+        self.ledger = Ledger([parameters])
+        self.pending = np.zeros(0, dtype=PATH_BAR)
+        self.history = PathHistory()
+        self.price_usd = math.nan
+
+    @property
+    def venue(self) -> str:
+        """Slug of the venue."""
+        return self.instrument_id.partition(":")[0]
+
+    @property
+    def has_path(self) -> bool:
+        """Whether a price was ever seen: an instrument without one (an archive of liquidations) has no ledger."""
+        return math.isfinite(self.path.last_close_usd)
+
+    def apply(self, rows: Mapping[Kind, NDArray[np.void]], to_ns: int) -> NDArray[np.void]:
+        """Take in the rows of one step; returns the path bars that closed in it (``market.path.PATH_ROW``)."""
+        self.interest.apply(rows.get(Kind.OPEN_INTEREST, _NONE[Kind.OPEN_INTEREST]))
+        closed = self.path.apply(
+            bars=rows.get(Kind.BAR, _NONE[Kind.BAR]),
+            trades=rows.get(Kind.TRADE, _NONE[Kind.TRADE]),
+            marks=rows.get(Kind.MARK, _NONE[Kind.MARK]),
+            to_ns=to_ns,
+        )
+        bars = np.zeros(len(closed), dtype=PATH_BAR)
+        for name in ("start_ns", "end_ns", "low_usd", "high_usd", "close_usd"):
+            bars[name] = closed[name]
+        # Long opens equal short opens: each contract that was opened has two sides.
+        bars["units_long"] = bars["units_short"] = self.opening.units(closed)
+        self.pending = np.concatenate([self.pending, bars])
+        self.history.append(bars)
+        return closed
+
+    def advance(
+        self, close_ns: NDArray[np.int64], upto_ns: int, mix: NDArray[np.float64], rows: DisplayRows
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Apply the bars that ended by ``upto_ns`` and draw a column at each closing time.
+
+        Args:
+            close_ns: closing times, sorted, shape (n,), all at or before ``upto_ns``.
+            upto_ns: last moment applied.
+            mix: leverage mix, shape (L,).
+            rows: display rows.
+
+        Returns:
+            USD per column, side and row, shape (n, 2, P), and open interest per side and column, shape (n,).
+        """
+        n_ready = int(np.searchsorted(self.pending["end_ns"], upto_ns, side="right"))
+        ready, self.pending = self.pending[:n_ready], self.pending[n_ready:]
+        before = self.price_usd
+        if n_ready:
+            self.price_usd = float(ready["close_usd"][-1])
+        index = np.searchsorted(ready["end_ns"], close_ns, side="right")
+        columns, totals = self.ledger.advance(
+            ready, mix[None, :], index, first_row=rows.first_row, n_rows=rows.n_rows, row_usd=rows.row_usd
+        )
+        closes = np.concatenate([[before], ready["close_usd"]])[index]
+        oi_usd = self.open_interest_usd(close_ns, closes)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            scale = np.where(totals > 0, oi_usd[:, None] / totals, 0.0)
+        return columns * scale[:, :, None], oi_usd
+
+    def open_interest_usd(self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Open interest per side that anchors the map; where none is published, an average hour's volume stands in.
+
+        NaN where neither is known. ``interest_source`` says which it is.
+        """
+        known = self.interest.usd_at(times_ns, prices_usd)
+        return np.where(np.isfinite(known), known, self.opening.hourly_volume_usd)
+
+    @property
+    def interest_source(self) -> str:
+        """Where the USD scale comes from: ``open_interest``, ``volume`` or ``none``."""
+        if self.interest.as_of_ns:
+            return "open_interest"
+        return "volume" if math.isfinite(self.opening.hourly_volume_usd) else "none"
+
+    def heat_usd(self, mixes: NDArray[np.float64], now_ns: int) -> NDArray[np.float64]:
+        """Heat now under each mix, shape (n_mixes, 2, B) USD per log bucket from ``ledger.first_bucket``."""
+        oi_usd = float(self.open_interest_usd(np.array([now_ns]), np.array([self.price_usd]))[0])
+        out = np.empty((len(mixes), 2, self.ledger.n_buckets))
+        for k, mix in enumerate(mixes):
+            units = self.ledger.profile(mix[None, :])[0]
+            totals = units.sum(axis=1)
+            scale = np.divide(oi_usd, totals, out=np.zeros(2), where=totals > 0)
+            out[k] = units * np.nan_to_num(scale)[:, None]
+        return out
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays."""
+        out: dict[str, NDArray[Any]] = {"pending": self.pending.copy(), "price": np.array([self.price_usd])}
+        parts = {"path": self.path, "opening": self.opening, "interest": self.interest, "ledger": self.ledger}
+        for name, part in parts.items():
+            out.update({f"{name}.{key}": value for key, value in part.state().items()})
+        return out
+
+    @classmethod
+    def from_state(
+        cls, instrument_id: str, parameters: LedgerParameters, state: Mapping[str, NDArray[Any]]
+    ) -> InstrumentState:
+        """An instrument that goes on where ``state()`` was taken; its history starts empty."""
+
+        def part(name: str) -> dict[str, NDArray[Any]]:
+            return {key[len(name) + 1 :]: value for key, value in state.items() if key.startswith(name + ".")}
+
+        instrument = cls(instrument_id, parameters)
+        instrument.pending = state["pending"].copy()
+        instrument.price_usd = float(state["price"][0])
+        instrument.path = PathBuilder.from_state(part("path"))
+        instrument.opening = OpeningProxy.from_state(part("opening"))
+        instrument.interest = OpenInterest.from_state(part("interest"))
+        instrument.ledger = Ledger.from_state([parameters], part("ledger"))
+        return instrument

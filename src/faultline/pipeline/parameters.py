@@ -1,0 +1,69 @@
+"""Settings of the map in, one frozen value with a hash out: what a forecast was made with."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from faultline.errors import ConfigError
+from faultline.heatmap.ledger import LedgerParameters
+from faultline.learning.mixes import smooth_prior
+from faultline.units import MINUTE_NS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ("PipelineParameters", "read_parameters")
+
+
+class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that a map depends on besides the messages.
+
+    Attributes:
+        ledger: kernel of the ledger; the maintenance ratio in it is replaced by the instrument's own first tier.
+        mix_centre_leverage: centre of the assumed leverage mix (shares of gross opens).
+        mix_log_sd: its standard deviation in log leverage.
+        mix_range: centres between which the shown band lies.
+        freeze_ns: time between two frozen forecasts.
+        smooth_bps: width of the Gaussian of the smooth plane, in basis points.
+        default_maintenance_ratio: first-tier maintenance ratio of an instrument that has none on the tape.
+    """
+
+    ledger: LedgerParameters = msgspec.field(default_factory=LedgerParameters)
+    mix_centre_leverage: float = 50.0
+    mix_log_sd: float = 1.0
+    mix_range: tuple[float, float] = (25.0, 100.0)
+    freeze_ns: int = 5 * MINUTE_NS
+    smooth_bps: float = 6.0
+    default_maintenance_ratio: float = 0.005
+
+    def mixes(self) -> NDArray[np.float64]:
+        """Leverage mixes, shape (3, L): the assumed one, then the two ends of the band. Rows sum to 1."""
+        centres = (self.mix_centre_leverage, *self.mix_range)
+        rows = [smooth_prior(self.ledger.leverages, centre=centre, sd=self.mix_log_sd) for centre in centres]
+        return np.array([row / row.sum() for row in rows])
+
+    def sha256(self) -> str:
+        """Hash of the canonical JSON form."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+
+def read_parameters(path: Path) -> PipelineParameters:
+    """Parameters from a JSON file.
+
+    Raises:
+        ConfigError: the file cannot be read, has an unknown key or a value of the wrong type.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=PipelineParameters)
+    except OSError as exc:
+        msg = f"cannot read the parameters: {exc.strerror}"
+        raise ConfigError(msg, where=str(path), hint="Give the path of a JSON file.") from exc
+    except msgspec.DecodeError as exc:
+        hint = "Known keys: " + ", ".join(PipelineParameters.__struct_fields__)
+        raise ConfigError(str(exc), where=str(path), hint=hint) from exc

@@ -1,0 +1,167 @@
+"""One asset in, its state out: every instrument of the asset, the display rows, the columns and the forecast chain."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from faultline.heatmap.columns import ColumnSeries
+from faultline.heatmap.display import RowChooser
+from faultline.heatmap.forecast import ForecastChain
+from faultline.pipeline.instrument_state import InstrumentState
+from faultline.units import TIMEFRAMES_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from faultline.instruments import Instrument
+    from faultline.pipeline.parameters import PipelineParameters
+
+__all__ = ("Shard", "asset_of")
+
+
+def asset_of(instrument_id: str, instruments: Mapping[str, Instrument]) -> str:
+    """Asset of an instrument: from its contract, or, for archives that name assets, its symbol. Matched exactly."""
+    known = instruments.get(instrument_id)
+    return known.asset if known else instrument_id.partition(":")[2]
+
+
+class Shard:
+    """State of one asset. ``reached_ns``: every bar that ended and every message received by then is in it.
+
+    Args:
+        asset: e.g. ``BTC``.
+        instruments: contracts of this asset by id, as far as they are known at the start.
+        parameters: settings of the map.
+    """
+
+    def __init__(
+        self, asset: str, instruments: Mapping[str, Instrument], parameters: PipelineParameters, start_ns: int
+    ) -> None:
+        self.asset = asset
+        self.parameters = parameters
+        self.mixes = parameters.mixes()
+        self.params_sha256 = parameters.sha256()
+        self.contracts = {iid: item for iid, item in instruments.items() if item.asset == asset}
+        self.reached_ns = start_ns
+        self.members: dict[str, InstrumentState] = {}
+        self.reference_id = ""
+        self.rows = RowChooser()
+        self.chain = ForecastChain()
+        self.series: dict[str, dict[str, ColumnSeries]] = {}
+        self.draw_from_ns: dict[str, int] = dict.fromkeys(TIMEFRAMES_NS, start_ns)
+        self.steps = 0
+        self.messages = 0
+
+    def member(self, instrument_id: str) -> InstrumentState:
+        """State of an instrument, made when it is first heard of."""
+        if instrument_id not in self.members:
+            settings = msgspec.structs.replace(
+                self.parameters.ledger, maintenance_ratio=self.maintenance_ratio(instrument_id)
+            )
+            self.members[instrument_id] = InstrumentState(instrument_id, settings)
+        return self.members[instrument_id]
+
+    def maintenance_ratio(self, instrument_id: str) -> float:
+        """First-tier maintenance ratio of an instrument; that of the asset's lowest where it has no contract."""
+        contract = self.contracts.get(instrument_id)
+        if contract is not None:
+            return contract.tiers[0].maintenance_ratio
+        known = [item.tiers[0].maintenance_ratio for item in self.contracts.values()]
+        return min(known, default=self.parameters.default_maintenance_ratio)
+
+    def with_path(self) -> list[InstrumentState]:
+        """Instruments that have a price, in the order of their ids."""
+        return [self.members[iid] for iid in sorted(self.members) if self.members[iid].has_path]
+
+    def choose_reference(self) -> InstrumentState | None:
+        """The instrument whose price is the asset's: the one with the most open interest."""
+        candidates = [item for item in self.with_path() if math.isfinite(item.price_usd)]
+        if not candidates:
+            return None
+
+        def interest(item: InstrumentState) -> float:
+            now = np.array([self.reached_ns])
+            usd = float(item.open_interest_usd(now, np.array([item.price_usd]))[0])
+            return usd if math.isfinite(usd) else 0.0
+
+        best = max(candidates, key=interest)
+        self.reference_id = best.instrument_id
+        return best
+
+    @property
+    def price_usd(self) -> float:
+        """Price of the reference instrument; NaN before the first."""
+        reference = self.members.get(self.reference_id)
+        return reference.price_usd if reference else math.nan
+
+    def scopes(self) -> dict[str, list[str]]:
+        """Scopes that have a map, with the instruments each is made of: the asset and each instrument."""
+        ids = sorted(self.members)
+        priced = [item.instrument_id for item in self.with_path()]
+        return {self.asset: ids} | {iid: [iid] for iid in priced}
+
+    def series_of(self, scope: str) -> dict[str, ColumnSeries]:
+        """Column series of a scope, by timeframe."""
+        if scope not in self.series:
+            self.series[scope] = {
+                tf: ColumnSeries(tf, length, self.draw_from_ns[tf]) for tf, length in TIMEFRAMES_NS.items()
+            }
+        return self.series[scope]
+
+    def draw_from(self, from_ns: Mapping[str, int]) -> None:
+        """Draw only columns that end at or after ``from_ns[timeframe]``; call before the first step."""
+        self.draw_from_ns.update(from_ns)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """State without columns and history, as flat arrays: what a checkpoint holds."""
+        head = {
+            "asset": self.asset,
+            "params_sha256": self.params_sha256,
+            "reached_ns": self.reached_ns,
+            "reference_id": self.reference_id,
+            "chain_head": self.chain.head_sha256,
+            "chain_count": self.chain.count,
+            "steps": self.steps,
+            "messages": self.messages,
+            "members": list(self.members),
+            "contracts": [msgspec.to_builtins(item) for item in self.contracts.values()],
+        }
+        out: dict[str, NDArray[Any]] = {"head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)}
+        out.update({f"rows.{key}": value for key, value in self.rows.state().items()})
+        for iid, item in self.members.items():
+            out.update({f"{iid}/{key}": value for key, value in item.state().items()})
+        return out
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, NDArray[Any]], contracts: Iterable[Instrument], parameters: PipelineParameters
+    ) -> Shard:
+        """A shard that goes on where ``state()`` was taken, under the same parameters."""
+        head = msgspec.json.decode(state["head"].tobytes())
+        shard = cls(head["asset"], {item.id: item for item in contracts}, parameters, head["reached_ns"])
+        shard.reference_id = head["reference_id"]
+        shard.chain = ForecastChain(head["chain_head"], head["chain_count"])
+        shard.steps, shard.messages = head["steps"], head["messages"]
+        shard.rows = RowChooser.from_state(_part(state, "rows."))
+        for iid in head["members"]:
+            settings = shard.member(iid).parameters
+            shard.members[iid] = InstrumentState.from_state(iid, settings, _part(state, f"{iid}/"))
+        return shard
+
+
+def _part(state: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
+
+
+def shards_for(
+    assets: Sequence[str], instruments: Iterable[Instrument], parameters: PipelineParameters, start_ns: int
+) -> dict[str, Shard]:
+    """One shard per asset."""
+    by_id = {item.id: item for item in instruments}
+    return {asset: Shard(asset, by_id, parameters, start_ns) for asset in assets}

@@ -1,0 +1,270 @@
+"""Parameters, a shard and the messages of a step in, the moved shard and what came of it out.
+
+This file is the table of contents of the engine. Live, replay and backtest call ``step`` and nothing else. Its unit is
+one cell of a fixed 50-ms grid of receive times; because bars, columns and forecasts close on grids of their own, many
+cells may be given at once and the result is the same for every way of cutting a tape into steps (tested). Nothing in here
+reads the wall clock.
+
+The shard is moved, not copied: the one passed in is the one that comes out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from faultline.heatmap.grid import BUCKET_LOG, bucket_of
+from faultline.instruments import instruments_from_rows
+from faultline.market.location import trigger_prices_usd
+from faultline.messages import Flag, Kind, empty_rows
+from faultline.units import HOUR_NS, MILLISECOND_NS, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.columns import Columns
+    from faultline.heatmap.display import DisplayRows
+    from faultline.heatmap.forecast import Forecast
+    from faultline.messages import Batch
+    from faultline.pipeline.instrument_state import InstrumentState
+    from faultline.pipeline.shard import Shard
+
+__all__ = ("CELL_NS", "LocatedEvents", "StepOutputs", "step")
+
+#: One cell of the step grid.
+CELL_NS: Final = 50 * MILLISECOND_NS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LocatedEvents:
+    """Liquidations of one step with the price that forced them, sorted by receive time; shapes (n,)."""
+
+    instrument: NDArray[np.str_]
+    received_ns: NDArray[np.int64]
+    event_ns: NDArray[np.int64]
+    side: NDArray[np.int8]
+    price_usd: NDArray[np.float64]
+    trigger_usd: NDArray[np.float64]
+    notional_usd: NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StepOutputs:
+    """What a step gave: columns by scope, liquidations, and forecasts frozen in it."""
+
+    columns: list[tuple[str, Columns]]
+    events: LocatedEvents
+    forecasts: list[Forecast]
+
+
+def step(
+    shard: Shard, batches: Sequence[Batch], to_ns: int, *, freeze: bool = False, forming: bool = False
+) -> StepOutputs:
+    """Move a shard to ``to_ns``.
+
+    Args:
+        shard: state of one asset.
+        batches: every message of the asset's instruments received in (reached, to_ns), sorted.
+        to_ns: end of the step, exclusive.
+        freeze: whether forecasts are frozen on their grid.
+        forming: whether the forming columns are drawn too (somebody looks).
+
+    Returns:
+        Columns, events and forecasts. ``shard`` has moved.
+    """
+    upto_ns = to_ns - 1
+    by_instrument = _route(shard, batches, to_ns)
+    paths = {iid: shard.member(iid).apply(by_instrument.get(iid, {}), to_ns) for iid in _all_ids(shard, by_instrument)}
+    events = _locate(shard, by_instrument)
+    columns: list[tuple[str, Columns]] = []
+    forecasts: list[Forecast] = []
+    for end_ns in _segment_ends(shard, upto_ns, freeze=freeze):
+        is_last = end_ns == upto_ns
+        columns += _advance(shard, end_ns, paths, events, forming=forming and is_last)
+        if end_ns % HOUR_NS == 0:
+            _every_hour(shard, end_ns)
+        if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:
+            forecasts.append(_freeze(shard, end_ns))
+    return StepOutputs(columns, events, forecasts)
+
+
+def _route(shard: Shard, batches: Sequence[Batch], to_ns: int) -> dict[str, dict[Kind, NDArray[np.void]]]:
+    """Rows by instrument and kind; contracts are taken in, cells and messages counted."""
+    routed: dict[str, dict[Kind, NDArray[np.void]]] = {}
+    base = shard.reached_ns // CELL_NS
+    cells = np.zeros(max(1, (to_ns - 1) // CELL_NS - base + 1), dtype=np.bool_)
+    for batch in batches:
+        if batch.kind is Kind.INSTRUMENT:
+            shard.contracts.update({item.id: item for item in instruments_from_rows(batch.instrument_id, batch.rows)})
+        kinds = routed.setdefault(batch.instrument_id, {})
+        earlier = kinds.get(batch.kind)
+        kinds[batch.kind] = batch.rows if earlier is None else np.concatenate([earlier, batch.rows])
+        cells[batch.rows["ts_received_ns"] // CELL_NS - base] = True
+        shard.messages += len(batch)
+    shard.steps += int(np.count_nonzero(cells))
+    return routed
+
+
+def _all_ids(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> list[str]:
+    return sorted(set(shard.members) | set(routed))
+
+
+def _locate(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> LocatedEvents:
+    """Single liquidations of the step with their trigger prices; totals are not events."""
+    parts: list[tuple[str, NDArray[np.void], NDArray[np.float64]]] = []
+    for iid in sorted(routed):
+        rows = routed[iid].get(Kind.LIQUIDATION, empty_rows(Kind.LIQUIDATION))
+        rows = rows[((rows["flags"] & Flag.TOTAL) == 0) & (rows["price_usd"] > 0) & (rows["notional_usd"] > 0)]
+        if len(rows):
+            parts.append((iid, rows, trigger_prices_usd(rows, shard.maintenance_ratio(iid))))
+    rows = np.concatenate([part[1] for part in parts]) if parts else empty_rows(Kind.LIQUIDATION)
+    names = np.repeat([part[0] for part in parts], [len(part[1]) for part in parts])
+    trigger = np.concatenate([part[2] for part in parts]) if parts else np.zeros(0)
+    order = np.argsort(rows["ts_received_ns"], kind="stable")
+    rows = rows[order]
+    return LocatedEvents(
+        instrument=names[order] if parts else np.zeros(0, dtype="<U1"),
+        received_ns=rows["ts_received_ns"].copy(),
+        event_ns=rows["ts_event_ns"].copy(),
+        side=rows["side"].copy(),
+        price_usd=rows["price_usd"].copy(),
+        trigger_usd=trigger[order],
+        notional_usd=rows["notional_usd"].copy(),
+    )
+
+
+def _segment_ends(shard: Shard, upto_ns: int, *, freeze: bool) -> list[int]:
+    """Moments at which the step pauses: whole hours (rows, reference, checkpoint), forecasts, and its end."""
+    grid_ns = min(HOUR_NS, shard.parameters.freeze_ns) if freeze else HOUR_NS
+    first = (shard.reached_ns // grid_ns + 1) * grid_ns
+    ends = list(range(first, upto_ns + 1, grid_ns))
+    if not ends or ends[-1] != upto_ns:
+        ends.append(upto_ns)
+    return ends
+
+
+def _advance(
+    shard: Shard, end_ns: int, paths: dict[str, NDArray[np.void]], events: LocatedEvents, *, forming: bool
+) -> list[tuple[str, Columns]]:
+    """Move every instrument to ``end_ns`` and extend the columns of every scope."""
+    after_ns, shard.reached_ns = shard.reached_ns, end_ns
+    reference = shard.members.get(shard.reference_id) or _first_reference(shard, end_ns)
+    if reference is None:
+        return []
+    rows = shard.rows.rows or shard.rows.follow(end_ns, _first_price(reference))
+    closings = {tf: series.close_times(after_ns, end_ns) for tf, series in shard.series_of(shard.asset).items()}
+    union = np.unique(np.concatenate(list(closings.values())))
+    heat: dict[str, NDArray[np.float64]] = {}
+    now: dict[str, NDArray[np.float64]] = {}
+    mix = shard.mixes[0]
+    for item in shard.with_path():
+        drawn = np.append(union, end_ns) if forming else union
+        usd, _ = item.advance(drawn, end_ns, mix, rows)
+        usd = np.nan_to_num(usd)
+        heat[item.instrument_id] = usd[: len(union)]
+        if forming:
+            now[item.instrument_id] = usd[-1]
+    return _extend(shard, rows, (after_ns, end_ns), closings, union, heat, now, paths, events)
+
+
+def _extend(
+    shard: Shard,
+    rows: DisplayRows,
+    span: tuple[int, int],
+    closings: dict[str, NDArray[np.int64]],
+    union: NDArray[np.int64],
+    heat: dict[str, NDArray[np.float64]],
+    now: dict[str, NDArray[np.float64]],
+    paths: dict[str, NDArray[np.void]],
+    events: LocatedEvents,
+) -> list[tuple[str, Columns]]:
+    """Columns of every scope and timeframe from the heat of the instruments they are made of."""
+    out: list[tuple[str, Columns]] = []
+    recent = (events.received_ns > span[0]) & (events.received_ns <= span[1])
+    for scope, ids in shard.scopes().items():
+        priced = [iid for iid in ids if iid in heat]
+        if not priced:
+            continue
+        total = sum((heat[iid] for iid in priced[1:]), start=heat[priced[0]])
+        total_now = sum((now[iid] for iid in priced[1:]), start=now[priced[0]]) if now else None
+        source = shard.reference_id if scope == shard.asset else scope
+        path = paths.get(source)
+        path = path[(path["end_ns"] > span[0]) & (path["end_ns"] <= span[1])] if path is not None else np.zeros(0)
+        mine = recent & np.isin(events.instrument, ids)
+        row = np.floor(events.trigger_usd[mine] / rows.row_usd).astype(np.int64) - rows.first_row
+        side = (events.side[mine] == Side.SHORT).astype(np.int64)
+        for tf, series in shard.series_of(scope).items():
+            columns = series.extend(
+                rows=rows,
+                close_ns=closings[tf],
+                synthetic=total[np.searchsorted(union, closings[tf])],
+                forming=total_now,
+                path=path,
+                event_ns=events.received_ns[mine],
+                event_side=side,
+                event_row=row,
+                event_usd=events.notional_usd[mine],
+                now_ns=span[1],
+                smooth_bps=shard.parameters.smooth_bps,
+            )
+            if columns is not None:
+                out.append((scope, columns))
+    return out
+
+
+def _first_price(reference: InstrumentState) -> float:
+    return reference.price_usd if np.isfinite(reference.price_usd) else float(reference.pending["close_usd"][0])
+
+
+def _first_reference(shard: Shard, end_ns: int) -> InstrumentState | None:
+    """The instrument that brought the asset's first price, until the hour's choice by open interest."""
+    ready = [item for item in shard.with_path() if len(item.pending) and item.pending["end_ns"][0] <= end_ns]
+    if not ready:
+        return None
+    first = min(ready, key=lambda item: (int(item.pending["end_ns"][0]), item.instrument_id))
+    shard.reference_id = first.instrument_id
+    return first
+
+
+def _every_hour(shard: Shard, time_ns: int) -> None:
+    """Choose reference and rows anew and remember the ledgers."""
+    reference = shard.choose_reference()
+    if reference is None:
+        return
+    shard.rows.follow(time_ns, reference.price_usd)
+    for item in shard.with_path():
+        item.history.checkpoint(time_ns, item.ledger)
+
+
+def _freeze(shard: Shard, time_ns: int) -> Forecast:
+    """Freeze the asset's map: USD per log bucket of all instruments, with the part of each bucket still ahead."""
+    items = [item for item in shard.with_path() if np.isfinite(item.price_usd)]
+    first = min(item.ledger.first_bucket for item in items)
+    last = max(item.ledger.first_bucket + item.ledger.n_buckets for item in items)
+    heat = np.zeros((2, last - first))
+    ahead = np.zeros((2, last - first))
+    for item in items:
+        usd = item.heat_usd(shard.mixes[:1], time_ns)[0]
+        part = slice(item.ledger.first_bucket - first, item.ledger.first_bucket - first + item.ledger.n_buckets)
+        heat[:, part] += usd
+        ahead[:, part] += usd * item.ledger.remaining
+    # Where several instruments stand in a bucket, the part ahead is their mass-weighted mean.
+    remaining = np.divide(ahead, heat, out=np.ones_like(ahead), where=heat > 0)
+    return shard.chain.freeze(
+        asset=shard.asset,
+        issued_ns=time_ns,
+        horizon_ns=shard.parameters.freeze_ns,
+        price_usd=shard.price_usd,
+        first_bucket=first,
+        heat_usd=heat,
+        remaining=remaining,
+        params_sha256=shard.params_sha256,
+    )
+
+
+assert bucket_of(1.0) == 0  # noqa: S101 - forecasts and ledgers count buckets from a price of 1
+assert BUCKET_LOG <= 5e-4  # noqa: S101 - a bucket is at most 5 bp
