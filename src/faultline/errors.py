@@ -67,6 +67,10 @@ class FaultlineError(Exception):
         hint = f" Hint: {self.hint}" if self.hint else ""
         return f"{self.user_message}{where}{hint}"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """An error of a worker process reaches its parent with every field, whatever its constructor asks."""
+        return (_rebuild, (type(self), self.args, self.__dict__.copy()))
+
     def as_dict(self) -> dict[str, str]:
         """The four fields a machine reader gets: code, message, where, hint."""
         return {"code": self.code, "message": self.user_message, "where": self.where, "hint": self.hint}
@@ -172,3 +176,11 @@ class NotFound(RequestError):
     """What was asked for does not exist."""
 
     code: ClassVar[str] = "not_found"
+
+
+def _rebuild(
+    cls: type[FaultlineError], args: tuple[object, ...], fields: dict[str, object]
+) -> FaultlineError:
+    exc = cls.__new__(cls, *args)
+    exc.__dict__.update(fields)
+    return exc
