@@ -41,7 +41,8 @@ def smooth_rows(usd: NDArray[np.float64], width_bps: float, rows: DisplayRows) -
 class Columns:
     """Columns that one step gave: ``usd[plane]`` has shape (n, 2, P); the last ``n - n_closed`` are forming.
 
-    Candle arrays have shape (n,); NaN where price was not seen. ``volume_usd`` is NaN where it is unknown.
+    Candle arrays have shape (n,); NaN where price was not seen. ``volume_usd`` is NaN where it is unknown;
+    ``long_usd`` and ``short_usd`` are liquidated notional, all prices, NaN where the bar is missing.
     """
 
     timeframe: str
@@ -54,6 +55,8 @@ class Columns:
     low_usd: NDArray[np.float64]
     close_usd: NDArray[np.float64]
     volume_usd: NDArray[np.float64]
+    long_usd: NDArray[np.float64]
+    short_usd: NDArray[np.float64]
 
 
 class ColumnSeries:
@@ -68,7 +71,8 @@ class ColumnSeries:
         self.draw_from_ns = draw_from_ns
         self._rows: DisplayRows | None = None
         self._real = np.zeros((2, 0))
-        self._candle = np.full(5, np.nan)
+        #: open, high, low, close, volume, liquidated long, liquidated short of the forming bar
+        self._candle = np.full(7, np.nan)
         self._start_ns = -1
         self._last_close_usd = np.nan
 
@@ -114,24 +118,29 @@ class ColumnSeries:
         if current < self.draw_from_ns - self.length_ns:
             return None
         real, candles = self._carry(rows, starts, current)
-        inside = (event_row >= 0) & (event_row < rows.n_rows) & (event_ns >= starts[0])
-        column = np.minimum(np.searchsorted(starts, event_ns[inside], side="right") - 1, n_closed)
-        np.add.at(real, (column, event_side[inside], event_row[inside]), event_usd[inside])
+        column = np.minimum(np.searchsorted(starts, event_ns, side="right") - 1, n_closed)
+        inside = (event_row >= 0) & (event_row < rows.n_rows) & (column >= 0)
+        np.add.at(real, (column[inside], event_side[inside], event_row[inside]), event_usd[inside])
         self._add_candles(candles, starts, path)
+        np.add.at(candles, (column[column >= 0], 5 + event_side[column >= 0]), event_usd[column >= 0])
         self._rows, self._real, self._candle, self._start_ns = rows, real[-1], candles[-1], current
         keep = n_closed + (forming is not None)
         if not keep:
             return None
         heat = synthetic if forming is None else np.concatenate([synthetic, forming[None]])
         usd = {"real": real[:keep], "synthetic": heat, "smooth": smooth_rows(heat, smooth_bps, rows)}
-        return Columns(self.timeframe, rows, starts[:keep], n_closed, usd, *candles[:keep].T.copy())
+        shown = candles[:keep].copy()
+        # No price and no liquidation: the bar is missing, and so is its total.
+        shown[np.isnan(shown[:, 3]) & (shown[:, 5:].sum(axis=1) == 0.0), 5:] = np.nan
+        return Columns(self.timeframe, rows, starts[:keep], n_closed, usd, *shown.T)
 
     def _carry(
         self, rows: DisplayRows, starts: NDArray[np.int64], current: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Empty columns, with what the forming column already held put into its place."""
         real = np.zeros((len(starts), 2, rows.n_rows))
-        candles = np.full((len(starts), 5), np.nan)
+        candles = np.full((len(starts), 7), np.nan)
+        candles[:, 5:] = 0.0
         if self._rows is not None and self._start_ns in (starts[0], current):
             k = 0 if self._start_ns == starts[0] else -1
             candles[k] = self._candle

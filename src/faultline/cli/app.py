@@ -1,0 +1,55 @@
+"""The command line: which command lives in which file, and what an error looks like from outside."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+import typer
+
+from faultline.cli import evaluate, map_at, replay, serve, simulate, tape
+from faultline.cli.output import fail
+from faultline.errors import FaultlineError
+
+__all__ = ("APP", "main")
+
+APP = typer.Typer(
+    name="faultline",
+    help="Where leveraged crypto-derivatives positions are forced out of the market, scored against what happened.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+APP.add_typer(tape.APP, name="tape")
+APP.command("serve")(serve.serve_command)
+APP.command("replay")(replay.replay_command)
+APP.command("map")(map_at.map_command)
+APP.command("evaluate")(evaluate.evaluate_command)
+APP.command("simulate")(simulate.simulate_command)
+APP.command("score-truth")(simulate.score_truth_command)
+
+
+def _log_to_stderr() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """Run the command line; exit code 0 ok, 1 failed, 2 usage."""
+    _log_to_stderr()
+    try:
+        APP()
+    except FaultlineError as exc:
+        sys.exit(fail(exc, json="--json" in sys.argv))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,121 @@
+"""``faultline replay``: a tape in, columns, events and forecasts in Parquet out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from faultline.cli.arguments import AsJson, duration_ns, time_ns
+from faultline.cli.output import STDOUT, print_json, progress_bar
+from faultline.errors import RequestError
+from faultline.pipeline.parameters import PipelineParameters, read_parameters
+from faultline.pipeline.replay import TapeReplay, tape_assets
+from faultline.store.replay_outputs import ReplayOutputs
+from faultline.tape import Tape
+from faultline.units import Side, format_time_ns
+
+if TYPE_CHECKING:
+    from faultline.pipeline.step import StepOutputs
+
+__all__ = ("chosen_asset", "chosen_parameters", "replay_command")
+
+
+def chosen_asset(tape: Tape, asset: str | None) -> str:
+    """The asset asked for, or the only one of the tape.
+
+    Raises:
+        RequestError: none was named and the tape holds several, or none at all.
+    """
+    if asset is not None:
+        return asset
+    known = list(tape_assets(tape))
+    if len(known) != 1:
+        msg = "the tape holds several assets" if known else "the tape holds no asset with a price path"
+        raise RequestError(msg, where=str(tape.path), hint=f"Name one with --asset: {', '.join(known) or 'none'}.")
+    return known[0]
+
+
+def chosen_parameters(path: Path | None, freeze: str | None = None) -> PipelineParameters:
+    """Parameters of a file, or the defaults, with the freeze interval of the command line."""
+    import msgspec  # noqa: PLC0415 - only commands that change a parameter need it
+
+    parameters = read_parameters(path) if path else PipelineParameters()
+    if freeze is None:
+        return parameters
+    return msgspec.structs.replace(parameters, freeze_ns=duration_ns(freeze, "--freeze"))
+
+
+def replay_command(
+    tape: Annotated[Path, typer.Argument(help="Folder of a tape.")],
+    out: Annotated[Path, typer.Option(help="Folder for the outputs.")],
+    asset: Annotated[str | None, typer.Option(help="Asset, e.g. BTC; needed where the tape holds several.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="First moment, ISO-8601, UTC.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="End, exclusive.")] = None,
+    params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
+    freeze: Annotated[str, typer.Option(help="Time between two frozen forecasts.")] = "5m",
+    json: AsJson = False,
+) -> None:
+    """Run a tape through the engine; two runs give the same bytes."""
+    reader = Tape(tape)
+    parameters = chosen_parameters(params, freeze)
+    replay = TapeReplay(reader, chosen_asset(reader, asset), parameters)
+    span = replay.span(time_ns(start, "--from"), time_ns(end, "--to"))
+    shard = replay.shard(span.warm_ns)
+    with ReplayOutputs(out, simulated=reader.simulated) as outputs, progress_bar("replay", quiet=json) as progress:
+        cost = replay.run(
+            shard, span, lambda result: _write(outputs, replay.asset, result), freeze=True, progress=progress
+        )
+        manifest = outputs.close(
+            {
+                "asset": replay.asset,
+                "from_ns": span.from_ns,
+                "to_ns": span.to_ns,
+                "warm_ns": span.warm_ns,
+                "params_sha256": parameters.sha256(),
+                "steps": shard.steps,
+                "messages": shard.messages,
+                "forecasts": {"n": shard.chain.count, "chain_sha256": shard.chain.head_sha256},
+            }
+        )
+    body = {**manifest, **cost}
+    if json:
+        print_json("replay", body, simulated=reader.simulated)
+        return
+    STDOUT.print(f"{replay.asset} {format_time_ns(span.from_ns)} .. {format_time_ns(span.to_ns)} -> {out}")
+    STDOUT.print(f"{shard.steps:,} steps, {shard.messages:,} messages, {cost['wall_s']:.1f} s, {cost['peak_rss_mb']:.0f} MB")
+    STDOUT.print(f"{shard.chain.count:,} forecasts, chain {shard.chain.head_sha256[:16]}")
+    for name, written in manifest["outputs"].items():
+        STDOUT.print(f"  {name}.parquet  {written['rows']:>9,} rows  sha256 {written['sha256'][:16]}")
+
+
+def _write(outputs: ReplayOutputs, asset: str, result: StepOutputs) -> None:
+    for scope, columns in result.columns:
+        for plane, usd in columns.usd.items():
+            if plane == "smooth":
+                continue  # derived from the synthetic plane; kept out of the files
+            outputs.write_columns(
+                scope=scope,
+                timeframe=columns.timeframe,
+                plane=plane,
+                row_usd=columns.rows.row_usd,
+                first_row=columns.rows.first_row,
+                start_ns=columns.start_ns[: columns.n_closed],
+                usd=usd[: columns.n_closed],
+            )
+    events = result.events
+    for k in range(len(events.received_ns)):
+        outputs.write_event(
+            "LIQUIDATION",
+            asset,
+            instrument=str(events.instrument[k]),
+            side=Side(int(events.side[k])).name,
+            event_ns=int(events.event_ns[k]),
+            received_ns=int(events.received_ns[k]),
+            price_usd=float(events.price_usd[k]),
+            trigger_usd=float(events.trigger_usd[k]),
+            notional_usd=float(events.notional_usd[k]),
+        )
+    for forecast in result.forecasts:
+        outputs.write_forecast(forecast)

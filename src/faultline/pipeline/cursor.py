@@ -1,0 +1,72 @@
+"""A tape in, its messages piece by piece in order out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from faultline.messages import Batch
+from faultline.units import HOUR_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultline.messages import Kind
+    from faultline.tape import Tape
+
+__all__ = ("MessageFeed", "TapeCursor")
+
+
+class MessageFeed(Protocol):
+    """Something that gives the messages received before a moment, each once."""
+
+    def advance(self, to_ns: int) -> list[Batch]:
+        """Batches received since the last call and before ``to_ns``."""
+        ...
+
+
+class TapeCursor:
+    """Reads a tape forward in small pieces; a few hours are held in memory.
+
+    Args:
+        tape: what to read.
+        kinds: kinds to read.
+        ids: instruments to read.
+        from_ns: where to begin.
+    """
+
+    def __init__(self, tape: Tape, kinds: Sequence[Kind], ids: Sequence[str], from_ns: int) -> None:
+        self._tape, self._kinds, self._ids = tape, tuple(kinds), tuple(ids)
+        self._at_ns = from_ns
+        self._held: list[Batch] = []
+        self._held_to_ns = from_ns
+
+    def advance(self, to_ns: int) -> list[Batch]:
+        """Batches received in [last position, to_ns)."""
+        out: list[Batch] = []
+        while self._at_ns < to_ns:
+            if self._at_ns >= self._held_to_ns:
+                self._held_to_ns = max(self._at_ns + 6 * HOUR_NS, to_ns)
+                pieces = self._tape.stream(
+                    self._at_ns,
+                    self._held_to_ns,
+                    kinds=self._kinds,
+                    ids=self._ids,
+                    chunk_ns=self._held_to_ns - self._at_ns,
+                )
+                self._held = [batch for _, _, batches in pieces for batch in batches]
+            end_ns = min(to_ns, self._held_to_ns)
+            out += _between(self._held, self._at_ns, end_ns)
+            self._at_ns = end_ns
+        return out
+
+
+def _between(batches: Sequence[Batch], from_ns: int, to_ns: int) -> list[Batch]:
+    out = []
+    for batch in batches:
+        times = batch.rows["ts_received_ns"]
+        low, high = np.searchsorted(times, [from_ns, to_ns])
+        if low < high:
+            out.append(Batch(batch.kind, batch.instrument_id, batch.rows[low:high]))
+    return out

@@ -1,0 +1,282 @@
+"""A feed of messages and the wall clock in, a living map in the store out: the loop behind ``serve``.
+
+One thread moves every asset: it reads the feed up to the present of the market it plays, calls ``step`` and publishes. For
+a recorded or simulated market that present runs at ``speed`` times the wall clock and can be paused or, on a tape, moved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from faultline.errors import FaultlineError, NotFound, RequestError
+from faultline.pipeline.explain import explain_cell, profile_usd
+from faultline.pipeline.publish import publish
+from faultline.pipeline.shard import Shard, asset_of
+from faultline.pipeline.step import step
+from faultline.units import DAY_NS, HOUR_NS, MILLISECOND_NS, TIMEFRAMES_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from faultline.instruments import Instrument
+    from faultline.messages import Batch
+    from faultline.pipeline.cursor import MessageFeed
+    from faultline.pipeline.parameters import PipelineParameters
+    from faultline.store.maps import MapStore
+
+__all__ = ("Engine", "Market")
+
+#: Wall time between two turns of the loop.
+TURN_S: Final = 0.25
+#: Columns kept per timeframe.
+_COLUMNS: Final = 2000
+#: Longest stretch given to one step while loading.
+_CHUNK_NS: Final = DAY_NS // 4
+#: Speeds that can be asked for.
+_SPEED_MAX: Final = 100_000.0
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Market:
+    """What an engine plays.
+
+    Attributes:
+        mode: ``replay`` or ``simulated``.
+        simulated: whether the messages come from a simulator.
+        world: name of the simulated world, or None.
+        assets: assets to map.
+        contracts: known contracts.
+        warm_ns: where the messages needed for a map begin.
+        from_ns: first moment that can be shown.
+        to_ns: end of the messages, or None where they never end.
+        open_feed: gives a feed that starts at a moment.
+        can_seek: whether the present can be moved.
+    """
+
+    mode: str
+    simulated: bool
+    world: str | None
+    assets: Sequence[str]
+    contracts: Sequence[Instrument]
+    warm_ns: int
+    from_ns: int
+    to_ns: int | None
+    open_feed: Callable[[int], MessageFeed]
+    can_seek: bool
+
+
+class Engine:
+    """Plays a market into a store until ``stop()``.
+
+    Args:
+        market: what to play.
+        store: where columns, candles and status go; its callbacks are set.
+        parameters: settings of the map.
+        version: shown in the status.
+        start_ns: first present; the market's ``from_ns`` by default.
+        speed: market seconds per wall second.
+    """
+
+    def __init__(
+        self,
+        market: Market,
+        store: MapStore,
+        parameters: PipelineParameters,
+        *,
+        version: str,
+        start_ns: int | None = None,
+        speed: float = 1.0,
+    ) -> None:
+        self._market, self._store, self._parameters = market, store, parameters
+        self._version = version
+        self._start_ns = market.from_ns if start_ns is None else start_ns
+        self._speed, self._paused = speed, False
+        self._commands: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._lock = threading.RLock()
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._shards: dict[str, Shard] = {}
+        self._feed: MessageFeed | None = None
+        self._now_ns = 0
+        store.explain = self.explain
+        store.profile_of = self.profile
+        store.control = self.control if market.can_seek or market.mode == "simulated" else None
+
+    def start(self) -> None:
+        """Begin loading and playing in a thread of its own."""
+        self._status("loading", progress=(0.0, 1.0, "starting"))
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop and wait for the thread."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+
+    # Callbacks of the store, called from the API's threads.
+
+    def explain(self, scope: str, timeframe: str, time_ns: int, price_usd: float) -> dict[str, Any] | None:
+        """What stands in a cell; None where it is no longer known."""
+        with self._lock:
+            shard = self._shard_of(scope)
+            return explain_cell(shard, scope, timeframe, time_ns, price_usd) if shard else None
+
+    def profile(self, scope: str) -> dict[str, Any] | None:
+        """Exposure now by display row."""
+        with self._lock:
+            shard = self._shard_of(scope)
+            return profile_usd(shard, scope, shard.rows.rows) if shard and shard.rows.rows else None
+
+    def control(self, command: Mapping[str, Any]) -> dict[str, Any]:
+        """Take ``{at_ns | speed | pause}``; carried out at the next turn.
+
+        Raises:
+            RequestError: a value is out of range or the market cannot be moved.
+        """
+        at_ns, speed = command.get("at_ns"), command.get("speed")
+        if at_ns is not None:
+            if not self._market.can_seek:
+                msg = "this market cannot be moved in time"
+                raise RequestError(msg, where="at_ns", hint="Only a replay of a tape has a time slider.")
+            end = self._market.to_ns or at_ns
+            if not self._market.from_ns <= at_ns <= end:
+                msg = f"{at_ns} lies outside the replay"
+                raise RequestError(msg, where="at_ns", hint=f"Choose between {self._market.from_ns} and {end}.")
+        if speed is not None and not 0 < speed <= _SPEED_MAX:
+            msg = f"a speed of {speed} cannot be played"
+            raise RequestError(msg, where="speed", hint=f"Choose more than 0 and at most {_SPEED_MAX:g}.")
+        self._commands.put(command)
+        return {"accepted": True}
+
+    def _shard_of(self, scope: str) -> Shard | None:
+        for shard in self._shards.values():
+            if scope in shard.scopes():
+                return shard
+        return None
+
+    # The thread.
+
+    def _run(self) -> None:
+        try:
+            self._load(self._start_ns)
+            self._play()
+        except FaultlineError as exc:
+            _LOG.exception("engine stopped", code=exc.code)
+            self._store.write_status({**self._head("error"), "error": exc.as_dict()})
+        except Exception as exc:
+            # The thread is the last place that can say so: a page that shows stale numbers silently would be worse.
+            _LOG.exception("engine failed")
+            problem = {"code": "engine", "message": repr(exc), "hint": "See the log on stderr; please report it."}
+            self._store.write_status({**self._head("error"), "error": problem})
+
+    def _play(self) -> None:
+        wall = time.monotonic()
+        while not self._stopping.wait(TURN_S):
+            self._obey()
+            now = time.monotonic()
+            elapsed_ns = int((now - wall) * 1e9 * self._speed)
+            wall = now
+            if self._paused:
+                self._status("ready")
+                continue
+            end = self._market.to_ns
+            target = self._now_ns + elapsed_ns
+            self._move(target if end is None else min(target, end), forming=True)
+            self._status("ready")
+
+    def _obey(self) -> None:
+        while not self._commands.empty():
+            command = self._commands.get()
+            if command.get("speed") is not None:
+                self._speed = float(command["speed"])
+            if command.get("pause") is not None:
+                self._paused = bool(command["pause"])
+            if command.get("at_ns") is not None:
+                self._seek(int(command["at_ns"]))
+
+    def _seek(self, at_ns: int) -> None:
+        """Go to a moment: forward over a short way by playing, otherwise by rebuilding."""
+        if self._now_ns <= at_ns <= self._now_ns + 6 * HOUR_NS:
+            self._move(at_ns, forming=True)
+        else:
+            self._load(at_ns)
+
+    def _load(self, at_ns: int) -> None:
+        """Rebuild every shard from the market's beginning to ``at_ns``, drawing only the columns that will be seen."""
+        warm = min(self._market.warm_ns, at_ns)
+        contracts = {item.id: item for item in self._market.contracts}
+        with self._lock:
+            for shard in self._shards.values():
+                for scope in shard.scopes():
+                    self._store.clear(scope)
+            self._shards = {a: Shard(a, contracts, self._parameters, warm - 1) for a in self._market.assets}
+            for shard in self._shards.values():
+                draw = {tf: (at_ns - (_COLUMNS - 1) * length) for tf, length in TIMEFRAMES_NS.items()}
+                shard.draw_from(draw)
+        self._feed = self._market.open_feed(warm)
+        self._now_ns = warm
+        while self._now_ns < at_ns and not self._stopping.is_set():
+            self._status("loading", progress=((self._now_ns - warm) / HOUR_NS, (at_ns - warm) / HOUR_NS, "hours rebuilt"))
+            target = min(self._now_ns + _CHUNK_NS, at_ns)
+            self._move(target, forming=target == at_ns)
+        _LOG.info("map ready", at_ns=at_ns, assets=list(self._shards))
+
+    def _move(self, to_ns: int, *, forming: bool) -> None:
+        """Apply everything received before ``to_ns``."""
+        if self._feed is None:
+            msg = "the feed was not opened"
+            raise NotFound(msg)
+        if to_ns <= self._now_ns:
+            return
+        batches = self._feed.advance(to_ns)
+        for asset, shard in self._shards.items():
+            mine = [batch for batch in batches if asset_of(batch.instrument_id, shard.contracts) == asset]
+            with self._lock:
+                outputs = step(shard, self._sorted(mine), to_ns, forming=forming)
+            publish(self._store, outputs)
+        self._now_ns = to_ns
+
+    @staticmethod
+    def _sorted(batches: list[Batch]) -> list[Batch]:
+        return sorted(batches, key=lambda batch: batch.sort_key)
+
+    def _head(self, state: str) -> dict[str, Any]:
+        market = self._market
+        replay = None
+        if market.mode == "replay" and market.to_ns is not None:
+            replay = {
+                "at_ns": self._now_ns,
+                "from_ns": market.from_ns,
+                "to_ns": market.to_ns,
+                "speed": self._speed,
+                "paused": self._paused,
+            }
+        return {
+            "mode": market.mode,
+            "state": state,
+            "simulated": market.simulated,
+            "as_of_ns": self._now_ns,
+            "version": self._version,
+            "world": market.world,
+            "replay": replay,
+            "data_age_s": self._data_age_s(),
+        }
+
+    def _data_age_s(self) -> float | None:
+        """Age of the oldest price among the assets, by the market's own clock."""
+        ends = [item.path.last_end_ns for shard in self._shards.values() for item in shard.with_path()]
+        return (self._now_ns - min(ends)) / (1_000 * MILLISECOND_NS) if ends else None
+
+    def _status(self, state: str, progress: tuple[float, float, str] | None = None) -> None:
+        body = self._head(state)
+        if progress:
+            body["progress"] = dict(zip(("done", "total", "label"), progress, strict=True))
+        self._store.write_status(body)

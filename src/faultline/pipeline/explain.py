@@ -1,0 +1,167 @@
+"""A shard, a moment and a price in, what stands there and why out: the answer behind a tooltip."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from faultline.heatmap.bands import BAND_LABELS, band_of
+from faultline.heatmap.grid import bucket_edge_usd, project_rows
+from faultline.units import MILLISECOND_NS, SECOND_NS, TIMEFRAMES_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.display import DisplayRows
+    from faultline.heatmap.ledger import Ledger
+    from faultline.pipeline.instrument_state import InstrumentState
+    from faultline.pipeline.shard import Shard
+
+__all__ = ("explain_cell", "profile_usd")
+
+_SIDES = ("long", "short")
+
+
+def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> dict[str, Any]:
+    """Exposure now by display row, with a band: ``prices_usd`` (lower edges), ``long_usd``, ``short_usd``, ``lo_usd``, ``hi_usd``.
+
+    The band is the range over leverage mixes centred at 25x and 100x, not a credible interval. With ``rows`` None
+    every row that holds anything is returned, so each side sums to its open interest.
+    """
+    items = [shard.members[iid] for iid in shard.scopes().get(scope, []) if shard.members[iid].has_path]
+    items = [item for item in items if np.isfinite(item.price_usd)]
+    window = rows or _whole_rows(shard, items)
+    heat = np.zeros((3, 2, window.n_rows))
+    oi_usd = 0.0
+    for item in items:
+        usd = item.heat_usd(shard.mixes, shard.reached_ns)
+        heat += project_rows(usd, item.ledger.first_bucket, window.row_usd, window.first_row, window.n_rows)
+        known = float(item.open_interest_usd(np.array([shard.reached_ns]), np.array([item.price_usd]))[0])
+        oi_usd += known if np.isfinite(known) else 0.0
+    total = heat.sum(axis=1)
+    return {
+        "prices_usd": (window.first_row + np.arange(window.n_rows)) * window.row_usd,
+        "row_usd": window.row_usd,
+        "long_usd": heat[0, 0],
+        "short_usd": heat[0, 1],
+        "lo_usd": total.min(axis=0),
+        "hi_usd": total.max(axis=0),
+        "learned_share": 0.0,
+        "oi_long_usd": oi_usd,
+        "oi_short_usd": oi_usd,
+        "price_usd": shard.price_usd,
+    }
+
+
+def _whole_rows(shard: Shard, items: list[InstrumentState]) -> DisplayRows:
+    """Rows of the display's height that cover every bucket that holds anything."""
+    from faultline.heatmap.display import DisplayRows  # noqa: PLC0415 - a value type, needed only here at run time
+
+    row_usd = shard.rows.rows.row_usd if shard.rows.rows else 1.0
+    low, high = np.inf, 0.0
+    for item in items:
+        used = np.flatnonzero(item.ledger.profile(shard.mixes[:1])[0].any(axis=0))
+        if len(used):
+            low = min(low, bucket_edge_usd(item.ledger.first_bucket + int(used[0])))
+            high = max(high, bucket_edge_usd(item.ledger.first_bucket + int(used[-1]) + 1))
+    if high == 0.0:
+        return DisplayRows(row_usd, 0, 0)
+    first = int(np.floor(low / row_usd))
+    return DisplayRows(row_usd, first, int(np.floor(high / row_usd)) + 1 - first)
+
+
+def explain_cell(shard: Shard, scope: str, timeframe: str, time_ns: int, price_usd: float) -> dict[str, Any] | None:
+    """What stands in one cell: USD by side, venue and leverage band, when it was opened, and where the numbers come from.
+
+    None where the past is no longer kept or nothing is known of the scope.
+    """
+    rows = shard.rows.rows
+    items = [shard.members[iid] for iid in shard.scopes().get(scope, []) if shard.members[iid].has_path]
+    if rows is None or not items:
+        return None
+    length = TIMEFRAMES_NS[timeframe]
+    moment = min(time_ns // length * length + length, shard.reached_ns)
+    row = int(np.floor(price_usd / rows.row_usd))
+    bands = np.zeros((len(BAND_LABELS), 2))
+    venues: dict[str, float] = {}
+    for item in items:
+        cell = _cell_usd(shard, item, moment, row, rows.row_usd)
+        if cell is None:
+            return None
+        np.add.at(bands, band_of(item.parameters.leverages), cell.T)
+        venues[item.venue] = venues.get(item.venue, 0.0) + float(cell.sum())
+    anchor = shard.members.get(shard.reference_id, items[0])
+    usd = bands.sum(axis=0)
+    return {
+        "price_low_usd": row * rows.row_usd,
+        "price_high_usd": (row + 1) * rows.row_usd,
+        "t_ms": moment // MILLISECOND_NS,
+        "long_usd": float(usd[0]),
+        "short_usd": float(usd[1]),
+        "venues": [{"venue": name, "usd": value} for name, value in sorted(venues.items())],
+        "bands": [
+            {"label": label, "long_usd": float(pair[0]), "short_usd": float(pair[1])}
+            for label, pair in zip(BAND_LABELS, bands, strict=True)
+        ],
+        "entry_window": _entry_window(anchor, moment, row * rows.row_usd, (row + 1) * rows.row_usd, bands),
+        "oi_source": anchor.interest_source,
+        "oi_age_s": (moment - anchor.interest.as_of_ns) / SECOND_NS if anchor.interest.as_of_ns else None,
+        "learned_share": 0.0,
+        "assumed_share": 1.0,
+        "distance_ratio": (row + 0.5) * rows.row_usd / shard.price_usd - 1.0,
+    }
+
+
+def _cell_usd(
+    shard: Shard, item: InstrumentState, moment_ns: int, row: int, row_usd: float
+) -> NDArray[np.float64] | None:
+    """USD of one display row by side and leverage, shape (2, L)."""
+    ledger: Ledger | None = item.ledger
+    if moment_ns < shard.reached_ns:
+        ledger = item.history.ledger_at(moment_ns, [item.parameters])
+    if ledger is None:
+        return None
+    mix = shard.mixes[0]
+    out = np.zeros((2, len(mix)))
+    closes = item.history.bars(moment_ns - 86_400 * SECOND_NS, moment_ns)["close_usd"]
+    price = float(closes[-1]) if len(closes) else item.price_usd
+    oi_usd = float(np.nan_to_num(item.open_interest_usd(np.array([moment_ns]), np.array([price])))[0])
+    totals = ledger.profile(mix[None, :])[0].sum(axis=1)
+    for k in range(len(mix)):
+        alone = np.zeros_like(mix)
+        alone[k] = mix[k]
+        units = ledger.profile(alone[None, :])[0]
+        out[:, k] = project_rows(units, ledger.first_bucket, row_usd, row, 1)[:, 0]
+    return out * np.divide(oi_usd, totals, out=np.zeros(2), where=totals > 0)[:, None]
+
+
+def _entry_window(
+    item: InstrumentState, moment_ns: int, low_usd: float, high_usd: float, bands: NDArray[np.float64]
+) -> dict[str, int] | None:
+    """First and last time the heavier side of the cell can have been opened, as far as the path is kept.
+
+    A long that is liquidated in the row was opened above it, after the path last went below the row.
+    """
+    usd = bands.sum(axis=0)
+    if usd.max() <= 0.0:
+        return None
+    bars = item.history.bars(0, moment_ns)
+    if not len(bars):
+        return None
+    is_long = usd[0] >= usd[1]
+    passed = bars["low_usd"] <= low_usd if is_long else bars["high_usd"] >= high_usd
+    index = np.flatnonzero(passed)
+    since = bars[index[-1] + 1 :] if len(index) else bars
+    leverages = np.asarray(item.parameters.leverages)
+    margin = item.parameters.maintenance_ratio + item.parameters.margin_buffer_ratio
+    distance = 1.0 / leverages.max() - margin
+    # The nearest entry is that of the highest leverage with the smallest margin; nothing opened nearer can stand here.
+    edge = high_usd / (1.0 - 0.4 * distance) if is_long else low_usd / (1.0 + 0.4 * distance)
+    eligible = since[since["close_usd"] >= edge] if is_long else since[since["close_usd"] <= edge]
+    if not len(eligible):
+        return None
+    return {
+        "from_ms": int(eligible["start_ns"][0]) // MILLISECOND_NS,
+        "to_ms": int(eligible["end_ns"][-1]) // MILLISECOND_NS,
+    }
