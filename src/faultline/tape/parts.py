@@ -1,0 +1,354 @@
+"""Sorted rows of one kind, instrument and day in, one sealed Parquet file out; and that file in, rows out.
+
+Every byte of the file is under a CRC-32: row group by row group in the file's own metadata, and the rest (the footer) in
+the file's name. Parquet's page checksums are written too, for other readers. A row group's first and last receive time
+stand in the metadata, so one hour of a day is found without touching the rest.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import zlib
+from typing import IO, TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from faultline.errors import TapeCorrupt
+from faultline.messages import KINDS, Kind
+from faultline.tape.columns import Column, arrow_schema, encode_rows, encodings_of, fill_field
+from faultline.tape.layout import PartFile, part_name
+from faultline.tape.manifest import FORMAT_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ("METADATA_KEY", "ROWS_PER_GROUP", "Group", "PartHeader", "PartReader", "group_slices", "open_part", "write_part")
+
+#: Rows in a row group: an hour of a busy market is two or three.
+ROWS_PER_GROUP: Final = 65_536
+#: Key of our own metadata in the Parquet footer.
+METADATA_KEY: Final = b"faultline"
+_COMPRESSION_LEVEL: Final = 1
+_FOOTER_BYTES_MAX: Final = 64 * 1024 * 1024
+_GROUP_BYTES_MAX: Final = 512 * 1024 * 1024
+_GROUP_ROWS_MAX: Final = 1_048_576
+_FILL_ROWS: Final = 16_384
+_PARTS_KEPT_OPEN: Final = 256
+_HINT: Final = "restore the file from a copy, or run `faultline tape verify` to see everything that is damaged"
+
+
+class Group(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One row group: its rows, its receive times (inclusive), its bytes and their CRC-32."""
+
+    n_rows: int
+    first_ns: int
+    last_ns: int
+    offset: int
+    end: int
+    crc: int
+
+
+class PartHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Our own metadata in a sealed file, under the key ``faultline``, as JSON."""
+
+    version: int
+    kind: str
+    instrument: str
+    simulated: bool
+    world: str
+    n_rows: int
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Origin:
+    """What a file says about where its rows come from."""
+
+    kind: Kind
+    instrument_id: str
+    simulated: bool
+    world: str
+
+
+class _CountingFile:
+    """A binary file that knows its position and the CRC-32 of what was written since the last mark."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.position = 0
+        self.crc = 0
+        self.closed = False
+
+    def write(self, content: bytes) -> int:
+        view = memoryview(content)
+        self.crc = zlib.crc32(view, self.crc)
+        self.position += view.nbytes
+        self._file.write(view)
+        return view.nbytes
+
+    def mark(self) -> int:
+        """CRC-32 since the last mark."""
+        crc, self.crc = self.crc, 0
+        return crc
+
+    def tell(self) -> int:
+        return self.position
+
+    def flush(self) -> None:
+        self._file.flush()
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def write_part(
+    folder: Path,
+    key: tuple[Kind, str],
+    world: tuple[bool, str],
+    segments: tuple[int, int],
+    columns: tuple[Column, ...],
+    groups: Iterable[NDArray[np.void]],
+) -> PartFile:
+    """Write one sealed file and put it in place, synced; the folder's own name still has to be synced.
+
+    Args:
+        folder: partition folder; it exists.
+        key: kind and instrument id of the rows.
+        world: the tape's ``simulated`` and ``world``.
+        segments: first and last segment the rows come from.
+        columns: how the fields are stored.
+        groups: the rows, sorted, in pieces of at most ``ROWS_PER_GROUP``.
+    """
+    kind, instrument_id = key
+    temporary = folder / f".part-{segments[0]:08d}-{segments[1]:08d}.tmp"
+    try:
+        with temporary.open("wb") as file:
+            sink = _CountingFile(file)
+            _write_groups(sink, _Origin(kind, instrument_id, *world), columns, groups)
+            footer_crc = sink.mark()
+            file.flush()
+            os.fsync(file.fileno())
+        path = folder / part_name(*segments, footer_crc)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return PartFile(str(kind), instrument_id, folder.name.removeprefix("date="), *segments, footer_crc, path)
+
+
+class PartReader:
+    """One sealed file, its footer checked. Thread-safe: it holds no position.
+
+    Raises:
+        TapeCorrupt: the footer does not match its checksum or is not this version's.
+    """
+
+    def __init__(self, part: PartFile) -> None:
+        self.part = part
+        self._where = str(part.path)
+        self._buffer = _mapped(part.path)
+        tail = memoryview(self._buffer)[-8:]
+        footer_bytes = int.from_bytes(tail[:4], "little") if len(tail) == 8 else 0
+        footer_start = len(self._buffer) - 8 - footer_bytes
+        if bytes(tail[4:]) != b"PAR1" or footer_start < 4 or footer_bytes > _FOOTER_BYTES_MAX:
+            raise self._corrupt("the file is truncated or is not Parquet")
+        if zlib.crc32(memoryview(self._buffer)[footer_start:]) != part.footer_crc:
+            raise self._corrupt("the footer does not match the checksum in the file's name")
+        try:
+            self._parquet = pq.ParquetFile(pa.BufferReader(self._buffer), pre_buffer=False)
+            content = (self._parquet.metadata.metadata or {})[METADATA_KEY]
+            self.header = msgspec.json.decode(content, type=PartHeader)
+        except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as exc:
+            raise self._corrupt(f"the footer cannot be read: {exc}") from exc
+        self._check_header(footer_start)
+        self._by_field = {column.field: column for column in self.header.columns}
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The row groups, in order of time."""
+        return self.header.groups
+
+    def read_into(
+        self, target: NDArray[np.void] | dict[str, NDArray[np.generic]], start: int, fields: Sequence[str], first: int, end: int
+    ) -> int:
+        """Decode row groups ``first <= i < end`` into ``target[start:]``; returns the row after the last.
+
+        Args:
+            target: a row array, or arrays by field.
+            start: row of ``target`` the first decoded row goes to.
+            fields: fields to decode.
+            first: first row group.
+            end: row group after the last.
+
+        Raises:
+            TapeCorrupt: the bytes do not match their checksum, or cannot be decoded.
+        """
+        self._check_bytes(first, end)
+        needed = [self._by_field[field] for field in fields]
+        if any(column.form == "delay" for column in needed) and "ts_event_ns" not in fields:
+            needed.append(self._by_field["ts_event_ns"])
+        try:
+            table = self._parquet.read_row_groups(list(range(first, end)), [column.name for column in needed])
+            expected = sum(group.n_rows for group in self.groups[first:end])
+            if table.num_rows != expected:
+                raise ValueError(f"{table.num_rows} rows where the header says {expected}")
+            for batch in table.to_batches(max_chunksize=ROWS_PER_GROUP):
+                start = _fill(target, start, fields, needed, batch)
+        except (pa.ArrowException, OSError, ValueError, KeyError) as exc:
+            raise self._corrupt(f"a row group cannot be decoded: {exc}") from exc
+        return start
+
+    def rows(self, first: int, end: int) -> NDArray[np.void]:
+        """All fields of row groups ``first <= i < end``."""
+        dtype = KINDS[Kind(self.header.kind)].dtype
+        rows = np.empty(sum(group.n_rows for group in self.groups[first:end]), dtype=dtype)
+        self.read_into(rows, 0, dtype.names or (), first, end)
+        return rows
+
+    def check_pages(self) -> None:
+        """Read everything with Parquet's own page checksums.
+
+        Raises:
+            TapeCorrupt: a page does not match.
+        """
+        try:
+            source = pa.BufferReader(self._buffer)
+            checked = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
+            for index in range(checked.num_row_groups):
+                checked.read_row_group(index)
+        except (pa.ArrowException, OSError) as exc:
+            raise self._corrupt(f"a page does not match its checksum: {exc}") from exc
+
+    def _check_header(self, footer_start: int) -> None:
+        header = self.header
+        names = tuple(column.field for column in header.columns)
+        metadata = self._parquet.metadata
+        if header.version != FORMAT_VERSION:
+            raise self._corrupt(f"the file has format version {header.version}, not {FORMAT_VERSION}")
+        if (header.kind, header.instrument) != (self.part.kind, self.part.instrument_id):
+            raise self._corrupt(f"the file holds {header.kind} of {header.instrument}: it lies in the wrong folder")
+        if names != KINDS[Kind(header.kind)].dtype.names:
+            raise self._corrupt(f"the file's fields are not those of {header.kind}")
+        if tuple(column.name for column in header.columns) != tuple(self._parquet.schema_arrow.names):
+            raise self._corrupt("the file's columns are not those its header tells")
+        offset = 0
+        for index, group in enumerate(header.groups):
+            facts = metadata.row_group(index) if index < metadata.num_row_groups else None
+            if facts is None or facts.num_rows != group.n_rows or group.offset != offset:
+                raise self._corrupt("the file's row groups are not those its header tells")
+            if facts.total_byte_size > _GROUP_BYTES_MAX or group.n_rows > _GROUP_ROWS_MAX:
+                raise self._corrupt(f"row group {index} claims to unpack to {facts.total_byte_size} bytes")
+            offset = group.end
+        if offset != footer_start or metadata.num_row_groups != len(header.groups):
+            raise self._corrupt("the file's length is not what its header tells")
+
+    def _check_bytes(self, first: int, end: int) -> None:
+        view = memoryview(self._buffer)
+        for index, group in enumerate(self.groups[first:end], first):
+            if zlib.crc32(view[group.offset : group.end]) != group.crc:
+                raise self._corrupt(f"row group {index} does not match its checksum")
+
+    def _corrupt(self, message: str) -> TapeCorrupt:
+        return TapeCorrupt(message, where=self._where, hint=_HINT)
+
+
+@functools.lru_cache(maxsize=_PARTS_KEPT_OPEN)
+def open_part(part: PartFile) -> PartReader:
+    """The reader of a sealed file; the last few hundred stay open (files never change once they have a name).
+
+    Raises:
+        FileNotFoundError: the file was merged or removed meanwhile.
+        TapeCorrupt: its footer is damaged.
+    """
+    return PartReader(part)
+
+
+def _write_groups(
+    sink: _CountingFile, origin: _Origin, columns: tuple[Column, ...], groups: Iterable[NDArray[np.void]]
+) -> None:
+    schema = arrow_schema(origin.kind, columns)
+    dictionary, encodings = encodings_of(columns)
+    written: list[Group] = []
+    writer = pq.ParquetWriter(
+        pa.PythonFile(sink, mode="w"),
+        schema,
+        compression="zstd",
+        compression_level=_COMPRESSION_LEVEL,
+        use_dictionary=dictionary,
+        column_encoding=encodings,
+        write_page_checksum=True,
+        store_schema=False,
+    )
+    with writer:
+        start = 0
+        for rows in groups:
+            writer.write_table(encode_rows(columns, schema, rows), row_group_size=ROWS_PER_GROUP)
+            times = rows["ts_received_ns"]
+            end = sink.position
+            written.append(Group(len(rows), int(times[0]), int(times[-1]), start, end, sink.mark()))
+            start = end
+        header = PartHeader(
+            version=FORMAT_VERSION,
+            kind=str(origin.kind),
+            instrument=origin.instrument_id,
+            simulated=origin.simulated,
+            world=origin.world,
+            n_rows=sum(group.n_rows for group in written),
+            columns=columns,
+            groups=tuple(written),
+        )
+        writer.add_key_value_metadata({METADATA_KEY: msgspec.json.encode(header)})
+
+
+def _fill(
+    target: NDArray[np.void] | dict[str, NDArray[np.generic]],
+    start: int,
+    fields: Sequence[str],
+    needed: Sequence[Column],
+    batch: pa.RecordBatch,
+) -> int:
+    """Write one Arrow batch to ``target[start:]``, in blocks that stay in the cache."""
+    for offset in range(0, batch.num_rows, _FILL_ROWS):
+        block = batch.slice(offset, _FILL_ROWS)
+        end = start + block.num_rows
+        event_ns = None
+        for column in sorted(needed, key=lambda column: column.form == "delay"):
+            values = block.column(column.name)
+            if column.field == "ts_event_ns":
+                event_ns = np.multiply(values.to_numpy(zero_copy_only=False), column.scale)
+            if column.field in fields:
+                fill_field(target[column.field][start:end], column, values, event_ns)
+        start = end
+    return start
+
+
+def _mapped(path: Path) -> pa.Buffer:
+    """The bytes of a file, mapped, not read."""
+    if path.stat().st_size == 0:
+        return pa.py_buffer(b"")
+    with pa.memory_map(str(path), "r") as file:
+        return file.read_buffer()
+
+
+def group_slices(rows: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
+    """Pieces of ``ROWS_PER_GROUP`` rows."""
+    for start in range(0, len(rows), ROWS_PER_GROUP):
+        yield rows[start : start + ROWS_PER_GROUP]
