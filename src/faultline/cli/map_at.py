@@ -48,7 +48,7 @@ def map_command(
     else:
         body, simulated = _from_engine(str(url), scope)
     body = {"scope": scope, "timeframe": tf, "plane": plane, **body}
-    warnings = ["The leverage mix is assumed, not learned: learned_share is 0."] if body["learned_share"] == 0 else []
+    warnings = ["The leverage mix is assumed, not learned: learned_share is 0."] if not np.any(body["learned_share"]) else []
     if json:
         print_json("map", body, simulated=simulated, warnings=warnings)
     else:
@@ -81,7 +81,7 @@ def _from_tape(
         "short_usd": profile["short_usd"],
         "lo_usd": lo,
         "hi_usd": hi,
-        "learned_share": profile["learned_share"],
+        "learned_share": np.full(len(lo), profile["learned_share"]),
         "oi_long_usd": profile["oi_long_usd"],
         "oi_short_usd": profile["oi_short_usd"],
         "params_sha256": shard.params_sha256,

@@ -99,7 +99,7 @@ def _route(shard: Shard, batches: Sequence[Batch], to_ns: int) -> dict[str, dict
     cells = np.zeros(max(1, (to_ns - 1) // CELL_NS - base + 1), dtype=np.bool_)
     for batch in batches:
         if batch.kind is Kind.INSTRUMENT:
-            shard.contracts.update({item.id: item for item in instruments_from_rows(batch.instrument_id, batch.rows)})
+            shard.contracts[batch.instrument_id] = instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
         kinds = routed.setdefault(batch.instrument_id, {})
         earlier = kinds.get(batch.kind)
         kinds[batch.kind] = batch.rows if earlier is None else np.concatenate([earlier, batch.rows])

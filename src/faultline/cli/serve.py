@@ -1,0 +1,137 @@
+"""``faultline serve``: a simulated market or a tape in, the map in a browser out."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from faultline.api.app import ApiSettings, build_app
+from faultline.api.server import serve
+from faultline.cli.arguments import names, time_ns
+from faultline.cli.output import ERRORS
+from faultline.cli.replay import chosen_parameters
+from faultline.errors import ConfigError, NotFound
+from faultline.pipeline.cursor import TapeCursor
+from faultline.pipeline.engine import Engine, Market
+from faultline.pipeline.replay import STEP_KINDS, tape_assets
+from faultline.simulator import Simulation, load_world
+from faultline.store.maps import MapStore
+from faultline.store.scores import ScoreStore
+from faultline.tape import Tape
+from faultline.units import HOUR_NS, MINUTE_NS, format_time_ns, parse_duration_ns
+
+if TYPE_CHECKING:
+    from faultline.clock import Clock
+
+from faultline.clock import SystemClock
+
+__all__ = ("serve_command", "simulated_market", "tape_market")
+
+
+def simulated_market(world_name: str, seed: int, warm_ns: int, clock: Clock) -> Market:
+    """A market that is simulated as it is watched; its present begins at the wall clock's."""
+    world = load_world(world_name)
+    present_ns = clock.now_ns() // MINUTE_NS * MINUTE_NS
+    start_ns = present_ns - warm_ns
+    contracts = Simulation(world, seed, start_ns, keeps_truth=False).instruments()
+    return Market(
+        mode="simulated",
+        simulated=True,
+        world=world.name,
+        assets=sorted({item.asset for item in contracts}),
+        contracts=contracts,
+        warm_ns=start_ns,
+        from_ns=present_ns,
+        to_ns=None,
+        open_feed=lambda from_ns: Simulation(world, seed, from_ns, keeps_truth=False),
+        can_seek=False,
+    )
+
+
+def tape_market(path: Path, assets: list[str] | None) -> Market:
+    """A recorded (or recorded simulated) market, played from a tape.
+
+    Raises:
+        NotFound: the tape has no prices of an asset that was asked for.
+    """
+    tape = Tape(path)
+    known = tape_assets(tape)
+    chosen = assets or list(known)
+    missing = [asset for asset in chosen if asset not in known]
+    if missing or not chosen:
+        msg = f"the tape has no prices of {', '.join(missing) or 'any asset'}"
+        raise NotFound(msg, where=str(path), hint=f"Assets with a price path on it: {', '.join(known) or 'none'}.")
+    ids = [iid for asset in chosen for iid in known[asset]]
+    spans = [tape.span_ns(kind, iid) for kind in STEP_KINDS for iid in ids if iid in tape.ids(kind)]
+    first = min(span[0] for span in spans if span)
+    last = max(span[1] for span in spans if span)
+    return Market(
+        mode="replay",
+        simulated=tape.simulated,
+        world=tape.world or None,
+        assets=chosen,
+        contracts=tape.instruments(),
+        warm_ns=first,
+        from_ns=first + HOUR_NS,
+        to_ns=last + 1,
+        open_feed=lambda from_ns: TapeCursor(tape, STEP_KINDS, ids, from_ns),
+        can_seek=True,
+    )
+
+
+def _check_key(host: str) -> str | None:
+    """The API key of the environment.
+
+    Raises:
+        ConfigError: the host is not loopback and no key is set.
+    """
+    key = os.environ.get("FAULTLINE_API_KEY") or None
+    if host not in {"127.0.0.1", "localhost", "::1"} and key is None:
+        msg = f"refusing to listen on {host} without a key"
+        raise ConfigError(msg, where="--host", hint="Set FAULTLINE_API_KEY, or listen on 127.0.0.1.")
+    return key
+
+
+def serve_command(
+    simulated: Annotated[bool, typer.Option("--simulated", help="Play a simulated market.")] = False,
+    world: Annotated[str, typer.Option(help="World of the simulated market.")] = "three-assets",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 1,
+    warm: Annotated[str, typer.Option(help="Simulated time before the present.")] = "6h",
+    replay: Annotated[Path | None, typer.Option(help="Play a tape.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Moment at which a replay begins.")] = None,
+    speed: Annotated[float, typer.Option(min=0.001, max=100_000, help="Market seconds per second.")] = 1.0,
+    assets: Annotated[str | None, typer.Option(help="Comma-separated assets.")] = None,
+    params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the map of a simulated market or of a tape."""
+    if simulated == (replay is not None):
+        msg = "choose a market: --simulated or --replay TAPE"
+        raise typer.BadParameter(msg)
+    key = _check_key(host)
+    if replay is not None:
+        market = tape_market(replay, names(assets))
+        start_ns = time_ns(start, "--from")
+        if start_ns is not None and market.to_ns is not None and not market.from_ns <= start_ns < market.to_ns:
+            span = f"{format_time_ns(market.from_ns)} and {format_time_ns(market.to_ns)}"
+            raise typer.BadParameter(f"choose a moment between {span}", param_hint="--from")
+    else:
+        market = simulated_market(world, seed, parse_duration_ns(warm), SystemClock())
+        start_ns = None
+    store = MapStore()
+    engine = Engine(
+        market, store, chosen_parameters(params), version=version("faultline"), start_ns=start_ns, speed=speed
+    )
+    app = build_app(store, ScoreStore.default(), ApiSettings(host=host, port=port, api_key=key))
+    label = "[bold yellow]SIMULATED market[/] - " if market.simulated else ""
+    ERRORS.print(f"{label}Faultline on [bold]http://{host}:{port}/[/]  (stop with Ctrl+C)", highlight=False)
+    engine.start()
+    try:
+        serve(app, host, port)
+    finally:
+        engine.stop()
