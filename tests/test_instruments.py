@@ -379,6 +379,12 @@ def test_rows_make_a_batch_and_name_their_tiers():
     assert (batch.venue, batch.symbol, contract.asset) == ("somewhere", "BTCUSDT", "BTC")
 
 
+def test_a_fee_that_nobody_knows_of_is_not_counted():
+    rows = instrument_rows(make(), 1)
+    rows["taker_fee_ratio"] = np.nan
+    assert instruments_from_rows("somewhere:BTCUSDT", rows) == ((1, make()),)
+
+
 def test_no_rows_make_no_instrument():
     assert instruments_from_rows("a:B", instrument_rows(make(), 1)[:0]) == ()
 

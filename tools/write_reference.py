@@ -41,8 +41,8 @@ ENUMERATIONS: tuple[type[enum.Enum], ...] = (
 
 MESSAGES_INTRODUCTION = """\
 Market facts travel as NumPy structured arrays, one dtype per kind, in batches of one instrument sorted by
-receive time. Times are nanoseconds since 1970, UTC. A value that the source does not tell is NaN, never 0. The
-side of a liquidation is the side of the **position** that was forced out.
+receive time. Times are nanoseconds since 1970, UTC. A value that the source does not tell is NaN, never 0.
+The side of a liquidation is the side of the **position** that was forced out.
 
 Rows that share a receive time are applied in the order of this page, then by venue, symbol and sequence."""
 

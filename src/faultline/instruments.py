@@ -331,6 +331,8 @@ def instrument_rows(instrument: Instrument, as_of_ns: int) -> NDArray[np.void]:
 def instruments_from_rows(instrument_id: str, rows: NDArray[np.void]) -> tuple[tuple[int, Instrument], ...]:
     """Inverse of ``instrument_rows``: ``(as_of_ns, instrument)`` of every moment in ``rows``, oldest first.
 
+    A ``taker_fee_ratio`` of NaN means that the venue's formula is not known to count a fee, and becomes 0.
+
     Raises:
         ValueError: the rows of one moment do not make an instrument; the message names it.
     """
@@ -343,6 +345,8 @@ def instruments_from_rows(instrument_id: str, rows: NDArray[np.void]) -> tuple[t
         )
         first = group[0]
         facts = {name: float(first[name]) for name in _CONTRACT_FIELDS if name not in _NOT_NUMBERS}
+        if math.isnan(facts["taker_fee_ratio"]):
+            facts["taker_fee_ratio"] = 0.0
         instrument = Instrument(
             id=instrument_id,
             base=first["base"].decode(),

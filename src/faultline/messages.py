@@ -137,7 +137,11 @@ _SPECS: Final[tuple[KindSpec, ...]] = (
             Field("tick_usd", "<f8", "Smallest price step."),
             Field("lot_base", "<f8", "Smallest quantity step, in base units."),
             Field("min_notional_usd", "<f8", "Smallest order in USD; NaN unknown."),
-            Field("taker_fee_ratio", "<f8", "Closing fee inside the venue's liquidation formula; 0 none."),
+            Field(
+                "taker_fee_ratio",
+                "<f8",
+                "Closing fee in the venue's liquidation formula; 0 none, NaN none known.",
+            ),
             Field("tier", "<u2", "Tier number, from 0."),
             Field("tier_floor_usd", "<f8", "Notional from which the tier holds."),
             Field("tier_cap_usd", "<f8", "Notional up to which the tier holds; inf for the last."),
