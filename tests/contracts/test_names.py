@@ -21,7 +21,7 @@ FORBIDDEN_WORDS = {
     "handler",
     "handlers",
 }
-FORBIDDEN_SUFFIX = re.compile(r"_(v\d+|new|fixed|backup|old)$")
+FORBIDDEN_SUFFIX = re.compile(r"(?<!_is)_(v\d+|new|fixed|backup|old)$")
 
 
 def words(name):
@@ -49,7 +49,7 @@ def names_of(node):
             return [node.arg]
         case ast.Name(ctx=ast.Store()):
             return [node.id]
-        case ast.Attribute(ctx=ast.Store()):
+        case ast.Attribute(ctx=ast.Store(), value=ast.Name(id="self")):
             return [node.attr]
     return []
 
@@ -86,10 +86,11 @@ def test_every_module_says_what_goes_in_and_what_comes_out():
     assert [module.name for module in all_modules() if not ast.get_docstring(module.tree)] == []
 
 
-def test_every_package_says_it_in_one_sentence():
+def test_every_package_says_it_first_and_in_one_sentence():
     found = []
     for path in sorted(PACKAGE.rglob("__init__.py")):
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        text = docstring.partition("\n\n")[0]
         sentences = re.findall(r"[.!?](?=\s+[A-Z]|\s*$)", text)
         if not text.endswith(".") or len(sentences) != 1:
             found.append(f"{path.relative_to(ROOT)}: {text!r}")

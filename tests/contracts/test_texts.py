@@ -32,7 +32,7 @@ RULES = {
     ),
     "a path of one machine": re.compile(r"(?<![\w./*>})-])/(?:work|home|root|tmp|Users)/"),
     "the host of a package index": re.compile(r"\b(?:pypi|pythonhosted|npmjs)\.(?:org|com)\b"),
-    "unfinished work": re.compile(r"\b(?:TO[D]O|FIX[M]E|X[X]X)\b|\bNotImplemented[E]rror\b"),
+    "unfinished work": re.compile(r"\b(?:TO[D]O|FIX[M]E|X[X]X)\b|\braise NotImplemented[E]rror\b"),
 }
 
 
