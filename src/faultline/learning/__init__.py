@@ -1,0 +1,1 @@
+"""Observed liquidations and what a map exposed in, parameters and scores out."""
