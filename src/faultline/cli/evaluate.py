@@ -31,7 +31,13 @@ __all__ = ("evaluate_command", "freeze_forecasts")
 
 
 def freeze_forecasts(
-    tape: Tape, asset: str, from_ns: int | None, to_ns: int | None, parameters: PipelineParameters, *, quiet: bool
+    tape: Tape,
+    asset: str,
+    from_ns: int | None,
+    to_ns: int | None,
+    parameters: PipelineParameters,
+    *,
+    quiet: bool,
 ) -> list[Forecast]:
     """Forecasts that the engine freezes over a stretch of a tape."""
     replay = TapeReplay(tape, asset, parameters)
@@ -47,16 +53,23 @@ def freeze_forecasts(
 
 
 def evaluate_command(
+    *,
     tape: Annotated[Path, typer.Argument(help="Folder of a tape.")],
     asset: Annotated[str | None, typer.Option(help="Asset, e.g. BTC.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="First moment, ISO-8601, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End, exclusive.")] = None,
     refresh: Annotated[str, typer.Option(help="Time between two forecasts: 5m, 1m, 15m ...")] = "5m",
-    forecasts: Annotated[Path | None, typer.Option(help="forecasts.parquet of a replay; made anew otherwise.")] = None,
-    levels: Annotated[Path | None, typer.Option(help="CSV of anybody's levels: issued, price_usd, side, notional_usd.")] = None,
+    forecasts: Annotated[
+        Path | None, typer.Option(help="forecasts.parquet of a replay; made anew otherwise.")
+    ] = None,
+    levels: Annotated[
+        Path | None, typer.Option(help="CSV of anybody's levels: issued, price_usd, side, notional_usd.")
+    ] = None,
     params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
-    check: Annotated[bool, typer.Option("--check-frozen", help="Rebuild 20 forecasts from the past alone.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check-frozen", help="Rebuild 20 forecasts from the past alone.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Score the map against the baselines on what really happened."""
@@ -115,12 +128,18 @@ def _show(body: dict[str, Any], *, simulated: bool) -> None:
         f"{label}{body['asset']} {format_time_ns(body['from_ns'])} .. {format_time_ns(body['to_ns'])}, "
         f"{body['n_scored']:,} of {body['n_events_raw']:,} liquidations scored, {body['blocks']} blocks"
     )
-    table = Table("model", "T", "IG", "95 % of IG", "predicted/observed", "top 5 %", box=None, header_style="bold")
+    table = Table(
+        "model", "T", "IG", "95 % of IG", "predicted/observed", "top 5 %", box=None, header_style="bold"
+    )
     for row in body["models"]:
         lo, hi = row["ci"]
         table.add_row(
-            row["name"], f"{row['t']:.3f}", f"{row['ig']:.3f}", f"{lo:.3f} .. {hi:.3f}",
-            f"{row['n_ratio']:.2f}", f"{row['concentration']['5']:.2f}",
+            row["name"],
+            f"{row['t']:.3f}",
+            f"{row['ig']:.3f}",
+            f"{lo:.3f} .. {hi:.3f}",
+            f"{row['n_ratio']:.2f}",
+            f"{row['concentration']['5']:.2f}",
         )
     STDOUT.print(table)
     for row in body["differences"]:
@@ -129,4 +148,6 @@ def _show(body: dict[str, Any], *, simulated: bool) -> None:
     excluded = ", ".join(f"{name} {n:,}" for name, n in body["excluded"].items())
     STDOUT.print(f"excluded: {excluded or 'none'}")
     if "frozen" in body:
-        STDOUT.print(f"frozen: {body['frozen']['matched']} of {body['frozen']['checked']} rebuilt forecasts have the same hash")
+        STDOUT.print(
+            f"frozen: {body['frozen']['matched']} of {body['frozen']['checked']} rebuilt forecasts have the same hash"
+        )

@@ -27,7 +27,9 @@ __all__ = ("map_command",)
 def map_command(
     scope: Annotated[str, typer.Option(help="Asset or instrument, e.g. BTC or binance:BTCUSDT.")],
     tape: Annotated[Path | None, typer.Option(help="Folder of a tape.")] = None,
-    url: Annotated[str | None, typer.Option(help="Address of a running engine, e.g. http://127.0.0.1:8000.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Address of a running engine, e.g. http://127.0.0.1:8000.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Moment, ISO-8601, UTC; only with --tape.")] = None,
     tf: Annotated[str, typer.Option(help="Timeframe.")] = "1m",
     plane: Annotated[str, typer.Option(help="synthetic: what would be liquidated where.")] = "synthetic",
@@ -48,7 +50,11 @@ def map_command(
     else:
         body, simulated = _from_engine(str(url), scope)
     body = {"scope": scope, "timeframe": tf, "plane": plane, **body}
-    warnings = ["The leverage mix is assumed, not learned: learned_share is 0."] if not np.any(body["learned_share"]) else []
+    warnings = (
+        ["The leverage mix is assumed, not learned: learned_share is 0."]
+        if not np.any(body["learned_share"])
+        else []
+    )
     if json:
         print_json("map", body, simulated=simulated, warnings=warnings)
     else:
@@ -111,13 +117,21 @@ def _from_engine(url: str, scope: str) -> tuple[dict[str, Any], bool]:
 
 def _show(body: dict[str, Any], *, simulated: bool) -> None:
     label = "SIMULATED  " if simulated else ""
-    STDOUT.print(f"{label}{body['scope']} at {format_time_ns(body['at_ns'])}, model estimate, not exchange data")
+    STDOUT.print(
+        f"{label}{body['scope']} at {format_time_ns(body['at_ns'])}, model estimate, not exchange data"
+    )
     table = Table("price from", "long USD", "short USD", "band", box=None, header_style="bold")
     long_usd, short_usd = np.asarray(body["long_usd"]), np.asarray(body["short_usd"])
     strongest = np.argsort(-(long_usd + short_usd), kind="stable")[:20]
     for k in sorted(strongest, key=lambda k: -body["prices"][k]):
         band = f"{body['lo_usd'][k]:,.0f} .. {body['hi_usd'][k]:,.0f}"
-        table.add_row(f"{body['prices'][k]:,.4g}" if body["row_usd"] < 1 else f"{body['prices'][k]:,.0f}",
-                      f"{long_usd[k]:,.0f}", f"{short_usd[k]:,.0f}", band)
+        table.add_row(
+            f"{body['prices'][k]:,.4g}" if body["row_usd"] < 1 else f"{body['prices'][k]:,.0f}",
+            f"{long_usd[k]:,.0f}",
+            f"{short_usd[k]:,.0f}",
+            band,
+        )
     STDOUT.print(table)
-    STDOUT.print(f"20 strongest of {len(long_usd):,} rows; open interest per side {body['oi_long_usd']:,.0f} USD")
+    STDOUT.print(
+        f"20 strongest of {len(long_usd):,} rows; open interest per side {body['oi_long_usd']:,.0f} USD"
+    )

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from faultline.errors import FaultlineError
 
@@ -28,7 +35,7 @@ STDOUT = Console()
 ERRORS = Console(stderr=True)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON-like tree
+def _plain(value: Any) -> Any:
     """NaN and infinities become null, arrays become lists, structs become dictionaries."""
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
@@ -46,14 +53,26 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON-like tree
 
 
 def as_json(
-    schema: str, body: Mapping[str, Any], *, simulated: bool, warnings: list[str] | None = None, version: int = 1
+    schema: str,
+    body: Mapping[str, Any],
+    *,
+    simulated: bool,
+    warnings: list[str] | None = None,
+    version: int = 1,
 ) -> bytes:
     """One JSON object: ``schema``, ``version``, ``simulated``, ``warnings``, then the body."""
-    head = {"schema": f"faultline.{schema}", "version": version, "simulated": simulated, "warnings": warnings or []}
+    head = {
+        "schema": f"faultline.{schema}",
+        "version": version,
+        "simulated": simulated,
+        "warnings": warnings or [],
+    }
     return msgspec.json.encode(_plain({**head, **msgspec.to_builtins(body, builtin_types=(np.ndarray,))}))
 
 
-def print_json(schema: str, body: Mapping[str, Any], *, simulated: bool, warnings: list[str] | None = None) -> None:
+def print_json(
+    schema: str, body: Mapping[str, Any], *, simulated: bool, warnings: list[str] | None = None
+) -> None:
     """Print one JSON object on stdout."""
     sys.stdout.write(as_json(schema, body, simulated=simulated, warnings=warnings).decode() + "\n")
 

@@ -33,13 +33,15 @@ def chosen_asset(tape: Tape, asset: str | None) -> str:
     known = list(tape_assets(tape))
     if len(known) != 1:
         msg = "the tape holds several assets" if known else "the tape holds no asset with a price path"
-        raise RequestError(msg, where=str(tape.path), hint=f"Name one with --asset: {', '.join(known) or 'none'}.")
+        raise RequestError(
+            msg, where=str(tape.path), hint=f"Name one with --asset: {', '.join(known) or 'none'}."
+        )
     return known[0]
 
 
 def chosen_parameters(path: Path | None, freeze: str | None = None) -> PipelineParameters:
     """Parameters of a file, or the defaults, with the freeze interval of the command line."""
-    import msgspec  # noqa: PLC0415 - only commands that change a parameter need it
+    import msgspec
 
     parameters = read_parameters(path) if path else PipelineParameters()
     if freeze is None:
@@ -50,7 +52,9 @@ def chosen_parameters(path: Path | None, freeze: str | None = None) -> PipelineP
 def replay_command(
     tape: Annotated[Path, typer.Argument(help="Folder of a tape.")],
     out: Annotated[Path, typer.Option(help="Folder for the outputs.")],
-    asset: Annotated[str | None, typer.Option(help="Asset, e.g. BTC; needed where the tape holds several.")] = None,
+    asset: Annotated[
+        str | None, typer.Option(help="Asset, e.g. BTC; needed where the tape holds several.")
+    ] = None,
     start: Annotated[str | None, typer.Option("--from", help="First moment, ISO-8601, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End, exclusive.")] = None,
     params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
@@ -63,7 +67,10 @@ def replay_command(
     replay = TapeReplay(reader, chosen_asset(reader, asset), parameters)
     span = replay.span(time_ns(start, "--from"), time_ns(end, "--to"))
     shard = replay.shard(span.warm_ns)
-    with ReplayOutputs(out, simulated=reader.simulated) as outputs, progress_bar("replay", quiet=json) as progress:
+    with (
+        ReplayOutputs(out, simulated=reader.simulated) as outputs,
+        progress_bar("replay", quiet=json) as progress,
+    ):
         cost = replay.run(
             shard, span, lambda result: _write(outputs, replay.asset, result), freeze=True, progress=progress
         )
@@ -84,7 +91,9 @@ def replay_command(
         print_json("replay", body, simulated=reader.simulated)
         return
     STDOUT.print(f"{replay.asset} {format_time_ns(span.from_ns)} .. {format_time_ns(span.to_ns)} -> {out}")
-    STDOUT.print(f"{shard.steps:,} steps, {shard.messages:,} messages, {cost['wall_s']:.1f} s, {cost['peak_rss_mb']:.0f} MB")
+    STDOUT.print(
+        f"{shard.steps:,} steps, {shard.messages:,} messages, {cost['wall_s']:.1f} s, {cost['peak_rss_mb']:.0f} MB"
+    )
     STDOUT.print(f"{shard.chain.count:,} forecasts, chain {shard.chain.head_sha256[:16]}")
     for name, written in manifest["outputs"].items():
         STDOUT.print(f"  {name}.parquet  {written['rows']:>9,} rows  sha256 {written['sha256'][:16]}")

@@ -15,6 +15,8 @@ from faultline.cli.arguments import names, time_ns
 from faultline.cli.output import ERRORS
 from faultline.cli.replay import chosen_parameters
 from faultline.errors import ConfigError, NotFound
+from faultline.instruments import instruments_from_rows
+from faultline.messages import Kind
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import Engine, Market
 from faultline.pipeline.replay import STEP_KINDS, tape_assets
@@ -22,7 +24,7 @@ from faultline.simulator import Simulation, load_world
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
 from faultline.tape import Tape
-from faultline.units import HOUR_NS, MINUTE_NS, format_time_ns, parse_duration_ns
+from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, format_time_ns, parse_duration_ns
 
 if TYPE_CHECKING:
     from faultline.clock import Clock
@@ -37,7 +39,12 @@ def simulated_market(world_name: str, seed: int, warm_ns: int, clock: Clock) -> 
     world = load_world(world_name)
     present_ns = clock.now_ns() // MINUTE_NS * MINUTE_NS
     start_ns = present_ns - warm_ns
-    contracts = Simulation(world, seed, start_ns, keeps_truth=False).instruments()
+    first = Simulation(world, seed, start_ns, keeps_truth=False).advance(start_ns + SECOND_NS)
+    contracts = [
+        instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
+        for batch in first
+        if batch.kind is Kind.INSTRUMENT
+    ]
     return Market(
         mode="simulated",
         simulated=True,
@@ -64,7 +71,9 @@ def tape_market(path: Path, assets: list[str] | None) -> Market:
     missing = [asset for asset in chosen if asset not in known]
     if missing or not chosen:
         msg = f"the tape has no prices of {', '.join(missing) or 'any asset'}"
-        raise NotFound(msg, where=str(path), hint=f"Assets with a price path on it: {', '.join(known) or 'none'}.")
+        raise NotFound(
+            msg, where=str(path), hint=f"Assets with a price path on it: {', '.join(known) or 'none'}."
+        )
     ids = [iid for asset in chosen for iid in known[asset]]
     spans = [tape.span_ns(kind, iid) for kind in STEP_KINDS for iid in ids if iid in tape.ids(kind)]
     first = min(span[0] for span in spans if span)
@@ -97,6 +106,7 @@ def _check_key(host: str) -> str | None:
 
 
 def serve_command(
+    *,
     simulated: Annotated[bool, typer.Option("--simulated", help="Play a simulated market.")] = False,
     world: Annotated[str, typer.Option(help="World of the simulated market.")] = "three-assets",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 1,
@@ -117,7 +127,11 @@ def serve_command(
     if replay is not None:
         market = tape_market(replay, names(assets))
         start_ns = time_ns(start, "--from")
-        if start_ns is not None and market.to_ns is not None and not market.from_ns <= start_ns < market.to_ns:
+        if (
+            start_ns is not None
+            and market.to_ns is not None
+            and not market.from_ns <= start_ns < market.to_ns
+        ):
             span = f"{format_time_ns(market.from_ns)} and {format_time_ns(market.to_ns)}"
             raise typer.BadParameter(f"choose a moment between {span}", param_hint="--from")
     else:

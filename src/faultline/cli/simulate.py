@@ -41,7 +41,9 @@ def simulate_command(
             tape.append(batches)
             for batch in batches:
                 rows[batch.kind] = rows.get(batch.kind, 0) + len(batch)
-            progress((min(moment, end_ns) - start_ns) / HOUR_NS, (end_ns - start_ns) / HOUR_NS, "hours simulated")
+            progress(
+                (min(moment, end_ns) - start_ns) / HOUR_NS, (end_ns - start_ns) / HOUR_NS, "hours simulated"
+            )
     if truth is not None:
         write_truth(simulation, truth)
     body = {"world": settings.name, "seed": seed, "days": days, "tape": str(out), "rows": rows}

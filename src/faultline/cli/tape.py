@@ -71,14 +71,20 @@ def ls_command(tape: Annotated[Path, typer.Argument(help="Folder of a tape.")], 
     table = Table("kind", "instrument", "rows", "first", "last", "bytes", box=None, header_style="bold")
     for row in body["entries"]:
         table.add_row(
-            row["kind"], row["instrument"], f"{row['rows']:,}", format_time_ns(row["first_ns"]),
-            format_time_ns(row["last_ns"]), f"{row['bytes']:,}",
+            row["kind"],
+            row["instrument"],
+            f"{row['rows']:,}",
+            format_time_ns(row["first_ns"]),
+            format_time_ns(row["last_ns"]),
+            f"{row['bytes']:,}",
         )
     STDOUT.print(table)
 
 
 @APP.command("verify")
-def verify_command(tape: Annotated[Path, typer.Argument(help="Folder of a tape.")], json: AsJson = False) -> None:
+def verify_command(
+    tape: Annotated[Path, typer.Argument(help="Folder of a tape.")], json: AsJson = False
+) -> None:
     """Check every checksum, order and count; exit code 1 where something is damaged."""
     report = verify(tape)
     body: dict[str, Any] = msgspec.to_builtins(report)
@@ -93,7 +99,9 @@ def verify_command(tape: Annotated[Path, typer.Argument(help="Folder of a tape."
 
 
 @APP.command("compact")
-def compact_command(tape: Annotated[Path, typer.Argument(help="Folder of a tape.")], json: AsJson = False) -> None:
+def compact_command(
+    tape: Annotated[Path, typer.Argument(help="Folder of a tape.")], json: AsJson = False
+) -> None:
     """Merge small files of a tape."""
     body: dict[str, Any] = msgspec.to_builtins(compact(tape))
     if json:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from faultline.heatmap.display import DisplayRows
 
-__all__ = ("PLANES", "ColumnSeries", "Columns", "smooth_rows")
+__all__ = ("PLANES", "ColumnEvents", "ColumnSeries", "Columns", "smooth_rows")
 
 #: Planes of a map.
 PLANES: Final = ("real", "synthetic", "smooth")
@@ -59,6 +59,19 @@ class Columns:
     short_usd: NDArray[np.float64]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ColumnEvents:
+    """Liquidations to draw, sorted by receive time; shapes (n,).
+
+    ``side`` is 0 long, 1 short; ``row`` the display row, outside [0, P) where the price is not shown.
+    """
+
+    received_ns: NDArray[np.int64]
+    side: NDArray[np.int64]
+    row: NDArray[np.int64]
+    usd: NDArray[np.float64]
+
+
 class ColumnSeries:
     """The forming column of one scope and timeframe, and the closing of columns.
 
@@ -90,10 +103,7 @@ class ColumnSeries:
         synthetic: NDArray[np.float64],
         forming: NDArray[np.float64] | None,
         path: NDArray[np.void],
-        event_ns: NDArray[np.int64],
-        event_side: NDArray[np.int64],
-        event_row: NDArray[np.int64],
-        event_usd: NDArray[np.float64],
+        events: ColumnEvents,
         now_ns: int,
         smooth_bps: float,
     ) -> Columns | None:
@@ -105,10 +115,7 @@ class ColumnSeries:
             synthetic: heat at those ends, shape (n, 2, P).
             forming: heat now, shape (2, P); None when nobody looks at the forming column.
             path: path bars since the last call (``market.path.PATH_ROW``).
-            event_ns: receive time of each liquidation since the last call; side index, row and USD beside it.
-            event_side: 0 long, 1 short.
-            event_row: display row; rows outside the window are dropped from the plane.
-            event_usd: notional.
+            events: liquidations since the last call; rows outside the window only count in the candle.
             now_ns: moment reached: bars that end and messages received by then are in the arguments.
             smooth_bps: width of the smooth plane.
         """
@@ -118,11 +125,12 @@ class ColumnSeries:
         if current < self.draw_from_ns - self.length_ns:
             return None
         real, candles = self._carry(rows, starts, current)
-        column = np.minimum(np.searchsorted(starts, event_ns, side="right") - 1, n_closed)
-        inside = (event_row >= 0) & (event_row < rows.n_rows) & (column >= 0)
-        np.add.at(real, (column[inside], event_side[inside], event_row[inside]), event_usd[inside])
+        column = np.minimum(np.searchsorted(starts, events.received_ns, side="right") - 1, n_closed)
+        drawn = column >= 0
+        inside = drawn & (events.row >= 0) & (events.row < rows.n_rows)
+        np.add.at(real, (column[inside], events.side[inside], events.row[inside]), events.usd[inside])
         self._add_candles(candles, starts, path)
-        np.add.at(candles, (column[column >= 0], 5 + event_side[column >= 0]), event_usd[column >= 0])
+        np.add.at(candles, (column[drawn], 5 + events.side[drawn]), events.usd[drawn])
         self._rows, self._real, self._candle, self._start_ns = rows, real[-1], candles[-1], current
         keep = n_closed + (forming is not None)
         if not keep:
@@ -151,12 +159,15 @@ class ColumnSeries:
                     real[k, :, low:high] = self._real[:, low - shift : high - shift]
         return real, candles
 
-    def _add_candles(self, candles: NDArray[np.float64], starts: NDArray[np.int64], path: NDArray[np.void]) -> None:
+    def _add_candles(
+        self, candles: NDArray[np.float64], starts: NDArray[np.int64], path: NDArray[np.void]
+    ) -> None:
         """Fold path bars into open, high, low, close, volume; a column opens where the bar before it closed."""
         if not len(path):
             return
         closes = path["close_usd"]
-        opens = np.concatenate([[self._last_close_usd if np.isfinite(self._last_close_usd) else closes[0]], closes[:-1]])
+        first = self._last_close_usd if np.isfinite(self._last_close_usd) else closes[0]
+        opens = np.concatenate([[first], closes[:-1]])
         self._last_close_usd = float(closes[-1])
         inside = path["end_ns"] > starts[0]
         path, closes, opens = path[inside], closes[inside], opens[inside]

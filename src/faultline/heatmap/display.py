@@ -84,7 +84,9 @@ class RowChooser:
         window = [rows.row_usd, rows.first_row, rows.n_rows] if rows else [math.nan] * 3
         return {
             "closes": self._closes.copy(),
-            "scalars": np.array([self._last_hour, self._reference_usd, self._n_rows, *window], dtype=np.float64),
+            "scalars": np.array(
+                [self._last_hour, self._reference_usd, self._n_rows, *window], dtype=np.float64
+            ),
         }
 
     @classmethod

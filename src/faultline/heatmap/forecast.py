@@ -83,8 +83,14 @@ class ForecastChain:
         """Append a forecast; empty buckets at both ends are cut off.
 
         Args:
+            asset: asset it is about.
+            issued_ns: moment of issue.
+            horizon_ns: time until the next forecast.
+            price_usd: reference price at issue.
+            first_bucket: log bucket of index 0 of the arrays.
             heat_usd: [2, n] USD per bucket and side.
             remaining: [2, n] part of each bucket that price has not passed.
+            params_sha256: hash of the parameters in force.
         """
         used = np.flatnonzero(heat_usd.any(axis=0))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)

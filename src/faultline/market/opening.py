@@ -40,7 +40,7 @@ def _units_kernel(
     means: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """units = (x / trailing mean of x per hour) for x = volume, else range (a bar's range scales with sqrt(time)).
+    """Units = (x / trailing mean of x per hour) for x = volume, else range (a bar's range scales with sqrt(time)).
 
     ``means[proxy] = [weighted sum of x, weighted hours]``, both fading with ``half_life_ns`` of observed
     time. The mean includes the bar itself, so the first bar of a proxy deposits its own duration.

@@ -139,16 +139,15 @@ class PathBuilder:
             marks: rows of kind ``mark``.
             to_ns: everything received before this moment is in the arguments.
         """
-        if len(bars):
-            path = self._from_bars(bars)
-        else:
-            path = self._from_seconds(trades, marks, to_ns)
+        path = self._from_bars(bars) if len(bars) else self._from_seconds(trades, marks, to_ns)
         if len(path):
             self.last_close_usd = float(path["close_usd"][-1])
             self.last_end_ns = int(path["end_ns"][-1])
         return path
 
-    def _from_seconds(self, trades: NDArray[np.void], marks: NDArray[np.void], to_ns: int) -> NDArray[np.void]:
+    def _from_seconds(
+        self, trades: NDArray[np.void], marks: NDArray[np.void], to_ns: int
+    ) -> NDArray[np.void]:
         # Insurance-fund and ADL prints, and prices of 0, are book-keeping of the venue: they move nothing.
         real = trades[(trades["cause"] <= 1) & (trades["price_usd"] > 0)]
         valid_marks = marks[marks["mark_price_usd"] > 0]
@@ -181,7 +180,7 @@ class PathBuilder:
         endpoints = (bars["flags"] & Flag.ENDPOINTS_ONLY) != 0
         if not endpoints.any():
             return self._full_bars(bars)
-        out = []
+        out: list[NDArray[np.void]] = []
         # Endpoint windows must look at the better bars before them, so the runs are walked in order.
         edges = np.flatnonzero(np.diff(endpoints.astype(np.int8))) + 1
         for run in np.split(np.arange(len(bars)), edges):
@@ -190,7 +189,11 @@ class PathBuilder:
                 out.extend(self._endpoint_bar(row) for row in rows)
             else:
                 out.append(self._full_bars(rows))
-        return np.concatenate([part for part in out if len(part)]) if any(map(len, out)) else np.zeros(0, PATH_ROW)
+        return (
+            np.concatenate([part for part in out if len(part)])
+            if any(map(len, out))
+            else np.zeros(0, PATH_ROW)
+        )
 
     def _full_bars(self, bars: NDArray[np.void]) -> NDArray[np.void]:
         path = np.zeros(len(bars), dtype=PATH_ROW)

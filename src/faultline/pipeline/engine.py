@@ -1,7 +1,8 @@
 """A feed of messages and the wall clock in, a living map in the store out: the loop behind ``serve``.
 
-One thread moves every asset: it reads the feed up to the present of the market it plays, calls ``step`` and publishes. For
-a recorded or simulated market that present runs at ``speed`` times the wall clock and can be paused or, on a tape, moved.
+One thread moves every asset: it reads the feed up to the present of the market it plays, calls ``step`` and
+publishes. For a recorded or simulated market that present runs at ``speed`` times the wall clock and can be
+paused or, on a tape, moved.
 """
 
 from __future__ import annotations
@@ -123,17 +124,34 @@ class Engine:
 
     # Callbacks of the store, called from the API's threads.
 
-    def explain(self, scope: str, timeframe: str, time_ns: int, price_usd: float) -> dict[str, Any] | None:
-        """What stands in a cell; None where it is no longer known."""
-        with self._lock:
-            shard = self._shard_of(scope)
-            return explain_cell(shard, scope, timeframe, time_ns, price_usd) if shard else None
+    def explain(self, scope: str, timeframe: str, time_ns: int, price_usd: float) -> dict[str, Any]:
+        """What stands in a cell.
 
-    def profile(self, scope: str) -> dict[str, Any] | None:
-        """Exposure now by display row."""
+        Raises:
+            NotFound: there is no such scope, or the ledger of that moment is no longer kept.
+        """
         with self._lock:
             shard = self._shard_of(scope)
-            return profile_usd(shard, scope, shard.rows.rows) if shard and shard.rows.rows else None
+            cell = explain_cell(shard, scope, timeframe, time_ns, price_usd)
+        if cell is None:
+            msg = "the ledger of that moment is no longer kept"
+            raise NotFound(
+                msg, where="t_ms", hint="The map shows it; its parts are known for the last hours and days."
+            )
+        return cell
+
+    def profile(self, scope: str) -> dict[str, Any]:
+        """Exposure now by display row.
+
+        Raises:
+            NotFound: there is no such scope, or it has no price yet.
+        """
+        with self._lock:
+            shard = self._shard_of(scope)
+            if shard.rows.rows is None:
+                msg = f"{scope} has no price yet"
+                raise NotFound(msg, where="scope", hint="Wait until the map is loaded.")
+            return profile_usd(shard, scope, shard.rows.rows)
 
     def control(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Take ``{at_ns | speed | pause}``; carried out at the next turn.
@@ -149,18 +167,21 @@ class Engine:
             end = self._market.to_ns or at_ns
             if not self._market.from_ns <= at_ns <= end:
                 msg = f"{at_ns} lies outside the replay"
-                raise RequestError(msg, where="at_ns", hint=f"Choose between {self._market.from_ns} and {end}.")
+                raise RequestError(
+                    msg, where="at_ns", hint=f"Choose between {self._market.from_ns} and {end}."
+                )
         if speed is not None and not 0 < speed <= _SPEED_MAX:
             msg = f"a speed of {speed} cannot be played"
             raise RequestError(msg, where="speed", hint=f"Choose more than 0 and at most {_SPEED_MAX:g}.")
         self._commands.put(command)
         return {"accepted": True}
 
-    def _shard_of(self, scope: str) -> Shard | None:
+    def _shard_of(self, scope: str) -> Shard:
         for shard in self._shards.values():
             if scope in shard.scopes():
                 return shard
-        return None
+        msg = f"no map of {scope}"
+        raise NotFound(msg, where="scope", hint="See /api/v1/assets for the scopes that have one.")
 
     # The thread.
 
@@ -171,10 +192,14 @@ class Engine:
         except FaultlineError as exc:
             _LOG.exception("engine stopped", code=exc.code)
             self._store.write_status({**self._head("error"), "error": exc.as_dict()})
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - reported on the page and in the log, never swallowed
             # The thread is the last place that can say so: a page that shows stale numbers silently would be worse.
             _LOG.exception("engine failed")
-            problem = {"code": "engine", "message": repr(exc), "hint": "See the log on stderr; please report it."}
+            problem = {
+                "code": "engine",
+                "message": repr(exc),
+                "hint": "See the log on stderr; please report it.",
+            }
             self._store.write_status({**self._head("error"), "error": problem})
 
     def _play(self) -> None:
@@ -224,7 +249,10 @@ class Engine:
         self._feed = self._market.open_feed(warm)
         self._now_ns = warm
         while self._now_ns < at_ns and not self._stopping.is_set():
-            self._status("loading", progress=((self._now_ns - warm) / HOUR_NS, (at_ns - warm) / HOUR_NS, "hours rebuilt"))
+            self._status(
+                "loading",
+                progress=((self._now_ns - warm) / HOUR_NS, (at_ns - warm) / HOUR_NS, "hours rebuilt"),
+            )
             target = min(self._now_ns + _CHUNK_NS, at_ns)
             self._move(target, forming=target == at_ns)
         _LOG.info("map ready", at_ns=at_ns, assets=list(self._shards))

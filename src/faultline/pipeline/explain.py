@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from faultline.heatmap.bands import BAND_LABELS, band_of
+from faultline.heatmap.display import DisplayRows
 from faultline.heatmap.grid import bucket_edge_usd, project_rows
 from faultline.units import MILLISECOND_NS, SECOND_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from faultline.heatmap.display import DisplayRows
     from faultline.heatmap.ledger import Ledger
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.shard import Shard
@@ -24,7 +24,7 @@ _SIDES = ("long", "short")
 
 
 def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> dict[str, Any]:
-    """Exposure now by display row, with a band: ``prices_usd`` (lower edges), ``long_usd``, ``short_usd``, ``lo_usd``, ``hi_usd``.
+    """Exposure now by display row (``prices_usd`` are lower edges), by side, with a band ``lo_usd`` to ``hi_usd``.
 
     The band is the range over leverage mixes centred at 25x and 100x, not a credible interval. With ``rows`` None
     every row that holds anything is returned, so each side sums to its open interest.
@@ -56,8 +56,6 @@ def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> di
 
 def _whole_rows(shard: Shard, items: list[InstrumentState]) -> DisplayRows:
     """Rows of the display's height that cover every bucket that holds anything."""
-    from faultline.heatmap.display import DisplayRows  # noqa: PLC0415 - a value type, needed only here at run time
-
     row_usd = shard.rows.rows.row_usd if shard.rows.rows else 1.0
     low, high = np.inf, 0.0
     for item in items:
@@ -71,8 +69,10 @@ def _whole_rows(shard: Shard, items: list[InstrumentState]) -> DisplayRows:
     return DisplayRows(row_usd, first, int(np.floor(high / row_usd)) + 1 - first)
 
 
-def explain_cell(shard: Shard, scope: str, timeframe: str, time_ns: int, price_usd: float) -> dict[str, Any] | None:
-    """What stands in one cell: USD by side, venue and leverage band, when it was opened, and where the numbers come from.
+def explain_cell(
+    shard: Shard, scope: str, timeframe: str, time_ns: int, price_usd: float
+) -> dict[str, Any] | None:
+    """What stands in one cell: USD by side, venue and leverage band, when it was opened, on what authority.
 
     None where the past is no longer kept or nothing is known of the scope.
     """
@@ -92,6 +92,7 @@ def explain_cell(shard: Shard, scope: str, timeframe: str, time_ns: int, price_u
         np.add.at(bands, band_of(item.parameters.leverages), cell.T)
         venues[item.venue] = venues.get(item.venue, 0.0) + float(cell.sum())
     anchor = shard.members.get(shard.reference_id, items[0])
+    known_ns = anchor.interest.as_of_ns
     usd = bands.sum(axis=0)
     return {
         "price_low_usd": row * rows.row_usd,
@@ -106,7 +107,7 @@ def explain_cell(shard: Shard, scope: str, timeframe: str, time_ns: int, price_u
         ],
         "entry_window": _entry_window(anchor, moment, row * rows.row_usd, (row + 1) * rows.row_usd, bands),
         "oi_source": anchor.interest_source,
-        "oi_age_s": (moment - anchor.interest.as_of_ns) / SECOND_NS if anchor.interest.as_of_ns else None,
+        "oi_age_s": (moment - known_ns) / SECOND_NS if 0 < known_ns <= moment else None,
         "learned_share": 0.0,
         "assumed_share": 1.0,
         "distance_ratio": (row + 0.5) * rows.row_usd / shard.price_usd - 1.0,
@@ -133,7 +134,8 @@ def _cell_usd(
         alone[k] = mix[k]
         units = ledger.profile(alone[None, :])[0]
         out[:, k] = project_rows(units, ledger.first_bucket, row_usd, row, 1)[:, 0]
-    return out * np.divide(oi_usd, totals, out=np.zeros(2), where=totals > 0)[:, None]
+    scale: NDArray[np.float64] = np.divide(oi_usd, totals, out=np.zeros(2), where=totals > 0)
+    return out * scale[:, None]
 
 
 def _entry_window(

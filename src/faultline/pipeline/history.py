@@ -64,7 +64,7 @@ class PathHistory:
         """Remember the ledger as it stands after every bar that ended by ``time_ns``, a whole hour."""
         buffer = io.BytesIO()
         # The pieces have names of our own and no pickled objects.
-        np.savez(buffer, allow_pickle=False, **ledger.state())  # type: ignore[arg-type]  # stubs want ArrayLike only
+        np.savez(buffer, allow_pickle=False, **ledger.state())
         self._hourly.append(_Checkpoint(time_ns, zlib.compress(buffer.getvalue(), 1)))
         while len(self._hourly) > _HOURLY_MAX:
             oldest = self._hourly.pop(0)
@@ -88,8 +88,9 @@ class PathHistory:
 
     def bars(self, after_ns: int, upto_ns: int) -> NDArray[np.void]:
         """Bars that ended in (after_ns, upto_ns], sorted."""
-        parts = []
-        for chunk in self._chunks:
-            if chunk["end_ns"][-1] > after_ns and chunk["end_ns"][0] <= upto_ns:
-                parts.append(chunk[(chunk["end_ns"] > after_ns) & (chunk["end_ns"] <= upto_ns)])
+        parts = [
+            chunk[(chunk["end_ns"] > after_ns) & (chunk["end_ns"] <= upto_ns)]
+            for chunk in self._chunks
+            if chunk["end_ns"][-1] > after_ns and chunk["end_ns"][0] <= upto_ns
+        ]
         return np.concatenate(parts) if parts else np.zeros(0, dtype=PATH_BAR)

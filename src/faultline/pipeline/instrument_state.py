@@ -100,9 +100,11 @@ class InstrumentState:
         oi_usd = self.open_interest_usd(close_ns, closes)
         with np.errstate(invalid="ignore", divide="ignore"):
             scale = np.where(totals > 0, oi_usd[:, None] / totals, 0.0)
-        return columns * scale[:, :, None], oi_usd
+        return columns.astype(np.float64) * scale[:, :, None], oi_usd
 
-    def open_interest_usd(self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]) -> NDArray[np.float64]:
+    def open_interest_usd(
+        self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Open interest per side that anchors the map; where none is published, an average hour's volume stands in.
 
         NaN where neither is known. ``interest_source`` says which it is.
@@ -131,9 +133,14 @@ class InstrumentState:
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
         out: dict[str, NDArray[Any]] = {"pending": self.pending.copy(), "price": np.array([self.price_usd])}
-        parts = {"path": self.path, "opening": self.opening, "interest": self.interest, "ledger": self.ledger}
+        parts = {
+            "path": self.path.state(),
+            "opening": self.opening.state(),
+            "interest": self.interest.state(),
+            "ledger": self.ledger.state(),
+        }
         for name, part in parts.items():
-            out.update({f"{name}.{key}": value for key, value in part.state().items()})
+            out.update({f"{name}.{key}": value for key, value in part.items()})
         return out
 
     @classmethod

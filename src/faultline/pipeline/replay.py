@@ -121,7 +121,7 @@ class TapeReplay:
             freeze: freeze forecasts inside the span.
             progress: told (done, total, label) in hours of tape.
         """
-        shard.draw_from({tf: span.from_ns + 1 for tf in TIMEFRAMES_NS})
+        shard.draw_from(dict.fromkeys(TIMEFRAMES_NS, span.from_ns + 1))
         wall, cpu = time.perf_counter(), time.process_time()
         total = (span.to_ns - span.warm_ns) / 3.6e12
         for start, end, live in ((span.warm_ns, span.from_ns, False), (span.from_ns, span.to_ns, True)):

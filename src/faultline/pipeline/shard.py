@@ -140,7 +140,10 @@ class Shard:
 
     @classmethod
     def from_state(
-        cls, state: Mapping[str, NDArray[Any]], contracts: Iterable[Instrument], parameters: PipelineParameters
+        cls,
+        state: Mapping[str, NDArray[Any]],
+        contracts: Iterable[Instrument],
+        parameters: PipelineParameters,
     ) -> Shard:
         """A shard that goes on where ``state()`` was taken, under the same parameters."""
         head = msgspec.json.decode(state["head"].tobytes())

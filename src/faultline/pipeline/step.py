@@ -1,9 +1,9 @@
 """Parameters, a shard and the messages of a step in, the moved shard and what came of it out.
 
-This file is the table of contents of the engine. Live, replay and backtest call ``step`` and nothing else. Its unit is
-one cell of a fixed 50-ms grid of receive times; because bars, columns and forecasts close on grids of their own, many
-cells may be given at once and the result is the same for every way of cutting a tape into steps (tested). Nothing in here
-reads the wall clock.
+This file is the table of contents of the engine. Live, replay and backtest call ``step`` and nothing else. Its
+unit is one cell of a fixed 50-ms grid of receive times; because bars, columns and forecasts close on grids of
+their own, many cells may be given at once, and the result is the same for every way of cutting a tape into
+steps (tested). Nothing in here reads the wall clock.
 
 The shard is moved, not copied: the one passed in is the one that comes out.
 """
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from faultline.heatmap.columns import ColumnEvents
 from faultline.heatmap.grid import BUCKET_LOG, bucket_of
 from faultline.instruments import instruments_from_rows
 from faultline.market.location import trigger_prices_usd
+from faultline.market.path import PATH_ROW
 from faultline.messages import Flag, Kind, empty_rows
 from faultline.units import HOUR_NS, MILLISECOND_NS, Side
 
@@ -78,7 +80,10 @@ def step(
     """
     upto_ns = to_ns - 1
     by_instrument = _route(shard, batches, to_ns)
-    paths = {iid: shard.member(iid).apply(by_instrument.get(iid, {}), to_ns) for iid in _all_ids(shard, by_instrument)}
+    paths = {
+        iid: shard.member(iid).apply(by_instrument.get(iid, {}), to_ns)
+        for iid in _all_ids(shard, by_instrument)
+    }
     events = _locate(shard, by_instrument)
     columns: list[tuple[str, Columns]] = []
     forecasts: list[Forecast] = []
@@ -99,7 +104,9 @@ def _route(shard: Shard, batches: Sequence[Batch], to_ns: int) -> dict[str, dict
     cells = np.zeros(max(1, (to_ns - 1) // CELL_NS - base + 1), dtype=np.bool_)
     for batch in batches:
         if batch.kind is Kind.INSTRUMENT:
-            shard.contracts[batch.instrument_id] = instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
+            shard.contracts[batch.instrument_id] = instruments_from_rows(batch.instrument_id, batch.rows)[-1][
+                1
+            ]
         kinds = routed.setdefault(batch.instrument_id, {})
         earlier = kinds.get(batch.kind)
         kinds[batch.kind] = batch.rows if earlier is None else np.concatenate([earlier, batch.rows])
@@ -118,7 +125,9 @@ def _locate(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> Lo
     parts: list[tuple[str, NDArray[np.void], NDArray[np.float64]]] = []
     for iid in sorted(routed):
         rows = routed[iid].get(Kind.LIQUIDATION, empty_rows(Kind.LIQUIDATION))
-        rows = rows[((rows["flags"] & Flag.TOTAL) == 0) & (rows["price_usd"] > 0) & (rows["notional_usd"] > 0)]
+        rows = rows[
+            ((rows["flags"] & Flag.TOTAL) == 0) & (rows["price_usd"] > 0) & (rows["notional_usd"] > 0)
+        ]
         if len(rows):
             parts.append((iid, rows, trigger_prices_usd(rows, shard.maintenance_ratio(iid))))
     rows = np.concatenate([part[1] for part in parts]) if parts else empty_rows(Kind.LIQUIDATION)
@@ -156,7 +165,9 @@ def _advance(
     if reference is None:
         return []
     rows = shard.rows.rows or shard.rows.follow(end_ns, _first_price(reference))
-    closings = {tf: series.close_times(after_ns, end_ns) for tf, series in shard.series_of(shard.asset).items()}
+    closings = {
+        tf: series.close_times(after_ns, end_ns) for tf, series in shard.series_of(shard.asset).items()
+    }
     union = np.unique(np.concatenate(list(closings.values())))
     heat: dict[str, NDArray[np.float64]] = {}
     now: dict[str, NDArray[np.float64]] = {}
@@ -192,11 +203,15 @@ def _extend(
         total = sum((heat[iid] for iid in priced[1:]), start=heat[priced[0]])
         total_now = sum((now[iid] for iid in priced[1:]), start=now[priced[0]]) if now else None
         source = shard.reference_id if scope == shard.asset else scope
-        path = paths.get(source)
-        path = path[(path["end_ns"] > span[0]) & (path["end_ns"] <= span[1])] if path is not None else np.zeros(0)
+        path = paths.get(source, np.zeros(0, PATH_ROW))
+        path = path[(path["end_ns"] > span[0]) & (path["end_ns"] <= span[1])]
         mine = recent & np.isin(events.instrument, ids)
-        row = np.floor(events.trigger_usd[mine] / rows.row_usd).astype(np.int64) - rows.first_row
-        side = (events.side[mine] == Side.SHORT).astype(np.int64)
+        drawn = ColumnEvents(
+            received_ns=events.received_ns[mine],
+            side=(events.side[mine] == Side.SHORT).astype(np.int64),
+            row=np.floor(events.trigger_usd[mine] / rows.row_usd).astype(np.int64) - rows.first_row,
+            usd=events.notional_usd[mine],
+        )
         for tf, series in shard.series_of(scope).items():
             columns = series.extend(
                 rows=rows,
@@ -204,10 +219,7 @@ def _extend(
                 synthetic=total[np.searchsorted(union, closings[tf])],
                 forming=total_now,
                 path=path,
-                event_ns=events.received_ns[mine],
-                event_side=side,
-                event_row=row,
-                event_usd=events.notional_usd[mine],
+                events=drawn,
                 now_ns=span[1],
                 smooth_bps=shard.parameters.smooth_bps,
             )
@@ -217,7 +229,9 @@ def _extend(
 
 
 def _first_price(reference: InstrumentState) -> float:
-    return reference.price_usd if np.isfinite(reference.price_usd) else float(reference.pending["close_usd"][0])
+    return (
+        reference.price_usd if np.isfinite(reference.price_usd) else float(reference.pending["close_usd"][0])
+    )
 
 
 def _first_reference(shard: Shard, end_ns: int) -> InstrumentState | None:
@@ -249,7 +263,9 @@ def _freeze(shard: Shard, time_ns: int) -> Forecast:
     ahead = np.zeros((2, last - first))
     for item in items:
         usd = item.heat_usd(shard.mixes[:1], time_ns)[0]
-        part = slice(item.ledger.first_bucket - first, item.ledger.first_bucket - first + item.ledger.n_buckets)
+        part = slice(
+            item.ledger.first_bucket - first, item.ledger.first_bucket - first + item.ledger.n_buckets
+        )
         heat[:, part] += usd
         ahead[:, part] += usd * item.ledger.remaining
     # Where several instruments stand in a bucket, the part ahead is their mass-weighted mean.

@@ -8,7 +8,6 @@ no half output under its final name.
 from __future__ import annotations
 
 import hashlib
-import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
@@ -100,7 +99,7 @@ class _Table:
     def close(self) -> dict[str, Any]:
         self.flush()
         self._writer.close()
-        os.replace(self._partial, self.path)
+        self._partial.replace(self.path)
         return {"rows": self.rows, "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest()}
 
     def abandon(self) -> None:
@@ -163,7 +162,7 @@ class ReplayOutputs:
                     }
                 )
 
-    def write_event(self, kind: str, asset: str, **fields: Any) -> None:  # noqa: ANN401 - checked by the schema
+    def write_event(self, kind: str, asset: str, **fields: Any) -> None:
         """One event; ``fields`` are the columns of ``events.parquet``."""
         row = {"id": self._events, "type": kind, "asset": asset, "simulated": self.simulated, **fields}
         self._tables["events"].append(row)
@@ -194,7 +193,7 @@ class ReplayOutputs:
         whole = {**manifest, "simulated": self.simulated, "outputs": outputs}
         partial = self.folder / ".manifest.json.partial"
         partial.write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
-        os.replace(partial, self.folder / "manifest.json")
+        partial.replace(self.folder / "manifest.json")
         return whole
 
     def __enter__(self) -> Self:

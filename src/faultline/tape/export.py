@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
@@ -48,8 +49,7 @@ def write_rows(
     tables = _tables(tape, kind, instrument_ids, from_ns, to_ns)
     if output == "jsonl":
         for table in tables:
-            for row in table.to_pylist():
-                stream.write(msgspec.json.encode(row) + b"\n")
+            stream.writelines(msgspec.json.encode(row) + b"\n" for row in table.to_pylist())
     elif output == "csv":
         with pa_csv.CSVWriter(stream, schema) as writer:
             for table in tables:
@@ -69,9 +69,7 @@ def _tables(
             yield _table(kind, instrument_id, rows[start : start + _ROWS_MAX], tape)
 
 
-def _table(kind: Kind, instrument_id: str, rows: Any, tape: Tape) -> pa.Table:  # noqa: ANN401 - rows, or their dtype
-    import numpy as np  # noqa: PLC0415 - only to make an empty array of a dtype
-
+def _table(kind: Kind, instrument_id: str, rows: Any, tape: Tape) -> pa.Table:
     values: NDArray[np.void] = np.empty(0, rows) if isinstance(rows, np.dtype) else rows
     columns: dict[str, pa.Array] = {
         "instrument": pa.array([instrument_id] * len(values), pa.string()),
