@@ -59,7 +59,7 @@ def test_no_name_in_the_package_is_a_drawer():
     for module in package_modules():
         for node in ast.walk(module.tree):
             found += [at(module, node, text) for name in names_of(node) if (text := complaint(name))]
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_no_file_or_folder_is_a_drawer():
@@ -70,7 +70,7 @@ def test_no_file_or_folder_is_a_drawer():
         for part in path.relative_to(ROOT).parts:
             if text := complaint(part.partition(".")[0]):
                 found.add(f"{path.relative_to(ROOT)}: {text}")
-    assert found == set()
+    assert not found, "\n".join(sorted(found))
 
 
 def test_a_caught_exception_is_called_exc():
@@ -79,11 +79,13 @@ def test_a_caught_exception_is_called_exc():
         for node in ast.walk(module.tree):
             if isinstance(node, ast.ExceptHandler) and node.name not in (None, "exc"):
                 found.append(at(module, node, f"called {node.name!r}"))
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_every_module_says_what_goes_in_and_what_comes_out():
-    assert [module.name for module in all_modules() if not ast.get_docstring(module.tree)] == []
+    modules = [module for module in all_modules() if not module.name.startswith("tests/")]
+    found = [module.name for module in modules if not ast.get_docstring(module.tree)]
+    assert not found, "\n".join(found)
 
 
 def test_every_package_says_it_first_and_in_one_sentence():
@@ -94,7 +96,7 @@ def test_every_package_says_it_first_and_in_one_sentence():
         sentences = re.findall(r"[.!?](?=\s+[A-Z]|\s*$)", text)
         if not text.endswith(".") or len(sentences) != 1:
             found.append(f"{path.relative_to(ROOT)}: {text!r}")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_compiled_functions_are_called_kernels_and_carry_their_mathematics():
@@ -108,7 +110,7 @@ def test_compiled_functions_are_called_kernels_and_carry_their_mathematics():
                 found.append(at(module, node, f"{node.name} is compiled and not called _kernel"))
             if not ast.get_docstring(node):
                 found.append(at(module, node, f"{node.name} has no docstring"))
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_the_check_itself_sees_bad_names():

@@ -36,7 +36,7 @@ def test_no_function_is_longer_than_its_budget():
             limit = KERNEL_LINES_MAX if node.name.endswith("_kernel") else FUNCTION_LINES_MAX
             if (lines := function_lines(node)) > limit:
                 found.append(at(module, node, f"{node.name} has {lines} lines, at most {limit}"))
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_no_file_of_the_dashboard_is_longer_than_its_budget():
@@ -45,7 +45,7 @@ def test_no_file_of_the_dashboard_is_longer_than_its_budget():
         lines = path.read_text(encoding="utf-8").count("\n")
         if lines > WEB_FILE_LINES_MAX:
             found.append(f"{path.relative_to(ROOT)}: {lines} lines")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 def test_the_measure_counts_the_body_and_not_the_docstring():

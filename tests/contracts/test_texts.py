@@ -46,7 +46,7 @@ def test_no_text_mentions(what):
         for number, line in enumerate(text.decode("utf-8", errors="replace").splitlines(), 1):
             if RULES[what].search(line):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
-    assert found == []
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
