@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from faultline.tape.compact import CompactReport, compact
+from faultline.tape.describe import KindDescription, TapeDescription, describe
 from faultline.tape.reader import Tape
+from faultline.tape.verify import Problem, VerifyReport, verify
 from faultline.tape.writer import TapeWriter
 
-__all__ = ("Tape", "TapeWriter")
+__all__ = (
+    "CompactReport",
+    "KindDescription",
+    "Problem",
+    "Tape",
+    "TapeDescription",
+    "TapeWriter",
+    "VerifyReport",
+    "compact",
+    "describe",
+    "verify",
+)

@@ -18,7 +18,7 @@ delay      ``ts_received_after_us``             receive time minus event time, w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -64,6 +64,8 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scale: int = 0
     #: True where some value is NaN.
     has_nulls: bool = False
+    #: The field's only value in the whole file (integers and times): such a column need not be decoded.
+    constant: int | None = None
 
     @property
     def name(self) -> str:
@@ -102,9 +104,13 @@ def widen(plans: Sequence[tuple[Column, ...]], as_float: Iterable[str] = ()) -> 
         elif forms == {"time", "delay"}:
             widened.append(Column(first.field, "time", min(*scales, event_unit_ns)))
         elif "time" in forms or "delay" in forms:
-            widened.append(Column(first.field, first.form, min(scales)))
+            constant = first.constant if len({column.constant for column in columns}) == 1 else None
+            widened.append(Column(first.field, first.form, min(scales), constant=constant))
         else:
-            widened.append(Column(first.field, "bytes" if "bytes" in forms else first.form))
+            constant = first.constant if len({column.constant for column in columns}) == 1 else None
+            widened.append(
+                Column(first.field, "bytes" if "bytes" in forms else first.form, constant=constant)
+            )
     return tuple(widened)
 
 
@@ -120,7 +126,10 @@ def misfits(columns: Iterable[Column], rows: NDArray[np.void]) -> list[str]:
 def arrow_schema(kind: Kind, columns: Iterable[Column]) -> pa.Schema:
     """Arrow schema of a file."""
     dtype = KINDS[kind].dtype
-    fields = [pa.field(column.name, _arrow_type(column, dtype[column.field]), column.has_nulls) for column in columns]
+    fields = [
+        pa.field(column.name, _arrow_type(column, dtype[column.field]), column.has_nulls)
+        for column in columns
+    ]
     return pa.schema(fields)
 
 
@@ -143,30 +152,35 @@ def encode_rows(columns: Sequence[Column], schema: pa.Schema, rows: NDArray[np.v
 
 
 def fill_field(
-    target: NDArray[np.generic], column: Column, values: pa.Array, event_ns: NDArray[np.int64] | None
+    target: NDArray[Any], column: Column, values: pa.Array | None, event_ns: NDArray[Any] | None
 ) -> None:
     """Write one decoded column into ``target`` (same length; may be a strided view of a row array).
 
     Args:
         target: where the values go.
         column: how they are stored.
-        values: the Arrow column.
-        event_ns: event times of the same rows; needed for a delay.
+        values: the Arrow column; None for a constant one.
+        event_ns: event times of the same rows; None where no column is a delay.
     """
+    if values is None:
+        target[...] = column.constant
+        if column.form == "delay" and event_ns is not None:
+            target += event_ns
+        return
     match column.form:
         case "decimal":
             ticks = values.to_numpy(zero_copy_only=False)
-            if column.scale == 0 or len(ticks) == 0:
+            if column.scale == 0:
                 target[...] = ticks
             else:
-                np.divide(ticks, 10.0**column.scale, out=target)  # type: ignore[arg-type]
+                np.divide(ticks, 10.0**column.scale, out=target)
         case "time":
-            np.multiply(values.to_numpy(zero_copy_only=False), column.scale, out=target)  # type: ignore[arg-type]
+            np.multiply(values.to_numpy(zero_copy_only=False), column.scale, out=target)
         case "delay":
             delays = values.to_numpy(zero_copy_only=False)
-            if event_ns is None:
-                raise ValueError("a delay needs the event times")
-            np.add(event_ns, delays if column.scale == 1 else delays * column.scale, out=target)  # type: ignore[arg-type]
+            np.multiply(delays, column.scale, out=target)
+            if event_ns is not None:
+                target += event_ns
         case "text" | "bytes":
             target[...] = np.array(values.cast(pa.binary()).to_pylist(), dtype=target.dtype)
         case _:
@@ -182,10 +196,14 @@ def _column_of(rows: NDArray[np.void], name: str, dtype: np.dtype[np.generic]) -
     if dtype.kind == "f":
         scale = decimal_scale(values)
         has_nulls = bool(np.isnan(values).any())
-        return Column(name, "float", 0, has_nulls) if scale is None else Column(name, "decimal", scale, has_nulls)
+        return (
+            Column(name, "float", 0, has_nulls)
+            if scale is None
+            else Column(name, "decimal", scale, has_nulls)
+        )
     if dtype.kind == "S":
         return Column(name, "text" if _is_utf8(values) else "bytes")
-    return Column(name, "integer")
+    return Column(name, "integer", constant=int(values[0]) if (values == values[0]).all() else None)
 
 
 def _received_column(rows: NDArray[np.void], received_ns: NDArray[np.int64]) -> Column:
@@ -197,7 +215,10 @@ def _received_column(rows: NDArray[np.void], received_ns: NDArray[np.int64]) -> 
         delays_ns = received_ns - event_ns
         delay_unit_ns = time_unit_ns(delays_ns)
         if _packed_bits(delays_ns // delay_unit_ns) < _packed_bits(received_ns // unit_ns):
-            return Column(_RECEIVED, "delay", delay_unit_ns)
+            is_constant = delays_ns.min() == delays_ns.max()
+            return Column(
+                _RECEIVED, "delay", delay_unit_ns, constant=int(delays_ns[0]) if is_constant else None
+            )
     return Column(_RECEIVED, "time", unit_ns)
 
 

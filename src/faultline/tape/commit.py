@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from faultline.errors import TapeError
 
@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
 __all__ = ("GroupCommit",)
 
+T = TypeVar("T")
 
-class _Group:
+
+class _Group(Generic[T]):
     """Frames that become durable together."""
 
     __slots__ = ("failure", "frames", "is_done")
 
     def __init__(self) -> None:
-        self.frames: list[bytes] = []
+        self.frames: list[T] = []
         self.is_done = False
         self.failure: BaseException | None = None
 
 
-class GroupCommit:
+class GroupCommit(Generic[T]):
     """Serialises writers without a lock across the disk.
 
     Args:
@@ -39,11 +41,11 @@ class GroupCommit:
         wait_s: longest a leader waits for callers that are still preparing their frames.
     """
 
-    def __init__(self, write: Callable[[Sequence[bytes]], None], wait_s: float) -> None:
+    def __init__(self, write: Callable[[Sequence[T]], None], wait_s: float) -> None:
         self._write = write
         self._wait_s = wait_s
         self._changed = threading.Condition()
-        self._filling = _Group()
+        self._filling: _Group[T] = _Group()
         self._n_preparing = 0
         self._is_led = False
         self._failure: BaseException | None = None
@@ -61,7 +63,7 @@ class GroupCommit:
             self._n_preparing -= 1
             self._changed.notify_all()
 
-    def submit(self, frames: Sequence[bytes]) -> None:
+    def submit(self, frames: Sequence[T]) -> None:
         """Return when the frames are durable.
 
         Raises:
@@ -113,7 +115,7 @@ class GroupCommit:
                 return
             self._changed.wait(left_s)
 
-    def _lead(self, group: _Group) -> None:
+    def _lead(self, group: _Group[T]) -> None:
         try:
             self._write(group.frames)
             self.n_groups += 1

@@ -188,7 +188,9 @@ def _schema(kind: Kind) -> pa.Schema:
 def _metadata_bytes(kind: Kind) -> int:
     """Length of the metadata of a batch as this module writes it; a compressed one would be longer."""
     rows = np.zeros(1, dtype=KINDS[kind].dtype)
-    batch = pa.record_batch([_arrow_column(rows[name]) for name in rows.dtype.names or ()], schema=_SCHEMAS[kind])
+    batch = pa.record_batch(
+        [_arrow_column(rows[name]) for name in rows.dtype.names or ()], schema=_SCHEMAS[kind]
+    )
     return int(pa.ipc.read_message(batch.serialize()).metadata.size)
 
 

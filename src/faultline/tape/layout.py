@@ -227,9 +227,7 @@ def _choose(segments: tuple[int, ...], parts: list[PartFile], strangers: list[Pa
     )
 
 
-def _collect(
-    folder: Path, key: tuple[str, str, str], parts: list[PartFile], strangers: list[Path]
-) -> None:
+def _collect(folder: Path, key: tuple[str, str, str], parts: list[PartFile], strangers: list[Path]) -> None:
     with os.scandir(folder) as entries:
         for entry in entries:
             match = _PART_NAME.fullmatch(entry.name)

@@ -65,7 +65,9 @@ def read_manifest(root: Path) -> Manifest:
         hint = "give the folder that holds tape.json, or write a tape with `faultline tape import` or `faultline record`"
         raise TapeNotFound("there is no tape here", where=str(root), hint=hint) from exc
     except OSError as exc:
-        raise TapeError(f"the tape cannot be read: {exc.strerror}", where=str(path), hint="check permissions") from exc
+        raise TapeError(
+            f"the tape cannot be read: {exc.strerror}", where=str(path), hint="check permissions"
+        ) from exc
     try:
         if len(content) > _MANIFEST_BYTES_MAX:
             raise ValueError(f"it is longer than {_MANIFEST_BYTES_MAX} bytes")
@@ -75,7 +77,9 @@ def read_manifest(root: Path) -> Manifest:
         raise TapeCorrupt(f"the manifest cannot be read: {exc}", where=str(path), hint=hint) from exc
     if manifest.format != "faultline-tape" or manifest.version != FORMAT_VERSION:
         message = f"this is {manifest.format} version {manifest.version}, not faultline-tape version {FORMAT_VERSION}"
-        raise TapeCorrupt(message, where=str(path), hint="read it with the version of Faultline that wrote it")
+        raise TapeCorrupt(
+            message, where=str(path), hint="read it with the version of Faultline that wrote it"
+        )
     return manifest
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import os
 import zlib
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -25,15 +25,26 @@ from faultline.tape.layout import PartFile, part_name
 from faultline.tape.manifest import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ("METADATA_KEY", "ROWS_PER_GROUP", "Group", "PartHeader", "PartReader", "group_slices", "open_part", "write_part")
+    Target = Mapping[str, NDArray[Any]]
 
-#: Rows in a row group: an hour of a busy market is two or three.
-ROWS_PER_GROUP: Final = 65_536
+__all__ = (
+    "METADATA_KEY",
+    "ROWS_PER_GROUP",
+    "Group",
+    "PartHeader",
+    "PartReader",
+    "group_slices",
+    "open_part",
+    "write_part",
+)
+
+#: Rows in a row group: an hour of a busy market is three or four.
+ROWS_PER_GROUP: Final = 32_768
 #: Key of our own metadata in the Parquet footer.
 METADATA_KEY: Final = b"faultline"
 _COMPRESSION_LEVEL: Final = 1
@@ -42,7 +53,9 @@ _GROUP_BYTES_MAX: Final = 512 * 1024 * 1024
 _GROUP_ROWS_MAX: Final = 1_048_576
 _FILL_ROWS: Final = 16_384
 _PARTS_KEPT_OPEN: Final = 256
-_HINT: Final = "restore the file from a copy, or run `faultline tape verify` to see everything that is damaged"
+_HINT: Final = (
+    "restore the file from a copy, or run `faultline tape verify` to see everything that is damaged"
+)
 
 
 class Group(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -186,13 +199,11 @@ class PartReader:
         """The row groups, in order of time."""
         return self.header.groups
 
-    def read_into(
-        self, target: NDArray[np.void] | dict[str, NDArray[np.generic]], start: int, fields: Sequence[str], first: int, end: int
-    ) -> int:
+    def read_into(self, target: Target, start: int, fields: Sequence[str], first: int, end: int) -> int:
         """Decode row groups ``first <= i < end`` into ``target[start:]``; returns the row after the last.
 
         Args:
-            target: a row array, or arrays by field.
+            target: one array per field; views into a row array will do.
             start: row of ``target`` the first decoded row goes to.
             fields: fields to decode.
             first: first row group.
@@ -206,7 +217,8 @@ class PartReader:
         if any(column.form == "delay" for column in needed) and "ts_event_ns" not in fields:
             needed.append(self._by_field["ts_event_ns"])
         try:
-            table = self._parquet.read_row_groups(list(range(first, end)), [column.name for column in needed])
+            names = [column.name for column in needed if column.constant is None]
+            table = self._opened().read_row_groups(list(range(first, end)), names or [needed[0].name], False)
             expected = sum(group.n_rows for group in self.groups[first:end])
             if table.num_rows != expected:
                 raise ValueError(f"{table.num_rows} rows where the header says {expected}")
@@ -215,13 +227,6 @@ class PartReader:
         except (pa.ArrowException, OSError, ValueError, KeyError) as exc:
             raise self._corrupt(f"a row group cannot be decoded: {exc}") from exc
         return start
-
-    def rows(self, first: int, end: int) -> NDArray[np.void]:
-        """All fields of row groups ``first <= i < end``."""
-        dtype = KINDS[Kind(self.header.kind)].dtype
-        rows = np.empty(sum(group.n_rows for group in self.groups[first:end]), dtype=dtype)
-        self.read_into(rows, 0, dtype.names or (), first, end)
-        return rows
 
     def check_pages(self) -> None:
         """Read everything with Parquet's own page checksums.
@@ -237,6 +242,12 @@ class PartReader:
         except (pa.ArrowException, OSError) as exc:
             raise self._corrupt(f"a page does not match its checksum: {exc}") from exc
 
+    def _opened(self) -> pq.ParquetFile:
+        """A reader of its own for each call, so that threads do not share one; the footer is not parsed again."""
+        return pq.ParquetFile(
+            pa.BufferReader(self._buffer), metadata=self._parquet.metadata, pre_buffer=False
+        )
+
     def _check_header(self, footer_start: int) -> None:
         header = self.header
         names = tuple(column.field for column in header.columns)
@@ -244,7 +255,9 @@ class PartReader:
         if header.version != FORMAT_VERSION:
             raise self._corrupt(f"the file has format version {header.version}, not {FORMAT_VERSION}")
         if (header.kind, header.instrument) != (self.part.kind, self.part.instrument_id):
-            raise self._corrupt(f"the file holds {header.kind} of {header.instrument}: it lies in the wrong folder")
+            raise self._corrupt(
+                f"the file holds {header.kind} of {header.instrument}: it lies in the wrong folder"
+            )
         if names != KINDS[Kind(header.kind)].dtype.names:
             raise self._corrupt(f"the file's fields are not those of {header.kind}")
         if tuple(column.name for column in header.columns) != tuple(self._parquet.schema_arrow.names):
@@ -319,20 +332,17 @@ def _write_groups(
 
 
 def _fill(
-    target: NDArray[np.void] | dict[str, NDArray[np.generic]],
-    start: int,
-    fields: Sequence[str],
-    needed: Sequence[Column],
-    batch: pa.RecordBatch,
+    target: Target, start: int, fields: Sequence[str], needed: Sequence[Column], batch: pa.RecordBatch
 ) -> int:
     """Write one Arrow batch to ``target[start:]``, in blocks that stay in the cache."""
+    delays_last = sorted(needed, key=lambda column: column.form == "delay")
     for offset in range(0, batch.num_rows, _FILL_ROWS):
         block = batch.slice(offset, _FILL_ROWS)
         end = start + block.num_rows
         event_ns = None
-        for column in sorted(needed, key=lambda column: column.form == "delay"):
-            values = block.column(column.name)
-            if column.field == "ts_event_ns":
+        for column in delays_last:
+            values = block.column(column.name) if column.constant is None else None
+            if values is not None and column.field == "ts_event_ns":
                 event_ns = np.multiply(values.to_numpy(zero_copy_only=False), column.scale)
             if column.field in fields:
                 fill_field(target[column.field][start:end], column, values, event_ns)

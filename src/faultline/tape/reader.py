@@ -7,23 +7,24 @@ disturbs a writer and sees what was appended before the call.
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
 from faultline.errors import TapeError
 from faultline.instruments import Instrument, instruments_from_rows
-from faultline.messages import KINDS, Batch, Kind, sort_rows
-from faultline.tape.cursor import Piece, RowCursor
+from faultline.messages import KINDS, Batch, Kind
+from faultline.tape.bulk import read_pieces
+from faultline.tape.cursor import Piece, RowCursor, field_views
 from faultline.tape.layout import Listing, PartFile, change_stamp, list_tape, segment_path
 from faultline.tape.manifest import read_manifest
-from faultline.tape.parts import PartReader, open_part
+from faultline.tape.parts import open_part
 from faultline.tape.segments import Loss, SegmentReader, segment_head
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
@@ -78,7 +79,9 @@ class Tape:
     def keys(self) -> list[tuple[Kind, str]]:
         """Every (kind, instrument) that has rows, in the order of kinds, venues and symbols."""
         self._refresh()
-        open_keys = {(frame.kind, frame.instrument_id) for reader in self._segments.values() for frame in reader.frames}
+        open_keys = {
+            (frame.kind, frame.instrument_id) for reader in self._segments.values() for frame in reader.frames
+        }
         return sorted(open_keys | set(self._listing.parts), key=_rank)
 
     def instruments(self) -> list[Instrument]:
@@ -92,24 +95,18 @@ class Tape:
             for instrument_id in self.ids(Kind.INSTRUMENT)
         ]
 
-    def span_ns(self, kind: Kind | None = None, instrument_id: str | None = None) -> tuple[int, int] | None:
-        """First and last receive time (inclusive) of the rows of a kind and an instrument, or of all; None: no rows.
+    def span_ns(self, kind: Kind | None = None, instrument_id: str | None = None) -> tuple[int, int]:
+        """First and last receive time (both inclusive) of the rows of a kind and an instrument; None: of any.
 
         Raises:
+            TapeError: the tape has no such rows.
             TapeCorrupt: a file is damaged.
         """
-        def span() -> tuple[int, int] | None:
-            pieces = [
-                piece
-                for key in self.keys()
-                if kind in (None, key[0]) and instrument_id in (None, key[1])
-                for piece in self._pieces(key, None, None)
-            ]
-            if not pieces:
-                return None
-            return min(piece.first_ns for piece in pieces), max(piece.last_ns for piece in pieces)
-
-        return self._retried(span)
+        keys = [key for key in self.keys() if kind in (None, key[0]) and instrument_id in (None, key[1])]
+        if not keys:
+            wanted = " ".join(str(item) for item in (kind, instrument_id) if item is not None)
+            raise TapeError(f"the tape has no rows{wanted and ' of '}{wanted}", where=str(self.path))
+        return self._retried(lambda: self._span_ns(keys))
 
     def n_rows(self, kind: Kind, instrument_id: str) -> int:
         """Rows of a kind and an instrument.
@@ -117,7 +114,15 @@ class Tape:
         Raises:
             TapeCorrupt: a file is damaged.
         """
-        return self._retried(lambda: sum(piece.n_rows for piece in self._pieces((kind, instrument_id), None, None)))
+        return self._retried(
+            lambda: sum(piece.n_rows for piece in self._pieces((kind, instrument_id), None, None))
+        )
+
+    @property
+    def n_open_rows(self) -> int:
+        """Rows that are not sealed yet."""
+        self._refresh()
+        return sum(reader.n_rows for reader in self._segments.values())
 
     def read(
         self,
@@ -144,10 +149,21 @@ class Tape:
             TapeError: a field is not one of the kind's.
         """
         names = _checked_fields(kind, columns)
+        whole = KINDS[kind].dtype
 
         def rows() -> NDArray[np.void]:
-            dtype = np.dtype([(name, KINDS[kind].dtype[name]) for name in names])
-            return self._read((kind, instrument_id), from_ns, to_ns, names, lambda n: np.empty(n, dtype))
+            pieces, fields = self._needed((kind, instrument_id), from_ns, to_ns, names)
+            dtype = np.dtype([(name, whole[name]) for name in fields])
+            result = np.empty(0, dtype)
+
+            def allocate(n_rows: int) -> dict[str, NDArray[Any]]:
+                nonlocal result
+                result = np.empty(n_rows, dtype)
+                return field_views(result)
+
+            inside = read_pieces(kind, pieces, (from_ns, to_ns), fields, allocate)
+            result = result[inside]
+            return result if fields == names else _only(result, names)
 
         return self._retried(rows)
 
@@ -158,15 +174,29 @@ class Tape:
         columns: Sequence[str],
         from_ns: int | None = None,
         to_ns: int | None = None,
-    ) -> dict[str, NDArray[np.generic]]:
+    ) -> dict[str, NDArray[Any]]:
         """As ``read``, one contiguous array per field: the fastest way to a few columns.
 
         Raises:
             TapeCorrupt: a file that is needed is damaged.
             TapeError: a field is not one of the kind's.
         """
-        rows = self.read(kind, instrument_id, from_ns, to_ns, columns)
-        return {name: np.ascontiguousarray(rows[name]) for name in columns}
+        names = _checked_fields(kind, columns)
+        whole = KINDS[kind].dtype
+
+        def arrays() -> dict[str, NDArray[Any]]:
+            pieces, fields = self._needed((kind, instrument_id), from_ns, to_ns, names)
+
+            result: dict[str, NDArray[Any]] = {}
+
+            def allocate(n_rows: int) -> dict[str, NDArray[Any]]:
+                result.update({field: np.empty(n_rows, whole[field]) for field in fields})
+                return result
+
+            inside = read_pieces(kind, pieces, (from_ns, to_ns), fields, allocate)
+            return {name: result[name][inside] for name in names}
+
+        return self._retried(arrays)
 
     def stream(
         self,
@@ -215,7 +245,9 @@ class Tape:
         """
         return self._retried(self._sha256)
 
-    def cursor(self, kind: Kind, instrument_id: str, from_ns: int | None = None, to_ns: int | None = None) -> RowCursor:
+    def cursor(
+        self, kind: Kind, instrument_id: str, from_ns: int | None = None, to_ns: int | None = None
+    ) -> RowCursor:
         """A cursor over the rows of a kind and an instrument, for reading in bounded memory."""
         return RowCursor(kind, self._pieces((kind, instrument_id), from_ns, to_ns), from_ns)
 
@@ -228,7 +260,8 @@ class Tape:
                     self._listing = list_tape(self.path)
                     known = self._segments
                     self._segments = {
-                        number: known.get(number) or SegmentReader(segment_path(self.path, number), self._head)
+                        number: known.get(number)
+                        or SegmentReader(segment_path(self.path, number), self._head)
                         for number in self._listing.segments
                     }
                 for reader in self._segments.values():
@@ -238,7 +271,9 @@ class Tape:
                 continue
             self._stamp = stamp
             return
-        raise TapeError("the tape changed all the time while it was opened", where=str(self.path), hint="try again")
+        raise TapeError(
+            "the tape changed all the time while it was opened", where=str(self.path), hint="try again"
+        )
 
     def _retried(self, action: Callable[[], T]) -> T:
         """Run ``action``; when a file was sealed or merged away meanwhile, look again and repeat."""
@@ -248,29 +283,39 @@ class Tape:
                 return action()
             except FileNotFoundError:
                 self._stamp = None
-        raise TapeError("the tape changed all the time while it was read", where=str(self.path), hint="try again")
+        raise TapeError(
+            "the tape changed all the time while it was read", where=str(self.path), hint="try again"
+        )
 
-    def _read(
-        self,
-        key: tuple[Kind, str],
-        from_ns: int | None,
-        to_ns: int | None,
-        names: tuple[str, ...],
-        allocate: Callable[[int], NDArray[np.void]],
-    ) -> NDArray[np.void]:
-        if not any(key in group for group in (self._listing.parts, self._open_keys())):
-            return allocate(0)
-        cursor = RowCursor(key[0], self._pieces(key, from_ns, to_ns), from_ns)
-        rows = cursor.take(to_ns)
-        if names == rows.dtype.names:
-            return rows
-        result = allocate(len(rows))
-        for name in names:
-            result[name] = rows[name]
-        return result
+    def _span_ns(self, keys: Sequence[tuple[Kind, str]]) -> tuple[int, int]:
+        """Span of all rows of ``keys``: only files of each key's first and last day are opened."""
+        firsts: list[int] = []
+        lasts: list[int] = []
+        for key in keys:
+            parts = self._listing.parts.get(key, ())
+            for part in parts:
+                if part.date in (parts[0].date, parts[-1].date):
+                    groups = open_part(part).groups
+                    firsts.append(groups[0].first_ns)
+                    lasts.append(groups[-1].last_ns)
+            for segment in self._segments.values():
+                for frame in segment.frames:
+                    if (frame.kind, frame.instrument_id) == key:
+                        firsts.append(frame.first_ns)
+                        lasts.append(frame.last_ns)
+        return min(firsts), max(lasts)
 
-    def _open_keys(self) -> set[tuple[Kind, str]]:
-        return {(frame.kind, frame.instrument_id) for reader in self._segments.values() for frame in reader.frames}
+    def _needed(
+        self, key: tuple[Kind, str], from_ns: int | None, to_ns: int | None, names: tuple[str, ...]
+    ) -> tuple[list[Piece], tuple[str, ...]]:
+        """Pieces to read, and fields to decode: the receive time too where a piece reaches outside the span."""
+        pieces = self._pieces(key, from_ns, to_ns)
+        reaches_out = any(
+            (from_ns is not None and piece.first_ns < from_ns)
+            or (to_ns is not None and piece.last_ns >= to_ns)
+            for piece in pieces
+        )
+        return pieces, (*names, _RECEIVED) if reaches_out and _RECEIVED not in names else names
 
     def _pieces(self, key: tuple[Kind, str], from_ns: int | None, to_ns: int | None) -> list[Piece]:
         """Row groups and frames of ``key`` that may hold rows received in ``[from_ns, to_ns)``."""
@@ -281,20 +326,25 @@ class Tape:
             reader = open_part(part)
             for index, group in enumerate(reader.groups):
                 if _overlaps(group.first_ns, group.last_ns, from_ns, to_ns):
-                    load = _group_loader(reader, index)
-                    pieces.append(Piece(group.first_ns, group.last_ns, group.n_rows, (part.first_segment, index), load))
+                    order = (part.first_segment, index)
+                    pieces.append(Piece(group.first_ns, group.last_ns, group.n_rows, order, reader))
         for number, segment in self._segments.items():
             for index, frame in enumerate(segment.frames):
-                if (frame.kind, frame.instrument_id) == key and _overlaps(frame.first_ns, frame.last_ns, from_ns, to_ns):
-                    load = _frame_loader(segment, index)
-                    pieces.append(Piece(frame.first_ns, frame.last_ns, frame.n_rows, (number, index), load))
+                if (frame.kind, frame.instrument_id) == key and _overlaps(
+                    frame.first_ns, frame.last_ns, from_ns, to_ns
+                ):
+                    pieces.append(
+                        Piece(frame.first_ns, frame.last_ns, frame.n_rows, (number, index), segment)
+                    )
         return pieces
 
     def _cursors(
         self, from_ns: int, to_ns: int, kinds: Sequence[Kind] | None, ids: Sequence[str] | None
     ) -> list[tuple[tuple[Kind, str], RowCursor]]:
         wanted = [
-            key for key in self.keys() if (kinds is None or key[0] in kinds) and (ids is None or key[1] in ids)
+            key
+            for key in self.keys()
+            if (kinds is None or key[0] in kinds) and (ids is None or key[1] in ids)
         ]
         return [(key, RowCursor(key[0], self._pieces(key, from_ns, to_ns), from_ns)) for key in wanted]
 
@@ -315,14 +365,6 @@ def _rank(key: tuple[Kind, str]) -> tuple[int, str, str]:
     return (KINDS[key[0]].order, venue, symbol)
 
 
-def _group_loader(reader: PartReader, index: int) -> Callable[[], NDArray[np.void]]:
-    return lambda: reader.rows(index, index + 1)
-
-
-def _frame_loader(segment: SegmentReader, index: int) -> Callable[[], NDArray[np.void]]:
-    return lambda: sort_rows(segment.rows(segment.frames[index]))
-
-
 def _overlaps(first_ns: int, last_ns: int, from_ns: int | None, to_ns: int | None) -> bool:
     return (from_ns is None or last_ns >= from_ns) and (to_ns is None or first_ns < to_ns)
 
@@ -341,8 +383,18 @@ def _checked_fields(kind: Kind, columns: Sequence[str] | None) -> tuple[str, ...
         return known
     for name in columns:
         if name not in known:
-            raise TapeError(f"rows of kind {kind} have no field {name!r}", hint=f"fields are {', '.join(known)}")
+            raise TapeError(
+                f"rows of kind {kind} have no field {name!r}", hint=f"fields are {', '.join(known)}"
+            )
     return tuple(columns)
+
+
+def _only(rows: NDArray[np.void], names: tuple[str, ...]) -> NDArray[np.void]:
+    """A packed copy with only the fields ``names``."""
+    result = np.empty(len(rows), dtype=[(name, rows.dtype[name]) for name in names])
+    for name in names:
+        result[name] = rows[name]
+    return result
 
 
 def _canonical_bytes(rows: NDArray[np.void]) -> bytes:

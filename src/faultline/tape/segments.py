@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import mmap
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from faultline.errors import TapeCorrupt
+from faultline.messages import sort_rows
 from faultline.tape.frames import FRAME_MAGIC, SEGMENT_MAGIC, Frame, frame_at, rows_of_body
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
+
+    Target = Mapping[str, NDArray[Any]]
 
 __all__ = ("Loss", "SegmentReader", "segment_head")
 
@@ -91,16 +96,31 @@ class SegmentReader:
             finally:
                 view.release()
 
-    def rows(self, frame: Frame) -> NDArray:
-        """Rows of one frame.
+    def rows(self, frame: Frame) -> NDArray[np.void]:
+        """Rows of one frame, as they were appended.
 
         Raises:
+            FileNotFoundError: the segment was sealed meanwhile.
             TapeCorrupt: the message inside is not what this version writes.
         """
         with self.path.open("rb") as file:
             file.seek(frame.body_offset)
             body = file.read(frame.body_bytes)
         return rows_of_body(frame, memoryview(body), where=f"{self.path} at byte {frame.body_offset}")
+
+    def read_into(self, target: Target, start: int, fields: Sequence[str], first: int, end: int) -> int:
+        """Decode frames ``first <= i < end``, each sorted, into ``target[start:]``; returns the row after the last.
+
+        Raises:
+            FileNotFoundError: the segment was sealed meanwhile.
+            TapeCorrupt: the message inside is not what this version writes.
+        """
+        for frame in self.frames[first:end]:
+            rows = sort_rows(self.rows(frame))
+            for field in fields:
+                target[field][start : start + len(rows)] = rows[field]
+            start += len(rows)
+        return start
 
     def _scan(self, view: memoryview, mapped: mmap.mmap) -> None:
         if self._checked == 0 and not self._check_head(view):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import fcntl
 import os
 import threading
 from pathlib import Path
@@ -27,6 +26,7 @@ from faultline.tape.layout import (
     list_segments,
     segment_path,
 )
+from faultline.tape.lock import TapeLock
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
 from faultline.tape.seal import remove_durably, remove_parts_of, seal_segment
 from faultline.tape.segments import Loss, SegmentReader, segment_head
@@ -36,39 +36,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from faultline.clock import Clock
     from faultline.messages import Batch, Kind
 
-__all__ = ("SEGMENT_BYTES_MAX", "TapeLock", "TapeWriter")
+__all__ = ("SEGMENT_BYTES_MAX", "TapeWriter")
 
 #: A segment is sealed when it has this many bytes.
 SEGMENT_BYTES_MAX: Final = 64 * 1024 * 1024
 #: Full segments that may wait for their seal; after that ``append`` waits too.
 SEGMENTS_WAITING_MAX: Final = 4
 _SLICE_BYTES: Final = 16 * 1024 * 1024
-
-
-class TapeLock:
-    """The one writer's lock on a tape.
-
-    Raises:
-        TapeError: somebody else writes to the tape.
-    """
-
-    def __init__(self, root: Path) -> None:
-        self._descriptor = os.open(root / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            os.close(self._descriptor)
-            hint = "stop the other writer, or write to another folder; reading is always possible"
-            raise TapeError("another process is writing to this tape", where=str(root), hint=hint) from exc
-
-    def release(self) -> None:
-        """Let the next writer in."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
 
 
 @dataclasses.dataclass(slots=True)
@@ -162,7 +142,7 @@ class TapeWriter:
         for group in _frame_groups(batches):
             self._commit.prepare()
             try:
-                frames = [_Frame(kind, batch_frame(kind, instrument_id, rows)) for kind, instrument_id, rows in group]
+                frames = [_Frame(kind, batch_frame(kind, iid, rows)) for kind, iid, rows in group]
             except BaseException:
                 self._commit.abandon()
                 raise
@@ -214,10 +194,12 @@ class TapeWriter:
 
     def _open_manifest(self, simulated: bool, world: str, clock: Clock) -> Manifest:  # noqa: FBT001 - private
         if not (self.path / MANIFEST_NAME).exists():
-            foreign = [name for name in sorted(os.listdir(self.path)) if name != LOCK_NAME and not name.startswith(".")]
+            names = sorted(path.name for path in self.path.iterdir())
+            foreign = [name for name in names if name != LOCK_NAME and not name.startswith(".")]
             if foreign:
+                message = f"the folder is not a tape and holds {foreign[0]}"
                 hint = "give a new or empty folder, or one that holds a tape"
-                raise TapeError(f"the folder is not a tape and holds {foreign[0]}", where=str(self.path), hint=hint)
+                raise TapeError(message, where=str(self.path), hint=hint)
             created = format_time_ns(clock.now_ns())
             manifest = write_manifest(self.path, simulated=simulated, world=world, created=created)
         else:
@@ -228,7 +210,7 @@ class TapeWriter:
         return manifest
 
     def _recover(self) -> tuple[Loss, ...]:
-        """Finish what a crash interrupted: cut unfinished writes, drop half-made parts, queue segments for sealing."""
+        """Cut unfinished writes, drop half-made parts, queue segments for sealing; returns what was cut."""
         self._waiting: collections.deque[int] = collections.deque()
         losses: list[Loss] = []
         for number in list_segments(self.path):
@@ -329,9 +311,9 @@ class _Frame:
     content: bytes
 
 
-def _frame_groups(batches: Sequence[Batch]) -> Iterator[list[tuple[Kind, str, object]]]:
+def _frame_groups(batches: Sequence[Batch]) -> Iterator[list[tuple[Kind, str, NDArray[np.void]]]]:
     """Slices of the batches, grouped so that one group is about ``_SLICE_BYTES``."""
-    group: list[tuple[Kind, str, object]] = []
+    group: list[tuple[Kind, str, NDArray[np.void]]] = []
     n_bytes = 0
     for batch in batches:
         for rows in slice_rows(batch.rows):
