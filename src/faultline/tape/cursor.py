@@ -1,8 +1,8 @@
 """Sorted pieces of one kind and instrument in, the rows in total order out, a stretch of time at a time.
 
-The total order of an instrument's rows is receive time, then ``seq``, then the order in which they were appended. Pieces
-are row groups of sealed files and frames of open segments; each is sorted, several may overlap. Memory is the pieces that
-overlap the stretch asked for, not the tape.
+The total order of an instrument's rows is receive time, then ``seq``, then the order in which they were
+appended. Pieces are row groups of sealed files and frames of open segments; each is sorted, several may
+overlap. Memory is the pieces that overlap the stretch asked for, not the tape.
 """
 
 from __future__ import annotations
@@ -128,9 +128,7 @@ def merge_sorted(runs: Sequence[NDArray[np.void]], dtype: np.dtype[np.void]) -> 
     if not runs:
         return np.empty(0, dtype=dtype)
     by_time = sorted(runs, key=_first_key)
-    follow = all(
-        _last_key(before) < _first_key(after) for before, after in itertools.pairwise(by_time)
-    )
+    follow = all(_last_key(before) < _first_key(after) for before, after in itertools.pairwise(by_time))
     return np.concatenate(by_time) if follow else sort_rows(np.concatenate(runs))
 
 

@@ -52,7 +52,7 @@ def describe(path: str | os.PathLike[str]) -> TapeDescription:
     """
     tape = Tape(path)
     kinds = {}
-    for kind in dict.fromkeys(kind for kind, _ in tape):
+    for kind in dict.fromkeys(kind for kind, _ in tape.pairs()):
         ids = tape.ids(kind)
         spans = [tape.span_ns(kind, instrument_id) for instrument_id in ids]
         kinds[str(kind)] = KindDescription(

@@ -4,7 +4,8 @@ A segment is a file header and then frames. A frame is a fixed head, the name ``
 message: the schema of a kind the first time the kind appears in the segment, record batches after that. The CRC covers
 everything in the frame but the magic and itself. All numbers are little endian::
 
-    magic "FLF1" | crc u32 | type u8 | reserved u8 | name length u16 | body length u32 | rows u32 | first_ns i64 | last_ns i64
+    magic "FLF1" | crc u32 | type u8 | reserved u8 | name length u16 | body length u32 | rows u32
+    first_ns i64 | last_ns i64 | name | body
 """
 
 from __future__ import annotations

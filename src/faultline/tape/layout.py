@@ -145,7 +145,7 @@ def partition_folder(root: Path, kind: Kind, instrument_id: str, day: int) -> Pa
 def list_segments(root: Path) -> tuple[int, ...]:
     """Numbers of the segments that are open, ascending."""
     try:
-        names = os.listdir(root / OPEN_FOLDER)
+        names = [path.name for path in (root / OPEN_FOLDER).iterdir()]
     except FileNotFoundError:
         return ()
     matches = (_SEGMENT_NAME.fullmatch(name) for name in names)

@@ -62,7 +62,9 @@ def read_manifest(root: Path) -> Manifest:
         with path.open("rb") as file:
             content = file.read(_MANIFEST_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError) as exc:
-        hint = "give the folder that holds tape.json, or write a tape with `faultline tape import` or `faultline record`"
+        hint = (
+            "give the folder that holds tape.json; `faultline tape import` and `faultline record` write one"
+        )
         raise TapeNotFound("there is no tape here", where=str(root), hint=hint) from exc
     except OSError as exc:
         raise TapeError(

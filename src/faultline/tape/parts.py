@@ -1,8 +1,8 @@
 """Sorted rows of one kind, instrument and day in, one sealed Parquet file out; and that file in, rows out.
 
-Every byte of the file is under a CRC-32: row group by row group in the file's own metadata, and the rest (the footer) in
-the file's name. Parquet's page checksums are written too, for other readers. A row group's first and last receive time
-stand in the metadata, so one hour of a day is found without touching the rest.
+Every byte of the file is under a CRC-32: row group by row group in the file's own metadata, and the rest (the
+footer) in the file's name. Parquet's page checksums are written too, for other readers. A row group's first and last
+receive time stand in the metadata, so one hour of a day is found without touching the rest.
 """
 
 from __future__ import annotations
@@ -218,7 +218,9 @@ class PartReader:
             needed.append(self._by_field["ts_event_ns"])
         try:
             names = [column.name for column in needed if column.constant is None]
-            table = self._opened().read_row_groups(list(range(first, end)), names or [needed[0].name], False)
+            table = self._opened().read_row_groups(
+                list(range(first, end)), names or [needed[0].name], use_threads=False
+            )
             expected = sum(group.n_rows for group in self.groups[first:end])
             if table.num_rows != expected:
                 raise ValueError(f"{table.num_rows} rows where the header says {expected}")

@@ -74,9 +74,9 @@ class Tape:
 
     def ids(self, kind: Kind) -> list[str]:
         """Instruments that have rows of a kind, sorted."""
-        return [instrument_id for of_kind, instrument_id in self.keys() if of_kind == kind]
+        return [instrument_id for of_kind, instrument_id in self.pairs() if of_kind == kind]
 
-    def keys(self) -> list[tuple[Kind, str]]:
+    def pairs(self) -> list[tuple[Kind, str]]:
         """Every (kind, instrument) that has rows, in the order of kinds, venues and symbols."""
         self._refresh()
         open_keys = {
@@ -102,7 +102,7 @@ class Tape:
             TapeError: the tape has no such rows.
             TapeCorrupt: a file is damaged.
         """
-        keys = [key for key in self.keys() if kind in (None, key[0]) and instrument_id in (None, key[1])]
+        keys = [key for key in self.pairs() if kind in (None, key[0]) and instrument_id in (None, key[1])]
         if not keys:
             wanted = " ".join(str(item) for item in (kind, instrument_id) if item is not None)
             raise TapeError(f"the tape has no rows{wanted and ' of '}{wanted}", where=str(self.path))
@@ -343,14 +343,14 @@ class Tape:
     ) -> list[tuple[tuple[Kind, str], RowCursor]]:
         wanted = [
             key
-            for key in self.keys()
+            for key in self.pairs()
             if (kinds is None or key[0] in kinds) and (ids is None or key[1] in ids)
         ]
         return [(key, RowCursor(key[0], self._pieces(key, from_ns, to_ns), from_ns)) for key in wanted]
 
     def _sha256(self) -> str:
         whole = hashlib.sha256(f"{int(self.simulated)}|{self.world}\n".encode())
-        for key in self.keys():
+        for key in self.pairs():
             digest = hashlib.sha256()
             n_rows = 0
             for rows in RowCursor(key[0], self._pieces(key, None, None)).windows():

@@ -1,8 +1,8 @@
 """The file of an open segment in, its whole frames and what is damaged out.
 
-A segment grows at its end. Bytes that are not a whole frame at the very end are a *tail*: a write under way, or one cut
-short by a crash before it was acknowledged. Such bytes with valid frames after them are *damage*: acknowledged rows were
-lost there. Either way every valid frame is found and the loss is counted.
+A segment grows at its end. Bytes that are not a whole frame at the very end are a *tail*: a write under way, or one
+cut short by a crash before it was acknowledged. Such bytes with valid frames after them are *damage*: acknowledged
+rows were lost there. Either way every valid frame is found and the loss is counted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ("Loss", "SegmentReader", "segment_head")
 
 _HEAD_BYTES_MAX: Final = 1_024
-_HINT: Final = "run `faultline tape verify`; opening the tape for writing keeps the valid frames and moves the rest aside"
+_HINT: Final = "run `faultline tape verify`; the next writer keeps the valid frames and moves the rest aside"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
