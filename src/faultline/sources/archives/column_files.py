@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from faultline.errors import ImportRejected
@@ -424,5 +425,5 @@ def _as_block(name: str, line: int, table: pa.Table, types: Mapping[str, ColumnT
         elif kind is ColumnType.INT:
             integers[field] = column.fill_null(0).to_numpy().astype(np.int64)
         else:
-            bools[field] = column.fill_null(False).to_numpy().astype(np.bool_)
+            bools[field] = pc.fill_null(column, fill_value=False).to_numpy().astype(np.bool_)
     return Block(name, line, table.num_rows, numbers, integers, bools, texts)

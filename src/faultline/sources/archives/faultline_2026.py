@@ -79,8 +79,9 @@ class _Events:
 def _read(files: Sequence[ColumnFile], selection: Selection, tally: Tally) -> Iterator[list[Batch]]:
     """Bars first, because events are checked against them; then events, marks and all gaps."""
     by_stem = {stem_of(file.path): file for file in files}
-    names = ("minute_ohlc", "minute_inputs", "minute_aggression")
-    bars = read_minute_bars(*(by_stem.get(name) for name in names), tally)
+    bars = read_minute_bars(
+        by_stem.get("minute_ohlc"), by_stem.get("minute_inputs"), by_stem.get("minute_aggression"), tally
+    )
     event_file = by_stem.get("force_orders")
     if event_file is not None and not bars:
         raise ImportRejected(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from faultline.sources.archives.binance_oi_5m import BINANCE_OI_5M
+from faultline.sources.archives.csv_messages import CSV
 from faultline.sources.archives.faultline_2026 import FAULTLINE_2026
+from faultline.sources.archives.hourly_totals import HOURLY_TOTALS
 
 if TYPE_CHECKING:
     from faultline.sources.archives.importer import Importer
@@ -14,5 +16,5 @@ __all__ = ("FORMATS",)
 
 #: Every archive format, by the name that ``tape import`` takes.
 FORMATS: Final[dict[str, Importer]] = {
-    importer.name: importer for importer in (FAULTLINE_2026, BINANCE_OI_5M)
+    importer.name: importer for importer in (FAULTLINE_2026, BINANCE_OI_5M, HOURLY_TOTALS, CSV)
 }

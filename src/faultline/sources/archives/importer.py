@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ("Importer", "ReadMessages", "asset_of_name", "stem_of")
 
+#: Bounds of formats whose files must be seen whole.
+WHOLE_FILE_LIMITS: Final = Limits(max_bytes=1 << 30, max_rows=20_000_000)
+
 _SUFFIX: Final = re.compile(r"\.csv(\.gz)?$")
 
 
@@ -46,7 +49,7 @@ class Importer:
     #: The same in words, for errors and documentation.
     expected_files: str
     read: ReadMessages
-    limits: Limits = Limits(max_bytes=1 << 30, max_rows=20_000_000)
+    limits: Limits = WHOLE_FILE_LIMITS
 
     def accepts(self, path: Path) -> bool:
         """True where the name of a file is one of this format's."""

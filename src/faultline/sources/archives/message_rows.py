@@ -50,7 +50,7 @@ def gap_batches(gaps: Iterable[GapSpan], selection: Selection) -> list[Batch]:
     for scope, group in by_scope.items():
         starts = np.array([gap.from_ns for gap in group], dtype=np.int64)
         ends = np.array([gap.to_ns for gap in group], dtype=np.int64)
-        fields = {
+        fields: dict[str, ArrayLike] = {
             "missing_kind": [gap.kind.encode() for gap in group],
             "from_ns": starts,
             "to_ns": ends,

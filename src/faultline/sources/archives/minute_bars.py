@@ -30,15 +30,22 @@ __all__ = ("MinuteBars", "read_minute_bars")
 
 _FLOAT, _INT, _TEXT, _BOOL = ColumnType.FLOAT, ColumnType.INT, ColumnType.TEXT, ColumnType.BOOL
 _OHLC_COLUMNS: Final = {
-    "symbol": _TEXT, "minute_key": _INT, "ts": _FLOAT, "o": _FLOAT, "h": _FLOAT, "l": _FLOAT, "c": _FLOAT,
-}  # fmt: skip
+    "symbol": _TEXT,
+    "minute_key": _INT,
+    **dict.fromkeys(("ts", "o", "h", "l", "c"), _FLOAT),
+}
 _INPUT_COLUMNS: Final = {
-    "symbol": _TEXT, "minute_key": _INT, "high": _FLOAT, "low": _FLOAT, "close": _FLOAT,
-    "buy_vol": _FLOAT, "sell_vol": _FLOAT, "ok": _BOOL,
-}  # fmt: skip
+    "symbol": _TEXT,
+    "minute_key": _INT,
+    **dict.fromkeys(("high", "low", "close", "buy_vol", "sell_vol"), _FLOAT),
+    "ok": _BOOL,
+}
 _AGGRESSION_COLUMNS: Final = {
-    "symbol": _TEXT, "minute_key": _INT, "buy_notional_usd": _FLOAT, "sell_notional_usd": _FLOAT, "fallback_used": _BOOL,
-}  # fmt: skip
+    "symbol": _TEXT,
+    "minute_key": _INT,
+    **dict.fromkeys(("buy_notional_usd", "sell_notional_usd"), _FLOAT),
+    "fallback_used": _BOOL,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,9 +181,8 @@ def _read_inputs(file: ColumnFile, tally: Tally) -> dict[str, _Columns]:
     no_volume = (buy == 0) & (sell == 0)
     tally.repair("zero_volume_dropped", sound & no_volume)
     buy, sell = np.where(no_volume, np.nan, buy), np.where(no_volume, np.nan, sell)
-    columns = {
-        "end_key": keys, "high_usd": high, "low_usd": low, "close_usd": close, "buy_qty_base": buy, "sell_qty_base": sell,
-    }  # fmt: skip
+    columns = {"end_key": keys, "high_usd": high, "low_usd": low, "close_usd": close}
+    columns |= {"buy_qty_base": buy, "sell_qty_base": sell}
     return _last_of_each(block, columns, sound, tally)
 
 
@@ -240,8 +246,15 @@ def _join(
         rows = at[is_needed]
         buy[rows] = flows["buy_usd"][is_needed] / columns["close_usd"][rows]
         sell[rows] = flows["sell_usd"][is_needed] / columns["close_usd"][rows]
-    prices_usd = (columns[name] for name in ("open_usd", "high_usd", "low_usd", "close_usd"))
-    return MinuteBars(keys.astype(np.int64), *prices_usd, buy, sell)
+    return MinuteBars(
+        end_key=keys.astype(np.int64),
+        open_usd=columns["open_usd"],
+        high_usd=columns["high_usd"],
+        low_usd=columns["low_usd"],
+        close_usd=columns["close_usd"],
+        buy_qty_base=buy,
+        sell_qty_base=sell,
+    )
 
 
 def _positions(
