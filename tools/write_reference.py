@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from faultline import errors, instruments, messages, units
+from pages import GENERATED, page, summary, table
+from reference_commands import commands_page
+from reference_routes import routes_page
+from reference_settings import settings_page
 
 if TYPE_CHECKING:
     import enum
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED = "<!-- Written by tools/write_reference.py: run `make docs` after a change. -->"
 
 #: Types of columns as people call them.
 TYPES = {
@@ -93,18 +96,10 @@ def errors_page() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/messages.md": messages_page,
     "docs/reference/errors.md": errors_page,
+    "docs/reference/commands.md": commands_page,
+    "docs/reference/routes.md": routes_page,
+    "docs/reference/settings.md": settings_page,
 }
-
-
-def page(parts: Iterable[str]) -> str:
-    """Blocks separated by empty lines."""
-    return "\n\n".join(parts) + "\n"
-
-
-def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def field_row(field: messages.Field) -> tuple[str, str, str]:
@@ -133,11 +128,6 @@ def comments(kind: type[enum.Enum]) -> dict[str, str]:
             found[line.partition(" = ")[0]] = " ".join(sentence)
             sentence = []
     return found
-
-
-def summary(thing: object) -> str:
-    """First paragraph of a docstring on one line."""
-    return " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split()).replace("``", "`")
 
 
 def main() -> int:

@@ -7,9 +7,9 @@ import shlex
 
 import pytest
 import typer.main
+from tests.contracts.tree import ROOT, files
 
 from faultline.cli.app import APP
-from tests.contracts.tree import ROOT, files
 
 PAGES = [
     *sorted(path for path in ROOT.glob("*.md")),
@@ -93,9 +93,9 @@ def test_links_inside_the_repository_lead_somewhere(page):
             continue
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
-        if not target.exists():
-            found.append(link)
-        elif anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8")):
+        if not target.exists() or (
+            anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8"))
+        ):
             found.append(link)
     assert not found, "\n".join(found)
 

@@ -8,9 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from tests.contracts.tree import ROOT
 
 from faultline.messages import KINDS
-from tests.contracts.tree import ROOT
 
 MESSAGES = (ROOT / "docs" / "reference" / "messages.md").read_text(encoding="utf-8")
 
@@ -37,3 +37,17 @@ def test_every_kind_of_message_is_documented_with_every_field(kind):
     assert KINDS[kind].row_is in text
     documented = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", text, flags=re.MULTILINE)
     assert documented == [(field.name, field.meaning) for field in KINDS[kind].fields]
+
+
+def test_every_setting_has_a_sentence():
+    text = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .* \| ([^|]*) \|$", text, flags=re.MULTILINE)
+    assert rows
+    assert [name for name, sentence in rows if len(sentence.split()) < 2] == []
+
+
+def test_every_option_of_every_command_has_a_sentence():
+    text = (ROOT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*`) \| (?:[^|]*) \| ([^|]*) \|$", text, flags=re.MULTILINE)
+    assert rows
+    assert [name for name, sentence in rows if len(sentence.split()) < 2] == []
