@@ -1,0 +1,182 @@
+// JSON answers of the development server, all computed from the made-up market.
+import { ASSETS, barAt, codeUsd, columnAt, TF_MINUTES } from "./market.mjs";
+
+export const envelope = (clock, scenario) => {
+  const asOfMs = clock.asOfMs();
+  return {
+    simulated: scenario !== "recorded",
+    as_of_ns: asOfMs * 1e6,
+    as_of_ms: asOfMs,
+    stale: scenario === "stale",
+  };
+};
+
+export function status(clock, scenario) {
+  const loading = scenario === "loading";
+  const failed = scenario === "error";
+  return {
+    ...envelope(clock, scenario),
+    version: "0.1.0",
+    mode: scenario === "replay" ? "replay" : "simulated",
+    world: "mock (development server)",
+    state: loading ? "loading" : failed ? "error" : "ready",
+    progress: loading ? { done: 412, total: 1200, label: "Rebuilding BTC 5m map" } : null,
+    error: failed
+      ? {
+          code: "tape_unreadable",
+          message: "The tape cannot be read: segment 14 fails its checksum.",
+          hint: "Run `faultline tape verify` and import the damaged day again.",
+        }
+      : null,
+    data_age_s: scenario === "stale" ? 541 : 0.4,
+    replay: scenario === "replay" ? clock.replay() : null,
+  };
+}
+
+export const assets = () =>
+  Object.entries(ASSETS).map(([asset, { price, row, scopes }]) => ({
+    asset,
+    price_usd: price,
+    row_usd: row,
+    scopes,
+    timeframes: Object.keys(TF_MINUTES),
+  }));
+
+const round = (value, digits) => (value === null ? null : Number(value.toFixed(digits)));
+
+export function candles(map, clock, empty) {
+  const { column, k } = clock.at(map.tf);
+  const n = empty ? 0 : column + 1;
+  const out = {
+    t0_ms: map.t0Ms,
+    dt_ms: map.dtMs,
+    seq: clock.seq,
+    n,
+    n_closed: Math.max(0, n - 1),
+    open: [],
+    high: [],
+    low: [],
+    close: [],
+    volume_usd: [],
+    long_usd: [],
+    short_usd: [],
+  };
+  for (let t = 0; t < n; t++) {
+    const missing = t > 300 && t < 306; // a recording gap: the page must show a hole, not a line
+    const bar = barAt(map, t, t === column ? k : 99);
+    const digits = map.row >= 1 ? 1 : 3;
+    for (const name of ["open", "high", "low", "close"])
+      out[name].push(missing ? null : round(bar[name], digits));
+    out.volume_usd.push(missing ? null : Math.round(bar.volume));
+    out.long_usd.push(missing ? null : Math.round(bar.long));
+    out.short_usd.push(missing ? null : Math.round(bar.short));
+  }
+  return out;
+}
+
+export function legend(map) {
+  const plane = map.planes.synthetic;
+  const counts = new Float64Array(256);
+  for (const side of ["long", "short"]) for (const code of plane[side]) counts[code]++;
+  const total = counts.slice(1).reduce((sum, count) => sum + count, 0);
+  const at = (share) => {
+    let left = share * total;
+    for (let code = 1; code < 256; code++) if ((left -= counts[code]) <= 0) return codeUsd(code, plane);
+    return plane.maxUsd;
+  };
+  return { lo_usd: at(0.3), hi_usd: at(0.998), from_ms: map.t0Ms, to_ms: map.t0Ms + 1199 * map.dtMs };
+}
+
+const usdOf = (map, plane, side, column, row) =>
+  codeUsd(map.planes[plane][side][column * map.rows + row], map.planes[plane]);
+
+export function cell(map, clock, tMs, price) {
+  const now = clock.at(map.tf).column;
+  const column = Math.min(now, Math.floor((tMs - map.t0Ms) / map.dtMs));
+  const row = Math.floor(price / map.row) - map.firstRow;
+  if (column < 0 || row < 0 || row >= map.rows) return null;
+  const long = usdOf(map, "synthetic", "long", column, row);
+  const short = usdOf(map, "synthetic", "short", column, row);
+  const low = (map.firstRow + row) * map.row;
+  const distance = (low + map.row / 2) / map.bars[now].close - 1;
+  const shares =
+    Math.abs(distance) < 0.025
+      ? [0.04, 0.12, 0.3, 0.54]
+      : Math.abs(distance) < 0.07
+        ? [0.1, 0.46, 0.36, 0.08]
+        : [0.66, 0.28, 0.05, 0.01];
+  const venue = map.scope.includes(":")
+    ? [[map.scope.split(":")[0], 1]]
+    : [
+        ["binance", 0.52],
+        ["bybit", 0.31],
+        ["okx", 0.17],
+      ];
+  return {
+    t_ms: map.t0Ms + column * map.dtMs,
+    price_low_usd: low,
+    price_high_usd: low + map.row,
+    long_usd: long,
+    short_usd: short,
+    real_long_usd: usdOf(map, "real", "long", column, row),
+    real_short_usd: usdOf(map, "real", "short", column, row),
+    venues: venue.map(([name, share]) => ({ venue: name, usd: share * (long + short) })),
+    bands: ["<10x", "10-25x", "25-60x", ">60x"].map((label, i) => ({
+      label,
+      long_usd: long * shares[i],
+      short_usd: short * shares[i],
+    })),
+    entry_window: {
+      from_ms: map.t0Ms + Math.max(0, column - 190) * map.dtMs,
+      to_ms: map.t0Ms + Math.max(0, column - 22) * map.dtMs,
+    },
+    oi_source: "open interest, 5 min snapshots",
+    oi_age_s: 212,
+    learned_share: 0.63,
+    assumed_share: 0.37,
+    distance_ratio: distance,
+  };
+}
+
+export function profile(map, clock) {
+  const { column, k } = clock.at(map.tf);
+  const side = (name) =>
+    Array.from(columnAt(map, "synthetic", name, column, k), (code) => codeUsd(code, map.planes.synthetic));
+  const [long, short] = [side("long"), side("short")];
+  return {
+    prices_usd: long.map((_, row) => (map.firstRow + row) * map.row),
+    long_usd: long,
+    short_usd: short,
+    lo_usd: long.map((value, i) => (value + short[i]) * 0.7),
+    hi_usd: long.map((value, i) => (value + short[i]) * 1.45),
+    oi_long_usd: 6.1e9,
+    oi_short_usd: 6.1e9,
+    learned_share: 0.63,
+  };
+}
+
+export function scores(scenario) {
+  if (scenario === "noscores") return { available: false, reports: [] };
+  const report = (refresh_s, t, ci, ig, igCi) => ({
+    asset: "BTC",
+    from_ms: Date.UTC(2026, 0, 5),
+    to_ms: Date.UTC(2026, 1, 5),
+    refresh_s,
+    n_scored: 1843,
+    models: [
+      { name: "map", ig, t, ci: igCi },
+      { name: "B4", ig: 0, t: 0, ci: [0, 0] },
+    ],
+    differences: [
+      { a: "map", b: "B4", metric: "t", mean: t, ci },
+      { a: "map", b: "B4", metric: "ig", mean: ig, ci: igCi },
+    ],
+  });
+  return {
+    available: true,
+    reports: [
+      report(300, 0.071, [0.042, 0.101], 0.118, [0.066, 0.171]),
+      report(3600, 0.004, [-0.019, 0.027], -0.012, [-0.041, 0.018]),
+    ],
+  };
+}

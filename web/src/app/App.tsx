@@ -1,0 +1,66 @@
+/** The shell: rail, top bar, banner, the page, footer. */
+import { useEffect } from "preact/hooks";
+import { AboutPage } from "../pages/about/AboutPage";
+import { MapPage } from "../pages/map/MapPage";
+import { freshness, refreshAssets, refreshScores, simulated, status, watchEngine } from "../state/engine";
+import { persistPrefs, resolvedTheme } from "../state/prefs";
+import { scope, settleScope, syncUrl } from "../state/view";
+import { StateCard } from "../ui/StateCard";
+import { Footer } from "./Footer";
+import { HelpOverlay } from "./HelpOverlay";
+import { NavRail } from "./NavRail";
+import { goTo, page } from "./router";
+import { SimulatedBanner } from "./SimulatedBanner";
+import { TopBar } from "./TopBar";
+
+async function onReady(): Promise<void> {
+  await refreshAssets();
+  settleScope();
+  await refreshScores();
+}
+
+function useDocumentTitle(): void {
+  const mark = simulated.value ? "[SIMULATED] " : "";
+  const where = page.value === "map" ? (scope.value ?? "map") : page.value;
+  const late = freshness.value === "live" || freshness.value === "paused" ? "" : ` (${freshness.value})`;
+  const title = `${mark}${where}${late} – Faultline`;
+  useEffect(() => {
+    document.title = title;
+  }, [title]);
+}
+
+export function App() {
+  useEffect(() => {
+    const stops = [watchEngine(() => void onReady()), persistPrefs(), syncUrl()];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, []);
+  const theme = resolvedTheme();
+  useEffect(() => {
+    document.documentElement.dataset["theme"] = theme;
+  }, [theme]);
+  useDocumentTitle();
+  return (
+    <div class="shell" data-mode={status.value?.mode}>
+      <NavRail />
+      <div class="shell-main">
+        <TopBar />
+        <SimulatedBanner />
+        {page.value === "map" && <MapPage />}
+        {page.value === "about" && <AboutPage />}
+        {page.value === null && (
+          <main class="page-centre">
+            <StateCard
+              kind="empty"
+              title="There is no such page"
+              action={{ label: "Open the map", run: () => goTo("map") }}
+            />
+          </main>
+        )}
+        <Footer />
+      </div>
+      <HelpOverlay />
+    </div>
+  );
+}

@@ -1,0 +1,66 @@
+/** What the map shows, and the keys. */
+import { signal } from "@preact/signals";
+import { MODE_TEXT } from "../pages/map/modes";
+import { MODES } from "../state/url";
+import { Dialog } from "../ui/Dialog";
+
+export const helpOpen = signal(false);
+
+const KEYS: readonly (readonly [string, string])[] = [
+  ["M", "next mode"],
+  ["1 … 6", "timeframe 1m … 1d"],
+  ["[  ]", "lower cut-off down, up"],
+  ["{  }", "upper cut-off down, up"],
+  ["← ↑ → ↓", "move the cell cursor"],
+  ["Shift + ← →", "scroll time"],
+  ["Ctrl + ↑ ↓", "zoom time"],
+  ["Enter", "pin the cell under the cursor"],
+  ["G", "go to a date"],
+  ["F", "fit the whole map"],
+  ["R", "back to now"],
+  ["L", "linear or log price axis"],
+  ["Alt + S", "save a picture"],
+  ["Space", "pause or resume the replay"],
+  ["Esc", "clear cursor and pin"],
+  ["?", "this help"],
+];
+
+export function HelpOverlay() {
+  return (
+    <Dialog
+      title="Help"
+      open={helpOpen.value}
+      onClose={() => {
+        helpOpen.value = false;
+      }}
+    >
+      <p>
+        Each cell is the estimated USD of positions that would be forced out at that price, at that time.
+        Longs are forced out below the price, shorts above. Levels that price has swept are removed.
+      </p>
+      <dl class="help-modes">
+        {MODES.map((name) => (
+          <div key={name}>
+            <dt>{MODE_TEXT[name].label}</dt>
+            <dd>{MODE_TEXT[name].explains}</dd>
+          </div>
+        ))}
+      </dl>
+      <p>
+        Right of the dashed line lies the forward estimate: the last column carried on. Hatching marks where
+        no skill has been measured.
+      </p>
+      <h3>Keys (while the chart has focus)</h3>
+      <dl class="help-keys">
+        {KEYS.map(([key, what]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}

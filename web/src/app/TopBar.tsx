@@ -1,0 +1,105 @@
+/** What is shown (scope, timeframe, mode) and how fresh it is. */
+import { signal } from "@preact/signals";
+import { exportPicture } from "../pages/map/actions";
+import { MODE_TEXT } from "../pages/map/modes";
+import { dataAgeS, freshness } from "../state/engine";
+import { duration } from "../state/format";
+import { resolvedTheme, setPrefs } from "../state/prefs";
+import { MODES } from "../state/url";
+import { chooseMode, chooseTimeframe, mode, timeframe, timeframes } from "../state/view";
+import { Icon } from "../ui/Icon";
+import { Segmented } from "../ui/Segmented";
+import { helpOpen } from "./HelpOverlay";
+import { OptionsMenu } from "./OptionsMenu";
+import { page } from "./router";
+import { ScopePicker } from "./ScopePicker";
+
+export const optionsOpen = signal(false);
+
+const FRESH_TEXT = { live: "live", stale: "stale", offline: "offline", paused: "paused" } as const;
+
+function Freshness() {
+  const state = freshness.value;
+  return (
+    <span class={`freshness is-${state}`} title="Age of the newest market message">
+      <i aria-hidden="true" />
+      <b>{FRESH_TEXT[state]}</b>
+      <span>{duration(dataAgeS.value)}</span>
+    </span>
+  );
+}
+
+function MapControls() {
+  return (
+    <>
+      <ScopePicker />
+      <Segmented
+        class="timeframes"
+        label="Timeframe"
+        choices={timeframes.value.map((tf) => ({ value: tf, label: tf }))}
+        value={timeframe.value}
+        onChange={chooseTimeframe}
+      />
+      <Segmented
+        class="modes"
+        label="Mode"
+        choices={MODES.map((name) => ({
+          value: name,
+          title: MODE_TEXT[name].explains,
+          label: (
+            <>
+              <span class="wide-only">{MODE_TEXT[name].label}</span>
+              <span class="narrow-only">{MODE_TEXT[name].short}</span>
+            </>
+          ),
+        }))}
+        value={mode.value}
+        onChange={chooseMode}
+      />
+    </>
+  );
+}
+
+export function TopBar() {
+  const theme = resolvedTheme();
+  const onMap = page.value === "map";
+  return (
+    <header class="topbar">
+      {onMap ? <MapControls /> : <h1 class="topbar-title">Faultline</h1>}
+      <div class="topbar-end">
+        <Freshness />
+        {onMap && (
+          <button
+            type="button"
+            class="icon-button wide-only"
+            aria-label="Save the chart as a picture"
+            title="Save the chart as a picture (Alt+S)"
+            onClick={exportPicture}
+          >
+            <Icon name="camera" />
+          </button>
+        )}
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={theme === "dark" ? "Use the light theme" : "Use the dark theme"}
+          onClick={() => setPrefs({ theme: theme === "dark" ? "light" : "dark" })}
+        >
+          <Icon name={theme === "dark" ? "sun" : "moon"} />
+        </button>
+        {onMap && <OptionsMenu open={optionsOpen} />}
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Help and keys"
+          title="Help and keys (?)"
+          onClick={() => {
+            helpOpen.value = true;
+          }}
+        >
+          <Icon name="help" />
+        </button>
+      </div>
+    </header>
+  );
+}

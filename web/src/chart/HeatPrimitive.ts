@@ -1,0 +1,166 @@
+/** Puts the heat layer under the candles and tells the rest of the page where prices and times lie. */
+import type {
+  AutoscaleInfo,
+  IChartApi,
+  IPrimitivePaneRenderer,
+  IPrimitivePaneView,
+  ISeriesApi,
+  ISeriesPrimitive,
+  Logical,
+  SeriesAttachedParameter,
+  Time,
+} from "lightweight-charts";
+import type { HeatView } from "../heat/window";
+import { HeatLayer, type HeatScene, type RowAt } from "./HeatLayer";
+
+/** Where the grid lies relative to the bars and to the price axis. */
+export interface HeatPlacement {
+  readonly columnOffset: number;
+  readonly price0Usd: number;
+  readonly rowUsd: number;
+  readonly rows: number;
+  /** Bar that is forming now; everything right of it is the estimate carried forward. */
+  readonly nowIndex: number;
+  readonly forwardColumns: number;
+  /** Forward columns from this one on lie beyond the horizon with measured skill and are hatched. */
+  readonly skilledColumns: number;
+}
+
+export interface PaneGeometry {
+  readonly heightPx: number;
+  readonly top: number;
+  readonly bottom: number;
+  readonly isLog: boolean;
+}
+
+type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
+
+export interface PrimitiveInks {
+  now: string;
+  hatch: string;
+}
+
+export class HeatPrimitive implements ISeriesPrimitive<Time> {
+  private chart: IChartApi | null = null;
+  private series: ISeriesApi<"Candlestick"> | null = null;
+  private requestUpdate: (() => void) | null = null;
+  private readonly layer = new HeatLayer();
+  private placement: HeatPlacement | null = null;
+  private readonly view: IPrimitivePaneView = {
+    zOrder: () => "bottom",
+    renderer: () => ({ draw: (target) => this.draw(target) }),
+  };
+  isLog = false;
+  inks: PrimitiveInks = { now: "#fff", hatch: "#fff" };
+  /** Prices that autoscaling shows beside the candles, for the visible bars. */
+  fit: (from: number, to: number) => { min: number; max: number } | null = () => null;
+  /** Called while drawing, so that the profile beside the chart follows the price axis. */
+  onGeometry: (geometry: PaneGeometry) => void = () => undefined;
+
+  attached(param: SeriesAttachedParameter<Time, "Candlestick">): void {
+    this.chart = param.chart as IChartApi;
+    this.series = param.series as ISeriesApi<"Candlestick">;
+    this.requestUpdate = param.requestUpdate;
+  }
+
+  detached(): void {
+    this.chart = null;
+    this.series = null;
+    this.requestUpdate = null;
+  }
+
+  setScene(scene: HeatScene | null, placement: HeatPlacement | null): void {
+    this.layer.setScene(scene);
+    this.placement = placement;
+    this.requestUpdate?.();
+  }
+
+  paneViews(): readonly IPrimitivePaneView[] {
+    return [this.view];
+  }
+
+  autoscaleInfo(from: Logical, to: Logical): AutoscaleInfo | null {
+    const range = this.fit(Math.floor(from), Math.ceil(to));
+    return range ? { priceRange: { minValue: range.min, maxValue: range.max } } : null;
+  }
+
+  private draw(target: Target): void {
+    target.useBitmapCoordinateSpace(
+      ({ context, bitmapSize, mediaSize, horizontalPixelRatio, verticalPixelRatio }) => {
+        const { series, chart, placement } = this;
+        if (!series || !chart) return;
+        const topPrice = series.coordinateToPrice(0);
+        const bottomPrice = series.coordinateToPrice(mediaSize.height);
+        if (topPrice === null || bottomPrice === null) return;
+        this.onGeometry({
+          heightPx: mediaSize.height,
+          top: topPrice,
+          bottom: bottomPrice,
+          isLog: this.isLog,
+        });
+        const time = chart.timeScale();
+        const x0 = time.logicalToCoordinate(0 as Logical);
+        const x1 = time.logicalToCoordinate(1000 as Logical);
+        if (!placement || x0 === null || x1 === null) return;
+        const columnPx = ((x1 - x0) / 1000) * horizontalPixelRatio;
+        const barLeftPx = x0 * horizontalPixelRatio - columnPx / 2;
+        const pxPerUsd = bitmapSize.height / (topPrice - bottomPrice);
+        const view: HeatView = {
+          widthPx: bitmapSize.width,
+          heightPx: bitmapSize.height,
+          columnPx,
+          column0Px: barLeftPx - placement.columnOffset * columnPx,
+          row0Px: bitmapSize.height - (placement.price0Usd - bottomPrice) * pxPerUsd,
+          rowPx: placement.rowUsd * pxPerUsd,
+        };
+        const rowAt: RowAt | null = this.isLog
+          ? (yPx) => {
+              const price = series.coordinateToPrice(yPx / verticalPixelRatio) ?? bottomPrice;
+              return (price - placement.price0Usd) / placement.rowUsd;
+            }
+          : null;
+        context.save();
+        this.layer.draw(context, view, rowAt);
+        this.drawForward(context, barLeftPx, columnPx, bitmapSize.height, horizontalPixelRatio);
+        context.restore();
+      },
+    );
+  }
+
+  /** The line of now, and a hatch where the forward estimate has no measured skill. */
+  private drawForward(
+    ctx: CanvasRenderingContext2D,
+    barLeft: number,
+    column: number,
+    height: number,
+    ratio: number,
+  ) {
+    const { nowIndex, forwardColumns, skilledColumns } = this.placement as HeatPlacement;
+    if (nowIndex < 0 || forwardColumns === 0) return;
+    const now = Math.round(barLeft + (nowIndex + 1) * column);
+    const right = now + forwardColumns * column;
+    const hatchFrom = now + Math.min(skilledColumns, forwardColumns) * column;
+    ctx.lineWidth = ratio;
+    if (right - hatchFrom > 2 * ratio) {
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(hatchFrom, 0, right - hatchFrom, height);
+      ctx.clip();
+      ctx.strokeStyle = this.inks.hatch;
+      ctx.beginPath();
+      const step = 9 * ratio;
+      for (let x = hatchFrom - height; x < right; x += step) {
+        ctx.moveTo(x, height);
+        ctx.lineTo(x + height, 0);
+      }
+      ctx.stroke();
+      ctx.restore();
+    }
+    ctx.strokeStyle = this.inks.now;
+    ctx.setLineDash([3 * ratio, 4 * ratio]);
+    ctx.beginPath();
+    ctx.moveTo(now + 0.5, 0);
+    ctx.lineTo(now + 0.5, height);
+    ctx.stroke();
+  }
+}

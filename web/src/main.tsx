@@ -1,0 +1,11 @@
+import { render } from "preact";
+import { App } from "./app/App";
+import { startRouter } from "./app/router";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/layout.css";
+import "./styles/map.css";
+
+startRouter();
+const root = document.getElementById("app");
+if (root) render(<App />, root);

@@ -1,0 +1,114 @@
+/** The liquidation map: chart, profile, cell inspector, colour scale; or the state that stands in their place. */
+import { useComputed, useSignalEffect } from "@preact/signals";
+import { useEffect, useState } from "preact/hooks";
+import { watchCell } from "../../state/cell";
+import { assets, status, statusError } from "../../state/engine";
+import { mapFeed, mapState } from "../../state/map";
+import { scope, timeframe } from "../../state/view";
+import { StateCard } from "../../ui/StateCard";
+import { ChartView } from "./ChartView";
+import { GotoDialog } from "./GotoDialog";
+import { Inspector } from "./Inspector";
+import { LegendStrip } from "./LegendStrip";
+import { ProfilePanel } from "./ProfilePanel";
+import { ReplayBar } from "./ReplayBar";
+import { ScaleBar } from "./ScaleBar";
+
+/** What stands over the chart instead of a map; `null` when the map itself can be seen. */
+function Instead() {
+  const engine = status.value;
+  const map = mapState.value;
+  if (!engine) {
+    const trouble = statusError.value;
+    if (!trouble) return <StateCard kind="loading" title="Connecting to the engine" />;
+    return (
+      <StateCard kind="error" title={trouble.message}>
+        {trouble.hint && <p>{trouble.hint}</p>}
+        <p class="quiet">Trying again every second.</p>
+      </StateCard>
+    );
+  }
+  if (engine.state === "error")
+    return (
+      <StateCard kind="error" title={engine.error?.message ?? "The engine has stopped."}>
+        {engine.error?.hint && <p>{engine.error.hint}</p>}
+        {engine.error && <p class="quiet">code: {engine.error.code}</p>}
+      </StateCard>
+    );
+  if (engine.state === "loading") {
+    const { progress } = engine;
+    const share = progress && progress.total > 0 ? progress.done / progress.total : null;
+    return (
+      <StateCard kind="loading" title={progress?.label ?? "The engine is starting"} progress={share}>
+        {progress && (
+          <p class="quiet">
+            {progress.done.toLocaleString("en-US")} of {progress.total.toLocaleString("en-US")}
+          </p>
+        )}
+      </StateCard>
+    );
+  }
+  if (map.kind === "error")
+    return (
+      <StateCard kind="error" title={map.message} action={{ label: "Try again", run: () => mapFeed.retry() }}>
+        {map.hint && <p>{map.hint}</p>}
+      </StateCard>
+    );
+  if (map.kind === "empty")
+    return (
+      <StateCard kind="empty" title="No map for this scope yet">
+        <p>
+          The engine has seen no trades and no open interest for {scope.value} at {timeframe.value}. The map
+          appears by itself with the first closed column.
+        </p>
+      </StateCard>
+    );
+  if (map.kind === "ready") return null;
+  return <StateCard kind="loading" title={`Loading ${scope.value ?? "the map"} ${timeframe.value}`} />;
+}
+
+export function MapPage() {
+  const [sheetOpen, setSheetOpen] = useState(false);
+  const ready = useComputed(
+    () => status.value?.state === "ready" && assets.value.length > 0 && scope.value !== null,
+  );
+  useSignalEffect(() => {
+    const [scopeNow, tf] = [scope.value, timeframe.value];
+    if (ready.value && scopeNow) mapFeed.open(scopeNow, tf);
+  });
+  useEffect(() => {
+    const stop = watchCell();
+    return () => {
+      stop();
+      mapFeed.close();
+    };
+  }, []);
+  const instead = Instead();
+  return (
+    <main class={`map ${instead ? "is-covered" : ""} ${sheetOpen ? "has-sheet" : ""}`}>
+      <h1 class="visually-hidden">Liquidation map</h1>
+      <div class="map-chart">
+        <LegendStrip />
+        <div class="map-stage">
+          <ChartView />
+          <ProfilePanel />
+          {instead && <div class="cover">{instead}</div>}
+        </div>
+      </div>
+      <Inspector />
+      <button
+        type="button"
+        class="sheet-toggle"
+        aria-expanded={sheetOpen}
+        onClick={() => setSheetOpen(!sheetOpen)}
+      >
+        {sheetOpen ? "Hide details" : "Cell, skill, exposure"}
+      </button>
+      <div class="map-foot">
+        <ScaleBar />
+        <ReplayBar />
+      </div>
+      <GotoDialog />
+    </main>
+  );
+}

@@ -1,0 +1,151 @@
+/** The legend: what the colours are worth in USD at both ends, and the handles that move them. */
+import { useComputed } from "@preact/signals";
+import { useState } from "preact/hooks";
+import { eventPaletteFor, PALETTES, type PaletteName, paletteSteps } from "../../heat/palettes";
+import { scalePosition } from "../../heat/transfer";
+import { parseUsd, usd, utcMinute } from "../../state/format";
+import { mapData } from "../../state/map";
+import { prefs, resolvedTheme, setPrefs } from "../../state/prefs";
+import {
+  clearCutOff,
+  endsOf,
+  isCut,
+  isLocked,
+  measuredSpan,
+  type ScaleKind,
+  scaleOf,
+  setCutOff,
+  toggleLock,
+} from "../../state/scale";
+import { mode } from "../../state/view";
+import { Icon } from "../../ui/Icon";
+import { RangeSlider } from "../../ui/RangeSlider";
+import { SkillLine } from "./SkillLine";
+
+const GRADIENT_STOPS = 24;
+
+/** CSS gradient of the colours between the handles, on the slider's logarithmic track. */
+function gradient(kind: ScaleKind, loUsd: number, hiUsd: number): string {
+  const overlay = kind === "events" && mode.value === "hybrid";
+  const name = overlay ? eventPaletteFor(prefs.value.palette) : prefs.value.palette;
+  const steps = paletteSteps(name, resolvedTheme() === "light" && !overlay);
+  const stretch = kind === "events" ? "log" : prefs.value.stretch;
+  const stops = Array.from({ length: GRADIENT_STOPS + 1 }, (_, i) => {
+    const amount = loUsd * (hiUsd / loUsd) ** (i / GRADIENT_STOPS);
+    const at = Math.max(0, scalePosition(amount, { loUsd, hiUsd }, stretch));
+    return `rgb(${steps[Math.round(at * 255)].join(" ")})`;
+  });
+  return `linear-gradient(90deg, ${stops.join(", ")})`;
+}
+
+function AmountInput({
+  label,
+  value,
+  onChange,
+}: {
+  label: string;
+  value: number;
+  onChange: (v: number) => void;
+}) {
+  const [wrong, setWrong] = useState(false);
+  return (
+    <input
+      class={`amount ${wrong ? "is-wrong" : ""}`}
+      aria-label={label}
+      aria-invalid={wrong}
+      value={usd(value)}
+      onFocus={(event) => event.currentTarget.select()}
+      onChange={(event) => {
+        const amount = parseUsd(event.currentTarget.value);
+        setWrong(amount === null);
+        if (amount !== null) onChange(amount);
+      }}
+    />
+  );
+}
+
+const KIND_TEXT = { estimate: "Estimate, USD per cell", events: "Happened, USD per cell" } as const;
+
+function Scale({ kind }: { kind: ScaleKind }) {
+  const { loUsd, hiUsd } = scaleOf(kind);
+  const ends = endsOf(kind);
+  const range = useComputed(
+    () => mapData.value?.plane(kind === "events" ? "real" : "synthetic")?.range ?? null,
+  );
+  const floor = Math.min(range.value?.minUsd || ends.loUsd / 10, ends.loUsd, loUsd);
+  const ceiling = Math.max(range.value?.maxUsd || ends.hiUsd * 10, ends.hiUsd, hiUsd);
+  const locked = isLocked(kind);
+  return (
+    <div class="scale" role="group" aria-label={KIND_TEXT[kind]}>
+      <span class="scale-name">{KIND_TEXT[kind]}</span>
+      <AmountInput
+        label="Lower end in USD"
+        value={loUsd}
+        onChange={(amount) => setCutOff(kind, { loUsd: amount, hiUsd })}
+      />
+      <RangeSlider
+        label={KIND_TEXT[kind]}
+        minUsd={floor}
+        maxUsd={ceiling}
+        loUsd={loUsd}
+        hiUsd={hiUsd}
+        fill={gradient(kind, loUsd, hiUsd)}
+        onChange={(lo, hi) => setCutOff(kind, { loUsd: lo, hiUsd: hi })}
+      />
+      <AmountInput
+        label="Upper end in USD"
+        value={hiUsd}
+        onChange={(amount) => setCutOff(kind, { loUsd, hiUsd: amount })}
+      />
+      <button
+        type="button"
+        class="icon-button"
+        aria-pressed={locked}
+        aria-label="Lock this colour scale"
+        title="Lock: keep these ends across timeframes, assets and time"
+        onClick={() => toggleLock(kind)}
+      >
+        <Icon name={locked ? "lock" : "unlock"} />
+      </button>
+      {isCut(kind) && (
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Reset the cut-offs"
+          title="Reset the cut-offs"
+          onClick={() => clearCutOff(kind)}
+        >
+          <Icon name="reset" />
+        </button>
+      )}
+    </div>
+  );
+}
+
+function endsText(): string {
+  const days = measuredSpan.value;
+  if (!days) return "The ends are percentiles 30 and 99.8 of closed columns, never of the view.";
+  return `The ends are percentiles 30 and 99.8 of closed columns ${utcMinute(days.fromMs)} to ${utcMinute(days.toMs)} UTC, never of the view.`;
+}
+
+export function ScaleBar() {
+  const raw = mode.value === "raw";
+  return (
+    <section class="scalebar" aria-label="Colour scale" title={endsText()}>
+      {!raw && <Scale kind="estimate" />}
+      {(raw || mode.value === "hybrid") && <Scale kind="events" />}
+      <label class="palette">
+        <span class="visually-hidden">Palette</span>
+        <select
+          value={prefs.value.palette}
+          onChange={(event) => setPrefs({ palette: event.currentTarget.value as PaletteName })}
+        >
+          {PALETTES.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+      <SkillLine />
+    </section>
+  );
+}

@@ -1,0 +1,70 @@
+/** The profile's rows summed into pixel rows of the pane, and the cumulative curves away from price. */
+import type { Profile } from "../../api/types";
+import type { PaneGeometry } from "../../chart/HeatPrimitive";
+import { priceToY } from "./geometry";
+
+export interface ProfileBins {
+  readonly long: Float64Array;
+  readonly short: Float64Array;
+  /** USD forced out when price moves from here to the bin; grows away from price. */
+  readonly cumulative: Float64Array;
+  readonly most: number;
+  readonly total: number;
+}
+
+/** Bins of `binPx` pixels from the top of the pane. Each bin shows its hottest row, as the map does. */
+export function binProfile(
+  profile: Profile,
+  pane: PaneGeometry,
+  lastPrice: number,
+  binPx: number,
+): ProfileBins {
+  const count = Math.max(1, Math.ceil(pane.heightPx / binPx));
+  const long = new Float64Array(count);
+  const short = new Float64Array(count);
+  const sums = new Float64Array(count);
+  const prices = profile.prices_usd;
+  const half = prices.length > 1 ? (prices[1] - prices[0]) / 2 : 0;
+  const fromPrice = { below: 0, above: 0 };
+  const running = new Float64Array(prices.length);
+  for (let i = 0; i < prices.length; i++)
+    if (prices[i] + half > lastPrice) running[i] = fromPrice.above += profile.short_usd[i] ?? 0;
+  for (let i = prices.length - 1; i >= 0; i--)
+    if (prices[i] + half <= lastPrice) running[i] = fromPrice.below += profile.long_usd[i] ?? 0;
+  for (let i = 0; i < prices.length; i++) {
+    const bin = Math.floor(priceToY(prices[i] + half, pane) / binPx);
+    if (bin < 0 || bin >= count) continue;
+    long[bin] = Math.max(long[bin], profile.long_usd[i] ?? 0);
+    short[bin] = Math.max(short[bin], profile.short_usd[i] ?? 0);
+    sums[bin] = Math.max(sums[bin], running[i]);
+  }
+  const most = Math.max(1, ...long, ...short);
+  return { long, short, cumulative: sums, most, total: Math.max(1, fromPrice.above, fromPrice.below) };
+}
+
+export interface ProfileLevel {
+  readonly priceUsd: number;
+  readonly side: "long" | "short";
+  readonly usd: number;
+  readonly loUsd: number | null;
+  readonly hiUsd: number | null;
+}
+
+/** The `count` largest levels, hottest first. */
+export function largestLevels(profile: Profile, count: number): ProfileLevel[] {
+  return profile.prices_usd
+    .map((priceUsd, i) => {
+      const [long, short] = [profile.long_usd[i] ?? 0, profile.short_usd[i] ?? 0];
+      const side = long >= short ? ("long" as const) : ("short" as const);
+      return {
+        priceUsd,
+        side,
+        usd: Math.max(long, short),
+        loUsd: profile.lo_usd[i] ?? null,
+        hiUsd: profile.hi_usd[i] ?? null,
+      };
+    })
+    .filter((level) => level.usd > 0)
+    .sort((a, b) => b.usd - a.usd)
+    .slice(0, count);
+}

@@ -1,0 +1,93 @@
+/** What the engine says about itself: status, assets, measured scores, the state of the link. */
+import { computed, signal } from "@preact/signals";
+import { getAssets, getScores, getStatus } from "../api/endpoints";
+import { ApiError } from "../api/http";
+import type { LinkState } from "../api/socket";
+import type { Asset, Scores, Status } from "../api/types";
+
+export const status = signal<Status | null>(null);
+export const statusError = signal<ApiError | null>(null);
+/** When the last status arrived, on this browser's clock. */
+export const statusAt = signal(0);
+export const assets = signal<readonly Asset[]>([]);
+export const scores = signal<Scores | null>(null);
+export const link = signal<LinkState>("connecting");
+/** Ticks once a second so that ages on screen count up. */
+export const secondTick = signal(Date.now());
+
+export const simulated = computed(() => status.value?.simulated === true);
+
+/** Age of the newest market message, counting on while nothing arrives. `null` when unknown. */
+export const dataAgeS = computed(() => {
+  const age = status.value?.data_age_s;
+  if (age === null || age === undefined) return null;
+  return age + Math.max(0, (secondTick.value - statusAt.value) / 1000);
+});
+
+export type Freshness = "live" | "stale" | "offline" | "paused";
+
+/** Two silent heartbeats, a stale flag or a dead link: the person looking must know. */
+export const freshness = computed<Freshness>(() => {
+  if (statusError.value || link.value === "closed") return "offline";
+  if (status.value?.replay?.paused) return "paused";
+  if (link.value === "stale" || status.value?.stale) return "stale";
+  return "live";
+});
+
+export function acceptStatus(next: Status): void {
+  status.value = next;
+  statusAt.value = Date.now();
+  secondTick.value = statusAt.value;
+  statusError.value = null;
+}
+
+const asApiError = (error: unknown) =>
+  error instanceof ApiError ? error : new ApiError(error instanceof Error ? error.message : String(error), 0);
+
+export async function refreshStatus(): Promise<void> {
+  try {
+    acceptStatus(await getStatus());
+  } catch (error) {
+    statusError.value = asApiError(error);
+  }
+}
+
+export async function refreshAssets(): Promise<void> {
+  assets.value = (await getAssets()).assets;
+}
+
+/** Scores are an extra: the map stands without them, and says that skill is not measured. */
+export async function refreshScores(): Promise<void> {
+  try {
+    scores.value = await getScores();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    scores.value = null;
+  }
+}
+
+const POLL_MS = { loading: 1000, ready: 10_000 };
+
+/** Poll the status (fast while the engine loads) and tick the clock; returns the way to stop. */
+export function watchEngine(onReady: () => void): () => void {
+  let timer = 0;
+  let wasReady = false;
+  let stopped = false;
+  const clock = window.setInterval(() => {
+    secondTick.value = Date.now();
+  }, 1000);
+  const poll = async () => {
+    await refreshStatus();
+    if (stopped) return;
+    const ready = status.value?.state === "ready" && !statusError.value;
+    if (ready && !wasReady) onReady();
+    wasReady = ready;
+    timer = window.setTimeout(poll, ready ? POLL_MS.ready : POLL_MS.loading);
+  };
+  void poll();
+  return () => {
+    stopped = true;
+    window.clearTimeout(timer);
+    window.clearInterval(clock);
+  };
+}
