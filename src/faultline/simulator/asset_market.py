@@ -1,0 +1,327 @@
+"""An asset of a world and a seed in, what happened on all its venues since the last call out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from faultline.simulator.margin import MARK_VALUED, tier_table
+from faultline.simulator.randomness import stream_key
+from faultline.simulator.state import (
+    BAR,
+    LEVEL_BUCKETS,
+    LIQUIDATION,
+    MARKET,
+    MAX_LEVERAGE,
+    POSITION,
+    RING_BUCKETS,
+    SAMPLE,
+    TRADE,
+    VENUE,
+    Buffers,
+    Parameters,
+    Regimes,
+    State,
+    Streams,
+    Traders,
+    Venues,
+)
+from faultline.simulator.step import DONE, NEEDS_POSITIONS, advance_kernel
+from faultline.units import DAY_NS, HOUR_NS, SECOND_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from faultline.simulator.schema import AssetSpec, World
+
+__all__ = ("AssetMarket", "Happenings")
+
+_FIRST_POSITIONS = 1 << 15
+_SPARE_ROWS = 1 << 13
+
+
+class Happenings(NamedTuple):
+    """Raw rows since the last call, each sorted by time."""
+
+    trades: NDArray[np.void]
+    liquidations: NDArray[np.void]
+    samples: NDArray[np.void]
+    bars: NDArray[np.void]
+
+
+def _cumulative(weights: list[float]) -> NDArray[np.float64]:
+    total: NDArray[np.float64] = np.cumsum(np.array(weights, dtype=np.float64))
+    shares: NDArray[np.float64] = total / total[-1]
+    return shares
+
+
+def _venues(world: World) -> Venues:
+    n_tiers = max(len(venue.tiers) for venue in world.venues)
+    total = sum(venue.share_ratio for venue in world.venues)
+    return Venues(
+        share=np.array([venue.share_ratio / total for venue in world.venues]),
+        leverage=np.array([venue.leverage_ratio for venue in world.venues]),
+        mark_lag_s=np.array([venue.mark_lag_s for venue in world.venues]),
+        basis=np.array([venue.basis_bps * 1e-4 for venue in world.venues]),
+        rule=np.array(
+            [MARK_VALUED if venue.archetype == "latest-per-second" else 0 for venue in world.venues]
+        ),
+        tiers=np.stack([tier_table(venue, n_tiers) for venue in world.venues]),
+    )
+
+
+def _traders(world: World) -> Traders:
+    kinds = world.traders
+
+    def column(name: str) -> NDArray[np.float64]:
+        return np.array([float(getattr(kind, name)) for kind in kinds])
+
+    return Traders(
+        cumulative=_cumulative([kind.share_ratio for kind in kinds]),
+        leverage_log=np.log(column("leverage_median")),
+        leverage_sigma=column("leverage_sigma"),
+        round_prob=column("round_leverage_prob"),
+        size_log=np.log(column("size_median_usd")),
+        size_sigma=column("size_sigma"),
+        pareto_prob=column("pareto_prob"),
+        pareto_exponent=column("pareto_exponent"),
+        size_cap_usd=column("size_cap_usd"),
+        life_s=column("life_hours_at_10x") * 3600.0,
+        life_exponent=column("life_exponent"),
+        life_shape=column("life_shape"),
+        long_bias=column("long_bias"),
+        momentum_bias=column("momentum_bias"),
+        cross_prob=column("cross_prob"),
+        cross_margin=column("cross_margin_ratio"),
+        margin_noise=column("margin_noise"),
+        topup_prob=column("topup_prob"),
+        topup_ratio=column("topup_ratio"),
+        stop_prob=column("stop_prob"),
+        stop_from=column("stop_from_ratio"),
+        stop_to=column("stop_to_ratio"),
+        partial_prob=column("partial_close_prob"),
+    )
+
+
+def _regimes(world: World, start_ns: int) -> Regimes:
+    kinds = world.regimes
+    names = [kind.name for kind in kinds]
+    cumulative = np.zeros((len(kinds), len(kinds)))
+    for row, kind in enumerate(kinds):
+        weights = [kind.next.get(name, 0.0) for name in names]
+        cumulative[row] = _cumulative(weights) if sum(weights) > 0 else -1.0
+    schedule = [
+        (
+            start_ns + round(entry.at_hours * HOUR_NS),
+            start_ns + round((entry.at_hours + entry.for_hours) * HOUR_NS),
+            names.index(entry.regime),
+        )
+        for entry in world.schedule
+    ]
+    return Regimes(
+        mean_s=np.array([kind.mean_hours * 3600.0 for kind in kinds]),
+        vol=np.array([kind.vol_ratio for kind in kinds]),
+        drift_per_s=np.array([kind.drift_vols_per_day / 86_400.0 for kind in kinds]),
+        reversion_per_s=np.array([kind.reversion_per_hour / 3600.0 for kind in kinds]),
+        impact=np.array([kind.depth_ratio**-world.impact_exponent for kind in kinds]),
+        leverage=np.array([kind.leverage_ratio for kind in kinds]),
+        activity=np.array([kind.activity_ratio for kind in kinds]),
+        cumulative=cumulative,
+        schedule=np.array(schedule, dtype=np.int64).reshape(len(schedule), 3),
+    )
+
+
+def _streams(world: World, asset: AssetSpec, seed: int) -> Streams:
+    def keys(purpose: str) -> NDArray[np.uint64]:
+        return np.array([stream_key(seed, f"{purpose} {asset.base} {venue.slug}") for venue in world.venues])
+
+    return Streams(
+        market=stream_key(seed, "market"),
+        asset=stream_key(seed, f"asset {asset.base}"),
+        basis=keys("basis"),
+        opens=keys("opens"),
+        closes=keys("closes"),
+        background=keys("background"),
+    )
+
+
+def sample_interval_s(world: World) -> int:
+    """Seconds between samples: what is emitted from them, and at least one a minute for the true price
+    path.
+    """
+    return world.marks_every_s or math.gcd(world.open_interest_every_s, 60) or 60
+
+
+def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Parameters:
+    return Parameters(
+        venues=_venues(world),
+        traders=_traders(world),
+        regimes=_regimes(world, start_ns),
+        streams=_streams(world, asset, seed),
+        vol_per_day=float(asset.vol_per_day_ratio),
+        correlation=float(asset.market_correlation),
+        daily_volume_usd=float(asset.daily_volume_usd),
+        opens_per_s=float(asset.opens_per_hour) / 3600.0,
+        size_ratio=float(asset.size_ratio),
+        lot_base=float(asset.lot_base),
+        tick_usd=float(asset.tick_usd),
+        round_step_usd=float(asset.round_step_usd),
+        background_per_s=float(asset.background_trades_per_minute) / 60.0,
+        background_usd_log=math.log(asset.background_trade_usd),
+        emits_trades=bool(world.trades),
+        emits_bars=bool(world.bars),
+        sample_ns=sample_interval_s(world) * SECOND_NS,
+        funding_ns=world.funding_hours * HOUR_NS,
+        contagion=bool(world.contagion),
+        flow_impact=bool(world.flow_impact),
+        impact_coefficient=float(world.impact_coefficient),
+        impact_exponent=float(world.impact_exponent),
+        impact_decay_s=float(world.impact_decay_s),
+        perp_share=float(world.perp_share_ratio),
+        half_spread=world.half_spread_bps * 1e-4,
+        fast_sigma=float(world.fast_vol_sigma),
+        fast_s=world.fast_vol_hours * 3600.0,
+        slow_sigma=float(world.slow_vol_sigma),
+        slow_s=world.slow_vol_days * 86_400.0,
+        season=float(world.season_amplitude),
+        jumps_per_s=world.jumps_per_day / 86_400.0,
+        jump_scale=float(world.jump_scale_ratio),
+        matched_prob=float(world.matched_prob),
+        momentum_s=world.momentum_minutes * 60.0,
+        momentum_gain=float(world.momentum_gain),
+        round_gain=float(world.round_gain),
+        retest_gain=float(world.retest_gain),
+        clustering=world.clustering_bps * 1e-4,
+        inventory_aversion=float(world.inventory_aversion),
+        funding_aversion=float(world.funding_aversion),
+    )
+
+
+def _new_state(n_venues: int, start_ns: int, price_usd: float) -> State:
+    market = np.zeros(1, dtype=MARKET)
+    market["now_ns"] = start_ns
+    market["base_log"] = math.log(price_usd)
+    market["hour"] = -1
+    market["free_head"] = -1
+    state = State(
+        market=market,
+        venues=np.zeros(n_venues, dtype=VENUE),
+        positions=np.zeros(0, dtype=POSITION),
+        level_head=np.full((n_venues, 2, LEVEL_BUCKETS), -1, dtype=np.int32),
+        due_head=np.full(RING_BUCKETS, -1, dtype=np.int32),
+        hours=np.zeros((24, 2)),
+        mix=np.zeros((n_venues, 2, MAX_LEVERAGE + 1, 2)),
+    )
+    return _grown(state, _FIRST_POSITIONS)
+
+
+def _grown(state: State, n_more: int) -> State:
+    """The same state with ``n_more`` free position rows, used before the free rows there already are."""
+    n_old = len(state.positions)
+    fresh = np.zeros(n_more, dtype=POSITION)
+    fresh["next_level"] = np.arange(n_old + 1, n_old + n_more + 1)
+    fresh["next_level"][-1] = state.market["free_head"][0]
+    state.market["free_head"] = n_old
+    return state._replace(positions=np.concatenate([state.positions, fresh]))
+
+
+class AssetMarket:
+    """One asset on every venue of its world.
+
+    Args:
+        world: the world.
+        asset: the asset.
+        seed: seed of every random stream.
+        start_ns: where the emitted market begins, a whole minute; the warm-up has been run when this returns.
+    """
+
+    def __init__(self, world: World, asset: AssetSpec, seed: int, start_ns: int) -> None:
+        self.world = world
+        self.asset = asset
+        self._step_ns = round(world.step_s * SECOND_NS)
+        self._parameters = _parameters(world, asset, seed, start_ns)
+        warmup_ns = round(world.warmup_days * DAY_NS) // (60 * SECOND_NS) * (60 * SECOND_NS)
+        self._state = _new_state(len(world.venues), start_ns - warmup_ns, asset.price_usd)
+        self._buffers = self._new_buffers()
+        self._warm_up(start_ns)
+
+    @property
+    def now_ns(self) -> int:
+        """Time up to which the asset has been simulated."""
+        return int(self._state.market["now_ns"][0])
+
+    @property
+    def state(self) -> State:
+        """The state, for reading."""
+        return self._state
+
+    def run(self, until_ns: int) -> Happenings:
+        """Simulate whole steps until ``now_ns >= until_ns``; returns what happened meanwhile."""
+        parts: list[Happenings] = []
+        self._run(self._parameters, until_ns, self._step_ns, parts)
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return Happenings(*(rows[np.argsort(rows["ts_ns"], kind="stable")] for rows in columns))
+
+    def open_positions(self) -> NDArray[np.void]:
+        """Open positions, dtype ``POSITION``, ordered by id."""
+        rows = self._state.positions[self._state.positions["is_open"] == 1]
+        return np.take(rows, np.argsort(rows["id"]))
+
+    def price_usd(self, level_log: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Price of log levels."""
+        return np.exp(float(self._state.market["base_log"][0]) + level_log)
+
+    def take_mix(self) -> NDArray[np.float64]:
+        """Opens since the last call, (V, 2, MAX_LEVERAGE + 1, 2): number and USD by venue, side and
+        leverage.
+        """
+        taken = self._state.mix.copy()
+        self._state.mix[:] = 0.0
+        return taken
+
+    def _warm_up(self, start_ns: int) -> None:
+        """Fill the book: coarse steps without output, then shift prices so that the start is the asset's
+        price.
+        """
+        quiet = self._parameters._replace(emits_trades=False, emits_bars=False, sample_ns=0)
+        self._run(quiet, start_ns, round(self.world.warmup_step_s * SECOND_NS), [])
+        market, venues = self._state.market, self._state.venues
+        market["base_log"] = math.log(self.asset.price_usd) - market["index_log"]
+        for name in ("buy_lots", "sell_lots"):
+            venues[name] = 0
+        venues["unforced_low"] = venues["unforced_high"] = venues["mark_log"] - venues["forced_mark"]
+        self._state.mix[:] = 0.0
+
+    def _run(self, parameters: Parameters, until_ns: int, dt_ns: int, parts: list[Happenings]) -> None:
+        while True:
+            status = advance_kernel(parameters, self._state, self._buffers, until_ns, dt_ns)
+            parts.append(self._drain())
+            if status == DONE:
+                return
+            if status == NEEDS_POSITIONS:
+                self._state = _grown(self._state, len(self._state.positions))
+                self._buffers = self._new_buffers()
+
+    def _drain(self) -> Happenings:
+        buffers = self._buffers
+        n_rows = [int(count) for count in buffers.counts]
+        buffers.counts[:] = 0
+        return Happenings(
+            buffers.trades[: n_rows[0]].copy(),
+            buffers.liquidations[: n_rows[1]].copy(),
+            buffers.samples[: n_rows[2]].copy(),
+            buffers.bars[: n_rows[3]].copy(),
+        )
+
+    def _new_buffers(self) -> Buffers:
+        """Buffers with room for every position leaving at once; untouched pages cost no memory."""
+        n_positions = len(self._state.positions)
+        return Buffers(
+            trades=np.empty(2 * n_positions + _SPARE_ROWS * len(self.world.venues), dtype=TRADE),
+            liquidations=np.empty(2 * n_positions, dtype=LIQUIDATION),
+            samples=np.empty(_SPARE_ROWS, dtype=SAMPLE),
+            bars=np.empty(_SPARE_ROWS, dtype=BAR),
+            counts=np.zeros(4, dtype=np.int64),
+        )

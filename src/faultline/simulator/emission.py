@@ -1,0 +1,164 @@
+"""What happened on one venue in, message rows as a client of that venue would receive them out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from faultline.messages import Batch, Flag, Kind, TradeCause, empty_rows
+from faultline.simulator.margin import deductions_usd
+from faultline.simulator.reporting import Reporter
+from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, PriceKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from faultline.simulator.asset_market import Happenings
+    from faultline.simulator.schema import AssetSpec, VenueSpec, World
+
+__all__ = ("Channel", "instrument_id")
+
+#: Formula families as numbered by the instrument message: at the mark, at entry.
+_FAMILY = {"latest-per-second": 0, "all-events": 1}
+
+
+def instrument_id(venue: VenueSpec, asset: AssetSpec) -> str:
+    """Id of the perpetual of an asset on a venue, e.g. ``simx:BTCUSDT``."""
+    return f"{venue.slug}:{asset.base}{asset.quote}"
+
+
+class Channel:
+    """All public channels of one instrument, with the rows that have not yet arrived."""
+
+    def __init__(self, world: World, asset: AssetSpec, venue_row: int, start_ns: int) -> None:
+        self._world = world
+        self._asset = asset
+        self._venue_row = venue_row
+        self._venue = world.venues[venue_row]
+        self._start_ns = start_ns
+        self._latency_ns = self._venue.latency_ms * MILLISECOND_NS
+        self._reporter = Reporter(self._venue)
+        self._waiting: dict[Kind, list[NDArray[np.void]]] = {}
+        self._seq = dict.fromkeys(Kind, 0)
+        self.id = instrument_id(self._venue, asset)
+        self._hold(Kind.INSTRUMENT, self._instrument_rows())
+
+    def add(self, happenings: Happenings, now_ns: int) -> NDArray[np.int64]:
+        """Take over what happened; returns the ids of the positions whose liquidation is published by it."""
+        if self._world.trades:
+            self._hold(Kind.TRADE, self._trade_rows(self._mine(happenings.trades)))
+        samples = self._mine(happenings.samples)
+        if self._world.marks_every_s:
+            self._hold(Kind.MARK, self._mark_rows(samples))
+        self._hold(
+            Kind.OPEN_INTEREST, self._interest_rows(self._each(samples, self._world.open_interest_every_s))
+        )
+        self._hold(Kind.FUNDING, self._funding_rows(self._each(samples, self._world.funding_every_s)))
+        if self._world.bars:
+            self._hold(Kind.BAR, self._bar_rows(self._mine(happenings.bars)))
+        reported = self._reporter.publish(self._mine(happenings.liquidations), now_ns)
+        self._hold(Kind.LIQUIDATION, self._liquidation_rows(reported.events, reported.received_ns))
+        return reported.events["position_id"].astype(np.int64)
+
+    def take(self, to_ns: int) -> list[Batch]:
+        """Rows received before ``to_ns`` that have not been taken yet."""
+        batches: list[Batch] = []
+        for kind in list(self._waiting):
+            parts = self._waiting.pop(kind)
+            rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            cut = int(np.searchsorted(rows["ts_received_ns"], to_ns))
+            if cut < len(rows):
+                self._waiting[kind] = [rows[cut:]]
+            if cut:
+                batches.append(Batch(kind, self.id, rows[:cut]))
+        return batches
+
+    def _mine(self, rows: NDArray[np.void]) -> NDArray[np.void]:
+        return rows[np.flatnonzero(rows["venue"] == self._venue_row)]
+
+    def _each(self, samples: NDArray[np.void], every_s: int) -> NDArray[np.void]:
+        if not every_s:
+            return samples[:0]
+        return samples[np.flatnonzero(samples["ts_ns"] % (every_s * SECOND_NS) == 0)]
+
+    def _hold(self, kind: Kind, rows: NDArray[np.void]) -> None:
+        """Number the rows and keep those received after the start, in order of arrival."""
+        rows = rows[rows["ts_event_ns"] >= self._start_ns]
+        if len(rows):
+            rows["seq"] = np.arange(self._seq[kind], self._seq[kind] + len(rows))
+            self._seq[kind] += len(rows)
+            self._waiting.setdefault(kind, []).append(rows)
+
+    def _rows(self, kind: Kind, ts_event_ns: NDArray[np.int64], delay_ns: int) -> NDArray[np.void]:
+        rows = empty_rows(kind, len(ts_event_ns))
+        rows["ts_event_ns"] = ts_event_ns
+        rows["ts_received_ns"] = ts_event_ns + delay_ns
+        return rows
+
+    def _trade_rows(self, trades: NDArray[np.void]) -> NDArray[np.void]:
+        rows = self._rows(Kind.TRADE, trades["ts_ns"], self._latency_ns)
+        rows["price_usd"] = trades["price_usd"]
+        rows["qty_base"] = trades["lots"] * self._asset.lot_base
+        rows["taker_side"] = trades["taker_side"]
+        rows["cause"] = TradeCause.ORDINARY
+        return rows
+
+    def _mark_rows(self, samples: NDArray[np.void]) -> NDArray[np.void]:
+        rows = self._rows(Kind.MARK, samples["ts_ns"], self._latency_ns)
+        rows["mark_price_usd"] = samples["mark_price_usd"]
+        rows["index_price_usd"] = samples["index_price_usd"]
+        return rows
+
+    def _interest_rows(self, samples: NDArray[np.void]) -> NDArray[np.void]:
+        rows = self._rows(Kind.OPEN_INTEREST, samples["ts_ns"], self._latency_ns)
+        rows["oi_base"] = samples["oi_lots"] * self._asset.lot_base
+        rows["oi_usd"] = rows["oi_base"] * samples["mark_price_usd"]
+        return rows
+
+    def _funding_rows(self, samples: NDArray[np.void]) -> NDArray[np.void]:
+        rows = self._rows(Kind.FUNDING, samples["ts_ns"], self._latency_ns)
+        rows["rate_ratio"] = samples["funding_ratio"]
+        rows["interval_ns"] = self._world.funding_hours * HOUR_NS
+        rows["next_ns"] = samples["next_funding_ns"]
+        return rows
+
+    def _bar_rows(self, bars: NDArray[np.void]) -> NDArray[np.void]:
+        rows = self._rows(Kind.BAR, bars["ts_ns"], MINUTE_NS)
+        for name in ("open_usd", "high_usd", "low_usd", "close_usd"):
+            rows[name] = bars[name]
+        rows["buy_qty_base"] = bars["buy_lots"] * self._asset.lot_base
+        rows["sell_qty_base"] = bars["sell_lots"] * self._asset.lot_base
+        return rows
+
+    def _liquidation_rows(self, events: NDArray[np.void], received_ns: NDArray[np.int64]) -> NDArray[np.void]:
+        rows = self._rows(Kind.LIQUIDATION, events["ts_ns"], 0)
+        rows["ts_received_ns"] = received_ns
+        rows["flags"] = Flag.SAMPLED if self._reporter.is_sampled else Flag.NONE
+        rows["side"] = events["side"]
+        rows["price_kind"] = PriceKind.BANKRUPTCY
+        tick_usd = self._asset.tick_usd
+        rows["price_usd"] = np.maximum(np.round(events["bankruptcy_price_usd"] / tick_usd), 1.0) * tick_usd
+        rows["qty_base"] = events["lots"] * self._asset.lot_base
+        rows["notional_usd"] = rows["qty_base"] * rows["price_usd"]
+        return rows
+
+    def _instrument_rows(self) -> NDArray[np.void]:
+        """One row per margin tier, known from the start."""
+        tiers, asset = self._venue.tiers, self._asset
+        rows = empty_rows(Kind.INSTRUMENT, len(tiers))
+        rows["ts_event_ns"] = rows["ts_received_ns"] = self._start_ns
+        rows["base"], rows["quote"] = asset.base.encode(), asset.quote.encode()
+        rows["formula_family"] = _FAMILY[self._venue.archetype]
+        rows["contract_size"] = 1.0
+        rows["tick_usd"], rows["lot_base"] = asset.tick_usd, asset.lot_base
+        rows["tier"] = np.arange(len(tiers))
+        caps = [tier.cap_usd for tier in tiers]
+        rows["tier_floor_usd"] = [0.0, *caps[:-1]]
+        rows["tier_cap_usd"] = [*caps[:-1], math.inf]
+        rows["maintenance_ratio"] = [tier.maintenance_ratio for tier in tiers]
+        rows["max_leverage"] = [tier.max_leverage for tier in tiers]
+        rows["deduction_usd"] = deductions_usd(tiers)
+        rows["taker_fee_ratio"] = 0.0
+        return rows

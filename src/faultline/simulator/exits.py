@@ -1,0 +1,177 @@
+"""A mark move or the passing of time in, positions that left out: liquidations, stops, top-ups, voluntary
+closes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from numba import njit
+
+from faultline.simulator.entries import draw_life_ns_kernel
+from faultline.simulator.margin import liquidation_ratio_kernel
+from faultline.simulator.orders import FORCED, VOLUNTARY, execute_kernel, price_kernel
+from faultline.simulator.positions import (
+    bucket_kernel,
+    change_interest_kernel,
+    link_due_kernel,
+    link_level_kernel,
+    remove_kernel,
+    side_row_kernel,
+    unlink_due_kernel,
+    unlink_level_kernel,
+)
+from faultline.simulator.randomness import restart_kernel, uniform_kernel
+from faultline.simulator.state import (
+    LEVEL_BUCKETS,
+    RING_BUCKETS,
+    RING_WIDTH_NS,
+    TRIGGER_LIQUIDATION,
+    TRIGGER_STOP,
+    TRIGGER_TOPUP,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from faultline.simulator.state import Buffers, Parameters, State
+
+__all__ = ("close_due_kernel", "sweep_kernel")
+
+
+@njit(cache=True, nogil=True)
+def _liquidate_kernel(par: Parameters, state: State, out: Buffers, row: int, ts_ns: int) -> None:
+    """Take a position away: log it with its truth, close it at market, let it push the price."""
+    position = state.positions[row]
+    here = state.venues[position.venue]
+    n = out.counts[1]
+    event = out.liquidations[n]
+    event.ts_ns = ts_ns
+    event.position_id = position.id
+    event.opened_ns = position.opened_ns
+    event.lots = position.lots
+    event.entry_price_usd = price_kernel(state, position.entry_log)
+    event.level_price_usd = price_kernel(state, position.level_log)
+    event.bankruptcy_price_usd = price_kernel(state, position.bankruptcy_log)
+    event.mark_price_usd = price_kernel(state, here.mark_log)
+    event.venue, event.side = position.venue, position.side
+    event.leverage, event.trader, event.is_cross = position.leverage, position.trader, position.is_cross
+    out.counts[1] = n + 1
+    execute_kernel(
+        par, state, out, position.venue, -position.side, position.lots, ts_ns, here.last_log, FORCED
+    )
+    remove_kernel(state, row)
+
+
+@njit(cache=True, nogil=True)
+def _top_up_kernel(par: Parameters, state: State, row: int) -> None:
+    """Add margin once: the levels move away by the rules of the venue, at the maintenance ratio of the
+    entry.
+    """
+    position = state.positions[row]
+    unlink_level_kernel(state, row)
+    position.margin_ratio += par.traders.topup_ratio[position.trader] / position.leverage
+    ratio = liquidation_ratio_kernel(
+        position.side,
+        position.margin_ratio,
+        position.maintenance_ratio,
+        position.deduction_ratio,
+        par.venues.rule[position.venue],
+    )
+    position.level_log = position.entry_log + math.log(ratio)
+    position.bankruptcy_log = position.entry_log + math.log(
+        max(1.0 - position.side * position.margin_ratio, 1e-3)
+    )
+    position.trigger, position.trigger_log = TRIGGER_LIQUIDATION, position.level_log
+    link_level_kernel(state, row)
+
+
+@njit(cache=True, nogil=True)
+def _trigger_kernel(par: Parameters, state: State, out: Buffers, row: int, ts_ns: int) -> None:
+    """What a position does when the mark reaches its trigger; a stop or top-up that came too late is
+    liquidated.
+    """
+    position = state.positions[row]
+    mark_log = state.venues[position.venue].mark_log
+    is_beyond = position.side * (mark_log - position.level_log) <= 0.0
+    if position.trigger == TRIGGER_TOPUP:
+        _top_up_kernel(par, state, row)
+        is_beyond = position.side * (mark_log - position.level_log) <= 0.0
+    if is_beyond:
+        _liquidate_kernel(par, state, out, row, ts_ns)
+    elif position.trigger == TRIGGER_STOP:
+        execute_kernel(
+            par,
+            state,
+            out,
+            position.venue,
+            -position.side,
+            position.lots,
+            ts_ns,
+            position.trigger_log,
+            VOLUNTARY,
+        )
+        remove_kernel(state, row)
+
+
+@njit(cache=True, nogil=True)
+def sweep_kernel(
+    par: Parameters, state: State, out: Buffers, venue: int, mark_before_log: float, t0_ns: int
+) -> None:
+    """Walk the trigger buckets between the old and the new mark: longs when it fell, shorts when it rose.
+
+    The mark moves evenly within the step, so a level at share w of the way is reached at t0 + w dt.
+    """
+    market, here = state.market[0], state.venues[venue]
+    mark_log = here.mark_log
+    if mark_log == mark_before_log:
+        return
+    side = 1 if mark_log < mark_before_log else -1
+    lane = side_row_kernel(side)
+    bucket, last = bucket_kernel(mark_before_log), bucket_kernel(mark_log)
+    n_buckets = abs(last - bucket) + 1
+    for _ in range(n_buckets):
+        row = state.level_head[venue, lane, bucket % LEVEL_BUCKETS]
+        while row >= 0:
+            position = state.positions[row]
+            following = position.next_level
+            if side * (mark_log - position.trigger_log) <= 0.0:
+                share = (position.trigger_log - mark_before_log) / (mark_log - mark_before_log)
+                share = min(max(share, 0.0), 1.0)
+                ts_ns = t0_ns + int(share * (market.now_ns - t0_ns - 1))
+                _trigger_kernel(par, state, out, row, ts_ns)
+            row = following
+        bucket -= side
+
+
+@njit(cache=True, nogil=True)
+def close_due_kernel(
+    par: Parameters, state: State, out: Buffers, rng: NDArray[np.uint64], t0_ns: int
+) -> None:
+    """Voluntary closes that fall due in [t0, now): whole, or half and then a new life is drawn."""
+    market = state.market[0]
+    for cell in range(t0_ns // RING_WIDTH_NS, (market.now_ns - 1) // RING_WIDTH_NS + 1):
+        row = state.due_head[cell % RING_BUCKETS]
+        while row >= 0:
+            position = state.positions[row]
+            following = position.next_due
+            if position.due_ns < market.now_ns:
+                venue = position.venue
+                restart_kernel(rng, par.streams.closes[venue], position.id, market.step)
+                last_log = state.venues[venue].last_log
+                ts_ns = max(position.due_ns, t0_ns)
+                if uniform_kernel(rng) < par.traders.partial_prob[position.trader] and position.lots > 1:
+                    lots = position.lots // 2
+                    unlink_due_kernel(state, row)
+                    position.lots -= lots
+                    life_ns = draw_life_ns_kernel(par, rng, position.trader, position.leverage)
+                    position.due_ns = max(ts_ns + life_ns, market.now_ns)
+                    link_due_kernel(state, row)
+                    change_interest_kernel(state, venue, position.side, -lots)
+                else:
+                    lots = position.lots
+                    remove_kernel(state, row)
+                execute_kernel(par, state, out, venue, -position.side, lots, ts_ns, last_log, VOLUNTARY)
+            row = following

@@ -1,0 +1,61 @@
+"""An order that was executed in, its trade, its flow and its volume out."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from numba import njit
+
+if TYPE_CHECKING:
+    from faultline.simulator.state import Buffers, Parameters, State
+
+__all__ = ("FORCED", "VOLUNTARY", "execute_kernel", "price_kernel")
+
+#: Kinds of flow: orders that traders chose, and orders of the liquidation engines.
+VOLUNTARY = 0
+FORCED = 1
+
+
+@njit(cache=True, nogil=True)
+def price_kernel(state: State, level_log: float) -> float:
+    """Price in USD of a log level: base x exp(level)."""
+    return math.exp(state.market[0].base_log + level_log)
+
+
+@njit(cache=True, nogil=True)
+def execute_kernel(
+    par: Parameters,
+    state: State,
+    out: Buffers,
+    venue: int,
+    taker_side: int,
+    lots: int,
+    ts_ns: int,
+    at_log: float,
+    flow: int,
+) -> None:
+    """Record a market order: signed flow (voluntary or forced), the minute's volume, and its trade on the
+    tick.
+    """
+    market = state.market[0]
+    here = state.venues[venue]
+    price_usd = price_kernel(state, at_log + taker_side * par.half_spread)
+    flow_usd = taker_side * lots * par.lot_base * price_usd
+    if flow == FORCED:
+        market.forced_usd += flow_usd
+    else:
+        market.flow_usd += flow_usd
+    if taker_side > 0:
+        here.buy_lots += lots
+    else:
+        here.sell_lots += lots
+    if par.emits_trades:
+        n = out.counts[0]
+        trade = out.trades[n]
+        trade.ts_ns = ts_ns
+        trade.lots = lots
+        trade.price_usd = math.floor(price_usd / par.tick_usd + 0.5) * par.tick_usd
+        trade.venue = venue
+        trade.taker_side = taker_side
+        out.counts[0] = n + 1
