@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from faultline.api.app import ApiSettings, build_app
+from faultline.api.app import build_app
+from faultline.api.settings import ApiSettings
 from faultline.store.maps import MapStore
 from pages import GENERATED, page, plain, table
 

@@ -95,6 +95,11 @@ PLANTS = {
     ),
     "sqlalchemy in the api": ("api/planted.py", "import sqlalchemy", "sqlalchemy only in store"),
     "litestar in the cli": ("cli/planted.py", "import litestar", "litestar and granian only in api"),
+    "a made-up market in the engine": (
+        "store/planted.py",
+        "import faultline.testing",
+        "does not import its test",
+    ),
     "an I/O library in the simulator": ("simulator/planted.py", "import httpx", "knows only the vocabulary"),
 }
 #: Targets that a planted import needs to be there.
