@@ -223,6 +223,8 @@ def decompress(content: bytes, encoding: str, bytes_max: int = _CELLS_MAX) -> by
         if encoding == "gzip":
             unpacker = zlib.decompressobj(wbits=31)
             unpacked = unpacker.decompress(content, bytes_max + 1)
+            if not unpacker.eof and len(unpacked) <= bytes_max:
+                raise _corrupt("the gzip stream is cut short")
         else:
             with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
                 unpacked = stream.read(bytes_max + 1)

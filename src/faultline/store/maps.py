@@ -245,6 +245,35 @@ class MapStore:
             t0_ns, series = view.candles()
             return CandleView(t0_ns, view.dt_ns, series.seq, series.n_closed, series.values.copy())
 
+    def check_scope(self, scope: str) -> None:
+        """Make sure that something is stored for a scope.
+
+        Raises:
+            NotFound: nothing is; the hint names the nearest scope.
+        """
+        if scope not in self.scopes():
+            raise NotFound(
+                f"there is no scope {_quoted(scope)}", where="scope", hint=_nearest(scope, self.scopes())
+            )
+
+    def row_usd(self, scope: str, timeframe: str) -> float | None:
+        """Height of a map's rows; None where only candles are stored.
+
+        Raises:
+            NotFound: nothing is stored under that scope and timeframe.
+        """
+        return self._view(scope, timeframe).row_usd()
+
+    def cell_usd(
+        self, scope: str, timeframe: str, plane: str, side: str, t_ns: int, price_usd: float
+    ) -> float | None:
+        """Shown value of one cell; None where the plane, the column or the row is not stored."""
+        view = self._views.get((scope, timeframe))
+        if view is None:
+            return None
+        with view.lock:
+            return view.cell_usd(plane, side, t_ns, price_usd)
+
     def last_price_usd(self, scope: str) -> float:
         """Close of the newest candle of the shortest timeframe that has one; NaN where there is none."""
         for timeframe in self.timeframes(scope):

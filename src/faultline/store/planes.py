@@ -169,10 +169,8 @@ class PlaneMap:
         frames: list[tuple[int, bytes]] = []
         for index in range(min(first, n_before), max(end, first)):
             codes = self._codes[index]
-            if index < n_before:
-                base = old[index - first]
-            else:
-                base = self._codes[index - 1] if index else np.zeros_like(codes)
+            before = self._codes[index - 1] if index else np.zeros_like(codes)
+            base = old[index - first] if index < n_before else before
             rows = np.flatnonzero(codes != base)
             if len(rows) or index >= n_before:
                 frames.append(self._numbered(index, rows, codes[rows]))

@@ -30,7 +30,9 @@ _LOWER_SHARE: Final = 0.30
 _UPPER_SHARE: Final = 0.998
 #: Room above the largest value seen before the range of codes has to move.
 _HEADROOM_RATIO: Final = 1.25
-#: Rungs that a range may be higher than needed before it moves back.
+#: Rungs that a range is put above what is needed where the lower end of the scale leaves room.
+_SPARE_RUNGS: Final = 2
+#: Rungs that a range may be higher than wanted before it moves back.
 _IDLE_RUNGS: Final = 4
 
 _DROPPED_BITS: Final = 17
@@ -137,7 +139,8 @@ def choose_range(legend: Legend | None, max_usd: float, present: CodeRange | Non
     highest = CodeRange.below(legend.lo_usd).rung
     needed = CodeRange.above(max(max_usd * _HEADROOM_RATIO, legend.hi_usd)).rung
     lowest_for_scale = CodeRange.above(legend.hi_usd).rung
-    wanted = max(min(needed, highest), lowest_for_scale)
+    spare = min(max(highest - needed, 0) // 2, _SPARE_RUNGS)
+    wanted = max(min(needed + spare, highest), lowest_for_scale)
     if present is None:
         return CodeRange(wanted)
     fits_top = present.vmax_usd >= max_usd or present.rung >= wanted

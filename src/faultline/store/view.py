@@ -23,7 +23,7 @@ from faultline.store.columns import (
 )
 from faultline.store.lhm1 import Snapshot
 from faultline.store.planes import PlaneMap
-from faultline.store.quantise import CodeRange
+from faultline.store.quantise import CodeRange, code_values_usd
 from faultline.store.scale import Legend, ValueHistory, choose_range
 from faultline.units import MILLISECOND_NS, TIMEFRAMES_NS
 
@@ -106,7 +106,8 @@ class MapView:
         n_closed = int(np.count_nonzero(fits[: columns.n_closed]))
         index, usd = index[fits], usd[fits]
         if len(index):
-            must_resync |= self._measure(family, _FAMILIES[columns.plane], int(columns.t_ns[-1]), usd)
+            may_change = usd[index >= plane.n_closed]
+            must_resync |= self._measure(family, _FAMILIES[columns.plane], int(columns.t_ns[-1]), may_change)
             if not plane.has_geometry(columns.first_row, usd.shape[1], columns.row_usd):
                 self._move(plane, columns, int(index[0]), usd, family)
                 plane.resync()
@@ -192,6 +193,21 @@ class MapView:
             first_live_col=found.n_closed,
             codes=found.codes.copy(),
         )
+
+    def row_usd(self) -> float | None:
+        """Height of the rows of the first plane stored; None where there is none."""
+        return next((plane.row_usd for plane in list(self._planes.values())), None)
+
+    def cell_usd(self, plane: str, side: str, t_ns: int, price_usd: float) -> float | None:
+        """Shown value of one cell; None outside of what is stored. The caller holds the lock."""
+        found = self._planes.get((plane, side))
+        code_range = self._families[_FAMILIES[plane]].code_range if found else None
+        if found is None or code_range is None or self._t0_ns is None:
+            return None
+        column, row = (t_ns - self._t0_ns) // self.dt_ns, int(price_usd // found.row_usd) - found.first_row
+        if not (0 <= column < found.n_columns and 0 <= row < found.codes.shape[1]):
+            return None
+        return float(code_values_usd(code_range)[found.codes[column, row]])
 
     def candles(self) -> tuple[int, CandleSeries]:
         """Start of the time axis (0 where nothing is stored) and the candles. The caller holds the lock."""

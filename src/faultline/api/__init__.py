@@ -1,0 +1,1 @@
+"""What the store keeps in, HTTP and WebSocket answers out; never imports the pipeline."""

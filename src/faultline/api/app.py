@@ -1,0 +1,107 @@
+"""Store, scores and settings in, the ASGI application out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from faultline.api import site
+from faultline.api.context import ApiContext
+from faultline.api.guard import Guard
+from faultline.api.hub import Hub
+from faultline.api.metrics import Metrics
+from faultline.api.openapi import openapi_config
+from faultline.api.problems import exception_map
+from faultline.api.routes import engine, maps, questions
+from faultline.api.settings import ApiSettings, check_bind
+from faultline.api.stream import stream
+from faultline.bus.inprocess import InProcessBus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from faultline.bus.interface import Bus
+    from faultline.store.maps import MapStore
+    from faultline.store.scores import ScoreStore
+
+__all__ = ("build_app",)
+
+
+def build_app(
+    store: MapStore,
+    scores: ScoreStore | None,
+    settings: ApiSettings,
+    *,
+    on_startup: Sequence[Callable[[], object]] = (),
+    on_shutdown: Sequence[Callable[[], object]] = (),
+    bus: Bus | None = None,
+    static_folder: Path | None = None,
+) -> Litestar:
+    """The application, with its guard around every route.
+
+    Args:
+        store: latest maps; the wiring sets ``explain``, ``profile_of`` and ``control`` on it, before or
+            after.
+        scores: kept evaluations; None where there is no database.
+        settings: addresses, keys, limits.
+        on_startup: called when the server starts to listen, e.g. to start the pipeline's thread.
+        on_shutdown: called when the server has stopped, e.g. to stop it.
+        bus: carries changes to stream clients; one of its own by default.
+        static_folder: build of the dashboard; the packaged one by default.
+
+    Raises:
+        ConfigError: the address is reachable from elsewhere and no key is configured.
+    """
+    check_bind(settings)
+    hub = Hub(store, bus or InProcessBus(), settings.status_interval_s)
+    metrics = Metrics()
+    metrics.watch(store, hub)
+    context = ApiContext(store, scores, settings, hub, metrics, static_folder or site.STATIC_FOLDER)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        hub.start()
+        status_task = asyncio.create_task(hub.run(context.status_body))
+        for start in on_startup:
+            start()
+        try:
+            yield
+        finally:
+            for stop in on_shutdown:
+                stop()
+            hub.stop()
+            status_task.cancel()
+            await asyncio.gather(status_task, return_exceptions=True)
+
+    app = Litestar(
+        route_handlers=[
+            engine.status,
+            engine.assets,
+            engine.scores,
+            engine.livez,
+            engine.readyz,
+            engine.metrics,
+            maps.heat,
+            maps.legend,
+            maps.candles,
+            questions.cell,
+            questions.profile,
+            questions.replay,
+            stream,
+            site.page,
+        ],
+        dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
+        exception_handlers=exception_map(context),
+        openapi_config=openapi_config(settings.version),
+        lifespan=[lifespan],
+        request_max_body_size=settings.body_bytes_max,
+        debug=False,
+        logging_config=None,
+    )
+    app.asgi_handler = Guard(app.asgi_handler, context)
+    return app

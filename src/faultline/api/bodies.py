@@ -1,0 +1,256 @@
+"""Fields of the REST bodies: the wire types that OpenAPI and the dashboard's own types are made from.
+
+Times are integers; ``_ns`` fields can exceed what JavaScript holds exactly, so every body has ``as_of_ms``
+beside ``as_of_ns``. A number that is not known is null, never 0.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from faultline.store.status import Problem, Progress, ReplayPosition
+
+__all__ = (
+    "AssetBody",
+    "AssetsBody",
+    "BandBody",
+    "CandlesBody",
+    "CellBody",
+    "DifferenceBody",
+    "EntryWindow",
+    "Envelope",
+    "HealthBody",
+    "HeatBody",
+    "LegendBody",
+    "ModelBody",
+    "ProblemBody",
+    "ProfileBody",
+    "ReplayRequest",
+    "ReportBody",
+    "ScoresBody",
+    "StatusBody",
+    "VenueBody",
+)
+
+
+class Envelope(msgspec.Struct, kw_only=True):
+    """In every body: whether the market is made up, the engine's time, whether it has gone silent."""
+
+    simulated: bool
+    as_of_ns: int
+    as_of_ms: int
+    stale: bool
+
+
+class ProblemBody(Envelope):
+    """An error (RFC 9457) with the place it is wrong in and what to do about it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    where: str
+    hint: str
+
+
+class StatusBody(Envelope):
+    """What the engine runs on and how far it is."""
+
+    version: str
+    mode: Literal["replay", "simulated", "live"]
+    world: str | None
+    state: Literal["loading", "ready", "error"]
+    progress: Progress | None
+    error: Problem | None
+    data_age_s: float | None
+    replay: ReplayPosition | None
+
+
+class HealthBody(Envelope):
+    """Whether the process answers, and what it is waiting for if it is not ready."""
+
+    ok: bool
+    reason: str
+
+
+class AssetBody(msgspec.Struct, kw_only=True):
+    """One asset: last price, height of its display rows, the scopes and timeframes it has maps of."""
+
+    asset: str
+    price_usd: float | None
+    row_usd: float | None
+    scopes: list[str]
+    timeframes: list[str]
+
+
+class AssetsBody(Envelope):
+    """All assets."""
+
+    assets: list[AssetBody]
+
+
+class HeatBody(Envelope):
+    """The newest columns of a map as numbers: ``usd[i][k]`` is column ``i``, row ``k``; lower edges in
+    ``prices``.
+    """
+
+    scope: str
+    timeframe: str
+    plane: str
+    side: str
+    seq: int
+    dt_ms: int
+    row_usd: float
+    first_live_col: int
+    legend_lo_usd: float | None
+    legend_hi_usd: float | None
+    prices: list[float]
+    t_ms: list[int]
+    usd: list[list[float]]
+
+
+class LegendBody(Envelope):
+    """The two ends of the colour scale, and the closed columns they were measured on; null before any is
+    closed.
+    """
+
+    lo_usd: float | None
+    hi_usd: float | None
+    from_ms: int | None
+    to_ms: int | None
+
+
+class CandlesBody(Envelope):
+    """Candles on the index of the map's columns; null where nothing is known."""
+
+    scope: str
+    timeframe: str
+    t0_ms: int
+    dt_ms: int
+    seq: int
+    n: int
+    n_closed: int
+    open: list[float | None]
+    high: list[float | None]
+    low: list[float | None]
+    close: list[float | None]
+    volume_usd: list[float | None]
+    long_usd: list[float | None]
+    short_usd: list[float | None]
+
+
+class VenueBody(msgspec.Struct, kw_only=True):
+    """Share of one venue in a cell."""
+
+    venue: str
+    usd: float | None
+
+
+class BandBody(msgspec.Struct, kw_only=True):
+    """Share of one band of leverage in a cell."""
+
+    label: str
+    long_usd: float | None
+    short_usd: float | None
+
+
+class EntryWindow(msgspec.Struct, kw_only=True):
+    """When the positions of a cell can have been opened."""
+
+    from_ms: int
+    to_ms: int
+
+
+class CellBody(Envelope):
+    """Everything known about one cell of a map."""
+
+    price_low_usd: float
+    price_high_usd: float
+    t_ms: int
+    long_usd: float | None
+    short_usd: float | None
+    real_long_usd: float | None = None
+    real_short_usd: float | None = None
+    venues: list[VenueBody] = []
+    bands: list[BandBody] = []
+    entry_window: EntryWindow | None = None
+    oi_source: str = ""
+    oi_age_s: float | None = None
+    learned_share: float | None = None
+    assumed_share: float | None = None
+    distance_ratio: float | None = None
+
+
+class ProfileBody(Envelope):
+    """The newest column as a profile: USD by price with its interval."""
+
+    prices_usd: list[float]
+    long_usd: list[float | None]
+    short_usd: list[float | None]
+    lo_usd: list[float | None]
+    hi_usd: list[float | None]
+    oi_long_usd: float | None
+    oi_short_usd: float | None
+    learned_share: float | None
+    row_usd: float | None = None
+    price_usd: float | None = None
+
+
+class ModelBody(msgspec.Struct, kw_only=True):
+    """Skill of one model: bits per event (``ig``), time skill (``t``), with an interval."""
+
+    name: str
+    ig: float | None = None
+    t: float | None = None
+    ci: list[float | None] | None = None
+
+
+class DifferenceBody(msgspec.Struct, kw_only=True):
+    """Difference of two models in one metric, with an interval."""
+
+    a: str
+    b: str
+    metric: str
+    mean: float | None = None
+    ci: list[float | None] | None = None
+
+
+class ReportBody(msgspec.Struct, kw_only=True):
+    """The last evaluation of one asset at one refresh interval."""
+
+    asset: str
+    from_ms: int
+    to_ms: int
+    refresh_s: int
+    n_scored: int
+    models: list[ModelBody] = []
+    differences: list[DifferenceBody] = []
+
+
+class ScoresBody(Envelope):
+    """Measured skill of the map; ``available`` is false where nothing has been evaluated."""
+
+    available: bool
+    reports: list[ReportBody]
+
+
+class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One order to a replay: exactly one of the four fields."""
+
+    at_ns: Annotated[int, Meta(ge=0, le=4_102_444_800_000_000_000)] | msgspec.UnsetType = msgspec.UNSET
+    at_ms: Annotated[int, Meta(ge=0, le=4_102_444_800_000)] | msgspec.UnsetType = msgspec.UNSET
+    speed: Annotated[float, Meta(gt=0, le=1_000_000)] | msgspec.UnsetType = msgspec.UNSET
+    pause: bool | msgspec.UnsetType = msgspec.UNSET
+
+    def order(self) -> dict[str, Any]:
+        """The fields that are set, with ``at_ms`` as ``at_ns``."""
+        fields = {
+            name: value for name, value in msgspec.structs.asdict(self).items() if value is not msgspec.UNSET
+        }
+        if "at_ms" in fields:
+            fields["at_ns"] = fields.pop("at_ms") * 1_000_000
+        return fields

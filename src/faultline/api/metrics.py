@@ -1,0 +1,93 @@
+"""What happened at the API in, Prometheus text out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+if TYPE_CHECKING:
+    from faultline.api.hub import Hub
+    from faultline.store.maps import MapStore
+
+__all__ = ("METRICS_TYPE", "Metrics")
+
+#: Media type of the text format.
+METRICS_TYPE: Final = "text/plain; version=0.0.4"
+
+
+class Metrics:
+    """Counters of one app, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "faultline_http_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "faultline_http_seconds",
+            "Time from request to answer.",
+            ["route"],
+            buckets=(0.001, 0.005, 0.02, 0.1, 0.5, 2, 10),
+            registry=self.registry,
+        )
+        self._refused = Counter(
+            "faultline_http_refused",
+            "Requests refused before they reached a route.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self._bugs = Counter(
+            "faultline_http_bugs", "Requests that met an unexpected error.", registry=self.registry
+        )
+        self._frames = Counter(
+            "faultline_stream_messages", "Messages sent to clients.", registry=self.registry
+        )
+        self._bytes = Counter("faultline_stream_bytes", "Bytes sent to clients.", registry=self.registry)
+        self._ended = Counter(
+            "faultline_stream_ended", "Streams that ended, by reason.", ["reason"], registry=self.registry
+        )
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One request was answered; ``route`` is the template, never the path itself."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def count_refused(self, reason: str) -> None:
+        """One request was refused by the guard."""
+        self._refused.labels(reason).inc()
+
+    def count_bug(self) -> None:
+        """One request met an error nobody expected."""
+        self._bugs.inc()
+
+    def count_sent(self, n_bytes: int) -> None:
+        """One message went to a client."""
+        self._frames.inc()
+        self._bytes.inc(n_bytes)
+
+    def count_ended(self, reason: str) -> None:
+        """One stream ended."""
+        self._ended.labels(reason).inc()
+
+    def watch(self, store: MapStore, hub: Hub) -> None:
+        """Show the store's and the bus's own counters as they stand when asked."""
+        for name in store.counters():
+            gauge = Gauge(f"faultline_store_{name}", f"Store counter {name}.", registry=self.registry)
+            gauge.set_function(lambda name=name: float(store.counters()[name]))  # type: ignore[misc]
+        Gauge("faultline_silence_seconds", "Age of the last write.", registry=self.registry).set_function(
+            store.silence_s
+        )
+        Gauge("faultline_stream_clients", "Connected clients.", registry=self.registry).set_function(
+            lambda: float(hub.n_clients)
+        )
+        for name in ("published", "delivered", "dropped", "overflowed", "subscriptions", "queued"):
+            gauge = Gauge(f"faultline_bus_{name}", f"Bus counter {name}.", registry=self.registry)
+            gauge.set_function(lambda name=name: float(getattr(hub.bus.counters(), name)))  # type: ignore[misc]
+
+    def text(self) -> bytes:
+        """Everything in Prometheus' text format."""
+        return generate_latest(self.registry)

@@ -1,0 +1,1 @@
+"""A checked request in, one body of ``bodies`` out; one file per subject."""
