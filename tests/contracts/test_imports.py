@@ -65,7 +65,11 @@ PLANTS = {
         "import faultline.pipeline",
         "data flows one way",
     ),
-    "a sibling importing a sibling": ("tape/planted.py", "import faultline.simulator", "data flows one way"),
+    "a sibling importing a sibling": (
+        "sources/planted.py",
+        "import faultline.simulator",
+        "data flows one way",
+    ),
     "the vocabulary importing a stage": ("units.py", "import faultline.tape", "data flows one way"),
     "the api importing the pipeline": ("api/planted.py", "import faultline.pipeline.planted", "never meet"),
     "a venue importing a venue": (
