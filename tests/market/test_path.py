@@ -86,7 +86,7 @@ def test_seconds_equal_the_obvious_walk_for_every_cut(trade_list, mark_list, cut
             rows[(rows["ts_received_ns"] >= low * SECOND_NS) & (rows["ts_received_ns"] < high * SECOND_NS)]
             for rows in (trade_rows, mark_rows)
         ]
-        parts.append(builder.apply(bars=NO_BARS, trades=pick[0], marks=pick[1], to_ns=high * SECOND_NS))
+        parts.append(builder.apply(bars=NO_BARS, trades=pick[0], marks=pick[1], upto_ns=high * SECOND_NS))
     path = np.concatenate(parts)
     expected = slow_seconds(trade_rows, mark_rows, 31)
     assert list(path["start_ns"] // SECOND_NS) == [row[0] for row in expected]
@@ -106,7 +106,7 @@ def test_marks_sweep_and_last_trade_wicks_do_not() -> None:
         bars=NO_BARS,
         trades=trades((0.2, 80.0, 1.0), (1.4, 70.0, 2.0)),
         marks=marks((0.1, 100.0), (1.5, 99.0)),
-        to_ns=5 * SECOND_NS,
+        upto_ns=5 * SECOND_NS,
     )
     assert path["low_usd"].min() == 99.0
     assert path["volume_usd"].tolist() == [80.0, 140.0]
@@ -116,20 +116,24 @@ def test_marks_sweep_and_last_trade_wicks_do_not() -> None:
 def test_bookkeeping_prints_and_zero_prices_move_nothing(cause) -> None:
     rows = trades((0.1, 100.0, 1.0), (0.2, 10.0, 5.0), (0.3, 0.0, 5.0))
     rows["cause"][1] = cause
-    path = PathBuilder().apply(bars=NO_BARS, trades=rows, marks=NO_MARKS, to_ns=2 * SECOND_NS)
+    path = PathBuilder().apply(bars=NO_BARS, trades=rows, marks=NO_MARKS, upto_ns=2 * SECOND_NS)
     assert path["low_usd"].tolist() == [100.0]
     assert path["volume_usd"].tolist() == [100.0]
 
 
 def test_a_market_without_trades_has_unknown_volume_not_zero() -> None:
-    path = PathBuilder().apply(bars=NO_BARS, trades=NO_TRADES, marks=marks((0.5, 100.0)), to_ns=2 * SECOND_NS)
+    path = PathBuilder().apply(
+        bars=NO_BARS, trades=NO_TRADES, marks=marks((0.5, 100.0)), upto_ns=2 * SECOND_NS
+    )
     assert np.isnan(path["volume_usd"]).all()
 
 
 def test_the_open_second_stays_closed_until_it_ends() -> None:
     builder = PathBuilder()
-    first = builder.apply(bars=NO_BARS, trades=trades((0.5, 100.0, 1.0)), marks=NO_MARKS, to_ns=SECOND_NS - 1)
-    second = builder.apply(bars=NO_BARS, trades=NO_TRADES, marks=NO_MARKS, to_ns=SECOND_NS)
+    first = builder.apply(
+        bars=NO_BARS, trades=trades((0.5, 100.0, 1.0)), marks=NO_MARKS, upto_ns=SECOND_NS - 1
+    )
+    second = builder.apply(bars=NO_BARS, trades=NO_TRADES, marks=NO_MARKS, upto_ns=SECOND_NS)
     assert len(first) == 0
     assert len(second) == 1
 
@@ -139,9 +143,9 @@ def test_endpoints_fill_only_what_better_bars_left_open() -> None:
     earlier = bars((-10, 5, 101, 101, 100, 100), (-5, 5, 100, 101, 100, 101), flags=Flag.ENDPOINTS_ONLY)
     coarse = bars((0, 5, 100, 100, 90, 90), flags=Flag.ENDPOINTS_ONLY)
     builder = PathBuilder()
-    builder.apply(bars=earlier, trades=NO_TRADES, marks=NO_MARKS, to_ns=0)
+    builder.apply(bars=earlier, trades=NO_TRADES, marks=NO_MARKS, upto_ns=0)
     path = builder.apply(
-        bars=np.concatenate([minute, coarse]), trades=NO_TRADES, marks=NO_MARKS, to_ns=6 * MINUTE_NS
+        bars=np.concatenate([minute, coarse]), trades=NO_TRADES, marks=NO_MARKS, upto_ns=6 * MINUTE_NS
     )
     assert path["quality"].tolist() == [0, 0, 1]
     assert path["start_ns"][2] == 2 * MINUTE_NS
@@ -153,7 +157,7 @@ def test_endpoints_beside_a_complete_window_add_nothing() -> None:
     minute = bars(*[(k, 1, 100, 102, 99, 101) for k in range(5)])
     coarse = bars((0, 5, 100, 100, 50, 50), flags=Flag.ENDPOINTS_ONLY)
     path = PathBuilder().apply(
-        bars=np.concatenate([minute, coarse]), trades=NO_TRADES, marks=NO_MARKS, to_ns=6 * MINUTE_NS
+        bars=np.concatenate([minute, coarse]), trades=NO_TRADES, marks=NO_MARKS, upto_ns=6 * MINUTE_NS
     )
     assert len(path) == 5
     assert path["low_usd"].min() == 99.0
@@ -161,10 +165,10 @@ def test_endpoints_beside_a_complete_window_add_nothing() -> None:
 
 def test_a_builder_goes_on_from_its_state() -> None:
     rows = trades((0.2, 100.0, 1.0), (0.9, 101.0, 1.0), (2.5, 99.0, 1.0))
-    whole = PathBuilder().apply(bars=NO_BARS, trades=rows, marks=NO_MARKS, to_ns=4 * SECOND_NS)
+    whole = PathBuilder().apply(bars=NO_BARS, trades=rows, marks=NO_MARKS, upto_ns=4 * SECOND_NS)
     builder = PathBuilder()
-    head = builder.apply(bars=NO_BARS, trades=rows[:1], marks=NO_MARKS, to_ns=SECOND_NS // 2)
+    head = builder.apply(bars=NO_BARS, trades=rows[:1], marks=NO_MARKS, upto_ns=SECOND_NS // 2)
     again = PathBuilder.from_state(builder.state())
-    tail = again.apply(bars=NO_BARS, trades=rows[1:], marks=NO_MARKS, to_ns=4 * SECOND_NS)
+    tail = again.apply(bars=NO_BARS, trades=rows[1:], marks=NO_MARKS, upto_ns=4 * SECOND_NS)
     assert np.concatenate([head, tail]).tobytes() == whole.tobytes()
     assert whole.dtype == PATH_ROW

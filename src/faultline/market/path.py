@@ -128,7 +128,7 @@ class PathBuilder:
         bars: NDArray[np.void],
         trades: NDArray[np.void],
         marks: NDArray[np.void],
-        to_ns: int,
+        upto_ns: int,
     ) -> NDArray[np.void]:
         """Closed path bars, sorted by end.
 
@@ -137,16 +137,16 @@ class PathBuilder:
             trades: rows of kind ``trade``; those with price 0 or a cause other than ordinary or
                 liquidation move nothing and count for nothing.
             marks: rows of kind ``mark``.
-            to_ns: everything received before this moment is in the arguments.
+            upto_ns: everything received by this moment is in the arguments; bars that end by then are closed.
         """
-        path = self._from_bars(bars) if len(bars) else self._from_seconds(trades, marks, to_ns)
+        path = self._from_bars(bars) if len(bars) else self._from_seconds(trades, marks, upto_ns)
         if len(path):
             self.last_close_usd = float(path["close_usd"][-1])
             self.last_end_ns = int(path["end_ns"][-1])
         return path
 
     def _from_seconds(
-        self, trades: NDArray[np.void], marks: NDArray[np.void], to_ns: int
+        self, trades: NDArray[np.void], marks: NDArray[np.void], upto_ns: int
     ) -> NDArray[np.void]:
         # Insurance-fund and ADL prints, and prices of 0, are book-keeping of the venue: they move nothing.
         real = trades[(trades["cause"] <= 1) & (trades["price_usd"] > 0)]
@@ -161,7 +161,7 @@ class PathBuilder:
             price * real["qty_base"],
             np.ascontiguousarray(valid_marks["ts_received_ns"]),
             np.ascontiguousarray(valid_marks["mark_price_usd"]),
-            to_ns // SECOND_NS,
+            upto_ns // SECOND_NS,
             self._carry,
             seconds,
             values,

@@ -29,8 +29,7 @@ def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> di
     The band is the range over leverage mixes centred at 25x and 100x, not a credible interval. With ``rows`` None
     every row that holds anything is returned, so each side sums to its open interest.
     """
-    items = [shard.members[iid] for iid in shard.scopes().get(scope, []) if shard.members[iid].has_path]
-    items = [item for item in items if np.isfinite(item.price_usd)]
+    items = shard.priced(scope)
     window = rows or _whole_rows(shard, items)
     heat = np.zeros((3, 2, window.n_rows))
     oi_usd = 0.0
@@ -77,7 +76,7 @@ def explain_cell(
     None where the past is no longer kept or nothing is known of the scope.
     """
     rows = shard.rows.rows
-    items = [shard.members[iid] for iid in shard.scopes().get(scope, []) if shard.members[iid].has_path]
+    items = shard.priced(scope)
     if rows is None or not items:
         return None
     length = TIMEFRAMES_NS[timeframe]

@@ -55,14 +55,14 @@ class InstrumentState:
         """Whether a price was ever seen: an instrument without one (an archive of liquidations) has no ledger."""
         return math.isfinite(self.path.last_close_usd)
 
-    def apply(self, rows: Mapping[Kind, NDArray[np.void]], to_ns: int) -> NDArray[np.void]:
+    def apply(self, rows: Mapping[Kind, NDArray[np.void]], upto_ns: int) -> NDArray[np.void]:
         """Take in the rows of one step; returns the path bars that closed in it (``market.path.PATH_ROW``)."""
         self.interest.apply(rows.get(Kind.OPEN_INTEREST, _NONE[Kind.OPEN_INTEREST]))
         closed = self.path.apply(
             bars=rows.get(Kind.BAR, _NONE[Kind.BAR]),
             trades=rows.get(Kind.TRADE, _NONE[Kind.TRADE]),
             marks=rows.get(Kind.MARK, _NONE[Kind.MARK]),
-            to_ns=to_ns,
+            upto_ns=upto_ns,
         )
         bars = np.zeros(len(closed), dtype=PATH_BAR)
         for name in ("start_ns", "end_ns", "low_usd", "high_usd", "close_usd"):

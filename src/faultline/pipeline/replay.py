@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from faultline.errors import NotFound
 from faultline.messages import Kind
-from faultline.pipeline.shard import Shard, asset_of
+from faultline.pipeline.shard import ARCHIVE_VENUES, Shard, asset_of
 from faultline.pipeline.step import StepOutputs, step
 from faultline.units import DAY_NS, TIMEFRAMES_NS, format_time_ns
 
@@ -49,7 +49,12 @@ def tape_assets(tape: Tape) -> dict[str, list[str]]:
     """Assets on a tape that have a price path, with their instrument ids."""
     contracts = {item.id: item for item in tape.instruments()}
     ids = {iid for kind in STEP_KINDS for iid in tape.ids(kind)}
-    priced = {iid for kind in (Kind.BAR, Kind.TRADE, Kind.MARK) for iid in tape.ids(kind)}
+    priced = {
+        iid
+        for kind in (Kind.BAR, Kind.TRADE, Kind.MARK)
+        for iid in tape.ids(kind)
+        if iid.partition(":")[0] not in ARCHIVE_VENUES
+    }
     assets: dict[str, list[str]] = {}
     for iid in sorted(ids):
         assets.setdefault(asset_of(iid, contracts), []).append(iid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from faultline.instruments import Instrument
     from faultline.pipeline.parameters import PipelineParameters
 
-__all__ = ("Shard", "asset_of")
+__all__ = ("ARCHIVE_VENUES", "Shard", "asset_of", "shards_for")
+
+#: Slugs of archives that mix several venues: their liquidations count, but nothing can be opened there.
+ARCHIVE_VENUES: Final = frozenset({"mixed", "mixed-total"})
 
 
 def asset_of(instrument_id: str, instruments: Mapping[str, Instrument]) -> str:
@@ -55,6 +58,8 @@ class Shard:
         self.chain = ForecastChain()
         self.series: dict[str, dict[str, ColumnSeries]] = {}
         self.draw_from_ns: dict[str, int] = dict.fromkeys(TIMEFRAMES_NS, start_ns)
+        #: Keep each instrument's past, so that a cell of an earlier column can be explained.
+        self.keeps_history = False
         self.steps = 0
         self.messages = 0
 
@@ -77,7 +82,15 @@ class Shard:
 
     def with_path(self) -> list[InstrumentState]:
         """Instruments that have a price, in the order of their ids."""
-        return [self.members[iid] for iid in sorted(self.members) if self.members[iid].has_path]
+        items = [self.members[iid] for iid in sorted(self.members)]
+        return [item for item in items if item.has_path and item.venue not in ARCHIVE_VENUES]
+
+    def priced(self, scope: str) -> list[InstrumentState]:
+        """Instruments of a scope that have a ledger and a price, in the order of their ids."""
+        ids = self.scopes().get(scope, [])
+        return [
+            item for item in self.with_path() if item.instrument_id in ids and math.isfinite(item.price_usd)
+        ]
 
     def choose_reference(self) -> InstrumentState | None:
         """The instrument whose price is the asset's: the one with the most open interest."""

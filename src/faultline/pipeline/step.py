@@ -81,7 +81,7 @@ def step(
     upto_ns = to_ns - 1
     by_instrument = _route(shard, batches, to_ns)
     paths = {
-        iid: shard.member(iid).apply(by_instrument.get(iid, {}), to_ns)
+        iid: shard.member(iid).apply(by_instrument.get(iid, {}), upto_ns)
         for iid in _all_ids(shard, by_instrument)
     }
     events = _locate(shard, by_instrument)
@@ -250,8 +250,9 @@ def _every_hour(shard: Shard, time_ns: int) -> None:
     if reference is None:
         return
     shard.rows.follow(time_ns, reference.price_usd)
-    for item in shard.with_path():
-        item.history.checkpoint(time_ns, item.ledger)
+    if shard.keeps_history:
+        for item in shard.with_path():
+            item.history.checkpoint(time_ns, item.ledger)
 
 
 def _freeze(shard: Shard, time_ns: int) -> Forecast:
