@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from faultline.errors import ImportRejected
-from faultline.messages import Flag, Kind
+from faultline.messages import Batch, Flag, Kind
 from faultline.sources.archives.binance_contracts import contract_batch, contract_id
 from faultline.sources.archives.column_files import ColumnType
 from faultline.sources.archives.importer import Importer, stem_of
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from faultline.messages import Batch
     from faultline.sources.archives.column_files import ColumnFile
     from faultline.sources.archives.minute_bars import MinuteBars
     from faultline.sources.archives.report import Selection, Tally
@@ -91,11 +90,12 @@ def _read(files: Sequence[ColumnFile], selection: Selection, tally: Tally) -> It
         )
     events = _read_events(event_file, bars, tally) if event_file is not None else {}
     for asset, minute in bars.items():
-        if selection.wants(asset):
-            rows = minute.rows()
-            batches = make_batches(Kind.BAR, contract_id(asset), rows, selection)
-            if batches:
-                yield contract_batch(asset, int(batches[0].rows["ts_received_ns"][0])) + batches
+        rows = minute.rows()
+        chosen = selection.mask(rows["ts_received_ns"]) & selection.wants(asset)
+        tally.reject_rows("outside_selection", int(minute.n_lines[~chosen].sum()))
+        if chosen.any():
+            first_ns = int(rows["ts_received_ns"][chosen][0])
+            yield [*contract_batch(asset, first_ns), Batch(Kind.BAR, contract_id(asset), rows[chosen])]
     for asset, found in events.items():
         yield _liquidations(asset, found, selection, tally)
     if "calibrator_events" in by_stem:

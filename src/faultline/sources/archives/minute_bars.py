@@ -59,6 +59,8 @@ class MinuteBars:
     close_usd: NDArray[np.float64]
     buy_qty_base: NDArray[np.float64]
     sell_qty_base: NDArray[np.float64]
+    #: Lines of the files that each bar was made of.
+    n_lines: NDArray[np.int64]
 
     def rows(self) -> NDArray[np.void]:
         """Messages of kind ``bar``, shape (n,)."""
@@ -163,6 +165,7 @@ def _read_ohlc(file: ColumnFile, tally: Tally) -> dict[str, _Columns]:
             "high_usd": np.maximum.reduceat(h[rows], first),
             "low_usd": np.minimum.reduceat(l[rows], first),
             "close_usd": c[rows][last],
+            "n_lines": (last - first + 1).astype(np.float64),
         }
     return found
 
@@ -223,14 +226,17 @@ def _join(
         extra = {name: values[outside] for name, values in others.items()}
         count = int(outside.sum())
         columns = {
-            name: np.concatenate((values, extra.get(name, np.full(count, np.nan))))
+            name: np.concatenate(
+                (values, extra.get(name, np.full(count, 0.0 if name == "n_lines" else np.nan)))
+            )
             for name, values in prices.items()
         }
         order = np.argsort(columns["end_key"], kind="stable")
         columns = {name: values[order] for name, values in columns.items()}
     elif others is not None:
-        columns = {**others, "open_usd": np.full(len(others["end_key"]), np.nan)}
-    keys = columns["end_key"]
+        n_bars = len(others["end_key"])
+        columns = {**others, "open_usd": np.full(n_bars, np.nan), "n_lines": np.zeros(n_bars)}
+    keys, n_lines = columns["end_key"], columns["n_lines"].astype(np.int64)
     buy = np.full(len(keys), np.nan)
     sell = np.full(len(keys), np.nan)
     if others is not None:
@@ -238,6 +244,7 @@ def _join(
         tally.reject("volume_without_bar", ~has_bar)
         buy[at[has_bar]] = others["buy_qty_base"][has_bar]
         sell[at[has_bar]] = others["sell_qty_base"][has_bar]
+        n_lines[at[has_bar]] += 1
     if flows is not None:
         at, has_bar = _positions(keys, flows["end_key"])
         is_needed = has_bar & np.isnan(buy[at])
@@ -246,6 +253,7 @@ def _join(
         rows = at[is_needed]
         buy[rows] = flows["buy_usd"][is_needed] / columns["close_usd"][rows]
         sell[rows] = flows["sell_usd"][is_needed] / columns["close_usd"][rows]
+        n_lines[rows] += 1
     return MinuteBars(
         end_key=keys.astype(np.int64),
         open_usd=columns["open_usd"],
@@ -254,6 +262,7 @@ def _join(
         close_usd=columns["close_usd"],
         buy_qty_base=buy,
         sell_qty_base=sell,
+        n_lines=n_lines,
     )
 
 

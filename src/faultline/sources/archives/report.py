@@ -116,6 +116,11 @@ class Tally:
         """Count the rows of a mask as rejected."""
         self._count(self.rejected, reason, mask)
 
+    def reject_rows(self, reason: str, count: int) -> None:
+        """Count a number of rows as rejected."""
+        if count:
+            self.rejected[reason] += count
+
     def repair(self, reason: str, mask: NDArray[np.bool_]) -> None:
         """Count the rows of a mask as corrected."""
         self._count(self.repaired, reason, mask)
