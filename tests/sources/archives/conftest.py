@@ -48,7 +48,9 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def write(self, name: str, lines: list[str] | list[tuple], *, header: str | None = None, gz: bool = False) -> Path:
+    def write(
+        self, name: str, lines: list[str] | list[tuple], *, header: str | None = None, gz: bool = False
+    ) -> Path:
         """Write lines (or tuples) under the header of the file's shape."""
         shape = name.partition("_")[2] if name.partition("_")[2] in {"oi_5m", "funding"} else name
         rows = [line if isinstance(line, str) else ",".join(map(str, line)) for line in lines]

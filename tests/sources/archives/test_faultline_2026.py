@@ -81,7 +81,9 @@ def test_the_id_changes_at_midnight_of_the_mixed_recording(folder):
     assert len(result.rows(Kind.LIQUIDATION, "mixed:BTC")) == 1
 
 
-@pytest.mark.parametrize(("price", "is_kept"), [(82_424.0, True), (82_437.0, False), (77_637.0, True), (77_635.0, False)])
+@pytest.mark.parametrize(
+    ("price", "is_kept"), [(82_424.0, True), (82_437.0, False), (77_637.0, True), (77_635.0, False)]
+)
 def test_an_event_three_percent_from_its_minute_is_another_instrument(early, price, is_kept):
     result, rows = liquidations(early, event("BTC", "2026-02-04T10:00:30", "long", price))
     assert len(rows) == is_kept
@@ -176,7 +178,12 @@ def test_a_minute_key_is_the_end_of_its_bar(folder):
     rows = run(FORMAT, folder.path).rows(Kind.BAR, "binance:BTCUSDT")
     assert rows["ts_event_ns"].tolist() == [T("2026-02-04T10:00")]
     assert rows["ts_received_ns"].tolist() == [T("2026-02-04T10:01")]
-    assert [float(rows[n][0]) for n in ("open_usd", "high_usd", "low_usd", "close_usd")] == [80_000, 80_010, 79_990, 80_005]
+    assert [float(rows[n][0]) for n in ("open_usd", "high_usd", "low_usd", "close_usd")] == [
+        80_000,
+        80_010,
+        79_990,
+        80_005,
+    ]
 
 
 def test_an_event_is_held_to_the_bar_that_contains_it(folder):
@@ -206,7 +213,9 @@ def test_bars_with_the_same_key_are_merged_by_their_stamps(folder):
     assert result.tally.repaired["bars_merged"] == 1
 
 
-def inputs_line(asset: str, end: str, close: float, buy: float = 3.0, sell: float = 4.0, ok: str = "True") -> tuple:
+def inputs_line(
+    asset: str, end: str, close: float, buy: float = 3.0, sell: float = 4.0, ok: str = "True"
+) -> tuple:
     return (asset, "2026-02-04T05:00:00", minute(end), close, close + 5, close - 5, close, buy, sell, 0.0, ok)
 
 
@@ -223,7 +232,10 @@ def test_two_zero_volumes_are_missing_and_one_is_not(folder):
     folder.minutes("BTC", "2026-02-04T10:00", 2)
     folder.write(
         "minute_inputs",
-        [inputs_line("BTC", "2026-02-04T10:01", 80_000.0, 0, 0), inputs_line("BTC", "2026-02-04T10:02", 80_000.0, 0, 2)],
+        [
+            inputs_line("BTC", "2026-02-04T10:01", 80_000.0, 0, 0),
+            inputs_line("BTC", "2026-02-04T10:02", 80_000.0, 0, 2),
+        ],
     )
     result = run(FORMAT, folder.path)
     rows = result.rows(Kind.BAR, "binance:BTCUSDT")
@@ -442,7 +454,10 @@ def test_an_impossible_value_names_file_line_and_field(early, line, field):
 def test_time_that_runs_backwards_is_refused(early):
     early.write(
         "force_orders",
-        [event("BTC", "2026-02-04T10:00:31", "long", 79_700.0), event("BTC", "2026-02-04T10:00:30", "long", 79_700.0)],
+        [
+            event("BTC", "2026-02-04T10:00:31", "long", 79_700.0),
+            event("BTC", "2026-02-04T10:00:30", "long", 79_700.0),
+        ],
     )
     with pytest.raises(ImportRejected, match="must not decrease"):
         run(FORMAT, early.path)

@@ -75,9 +75,9 @@ def _oi_batches(asset: str, block: Block, selection: Selection, tally: Tally) ->
     tally.reject("zero_open_interest", kept & is_zero)
     kept &= ~is_zero
     price = np.divide(oi_usd, oi, out=np.full(len(oi), np.nan), where=~is_zero)
-    is_jump = _is_jump(price, kept)
-    tally.reject("implausible_price", is_jump)
-    kept &= ~is_jump
+    is_spike = _is_spike(price, kept)
+    tally.reject("implausible_price", is_spike)
+    kept &= ~is_spike
     chosen = selection.mask(time_ns)
     tally.reject("outside_selection", kept & ~chosen)
 
@@ -99,16 +99,14 @@ def _oi_batches(asset: str, block: Block, selection: Selection, tally: Tally) ->
     return batches + gap_batches(gaps, selection)
 
 
-def _is_jump(price: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mask of kept rows whose price is far from the kept row before and after: a single broken value."""
+def _is_spike(price: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mask, shape (n,), of kept rows far from both their kept neighbours while these agree: one broken value."""
     flagged = np.zeros(len(price), dtype=np.bool_)
     rows = np.flatnonzero(kept)
-    if len(rows) < 3:
-        return flagged
-    step = np.abs(np.diff(np.log(price[rows]))) > _IMPLAUSIBLE_LOG_STEP
-    before = np.concatenate(([step[0]], step))
-    after = np.concatenate((step, [step[-1]]))
-    flagged[rows] = before & after
+    logs = np.log(price[rows])
+    before, at, after = logs[:-2], logs[1:-1], logs[2:]
+    far = np.minimum(np.abs(at - before), np.abs(at - after)) > _IMPLAUSIBLE_LOG_STEP
+    flagged[rows[1:-1]] = far & (np.abs(after - before) < _IMPLAUSIBLE_LOG_STEP)
     return flagged
 
 

@@ -208,7 +208,10 @@ class ColumnFile:
         Raises:
             ImportRejected: the file cannot be read or has no usable header.
         """
-        return self._parse_header(first_line(self.path, self.limits))
+        line = first_line(self.path, self.limits)
+        if not line.strip():
+            self._reject_empty()
+        return self._parse_header(line)
 
     def blocks(
         self, types: Mapping[str, ColumnType], optional: frozenset[str] = frozenset()
@@ -245,9 +248,7 @@ class ColumnFile:
                 )
             yield block
         if header is None:
-            raise ImportRejected(
-                "the file is empty", where=self.name, hint="A file starts with a line of column names."
-            )
+            self._reject_empty()
         self._sha256 = digest.hexdigest()
 
     def read(self, types: Mapping[str, ColumnType], optional: frozenset[str] = frozenset()) -> Block:
@@ -274,6 +275,11 @@ class ColumnFile:
             },
             bools={key: np.concatenate([block.bools[key] for block in found]) for key in first.bools},
             texts={key: _join_texts([block.texts[key] for block in found]) for key in first.texts},
+        )
+
+    def _reject_empty(self) -> NoReturn:
+        raise ImportRejected(
+            "the file is empty", where=self.name, hint="A file starts with a line of column names."
         )
 
     def _parse_header(self, line: bytes) -> list[str]:

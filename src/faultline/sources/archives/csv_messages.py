@@ -204,10 +204,12 @@ def _time_of(text: str) -> int:
     """One time; -1 where it is none."""
     try:
         if _WHOLE.fullmatch(text):
-            return int(text) if len(text) < 19 or abs(int(text)) < 2**63 else -1
-        return parse_time_ns(text)
+            time_ns = int(text) if len(text) < 20 else -1
+        else:
+            time_ns = parse_time_ns(text)
     except (ValueError, OverflowError):
         return -1
+    return time_ns if 0 <= time_ns < LATEST_NS else -1
 
 
 def _check_rows(kind: Kind, block: Block, rows: NDArray[np.void]) -> None:
