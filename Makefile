@@ -19,7 +19,7 @@ ARGS ?=
 STAMPS := .cache/stamps
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
-NODE_MODULES := $(STAMPS)/node_modules
+NODE_MODULES := web/node_modules/.package-lock.json
 DASHBOARD := src/faultline/api/static/index.html
 WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
 	-not -path 'web/test-results/*' -not -path 'web/playwright-report/*' -not -path 'web/tests/*' 2>/dev/null)
@@ -119,6 +119,8 @@ $(INSTALLED): $(LOCKED) pyproject.toml
 	$(PYTHON) tools/set_up.py --venv $(VENV) --project
 	@touch $@
 
-$(NODE_MODULES): web/package-lock.json $(LOCKED) | $(STAMPS)
-	$(PY) tools/npm.py ci
+$(NODE_MODULES): web/package-lock.json $(LOCKED)
+	@# Not `npm ci`: it refuses a lock without the packages of platforms that an index does not carry. This installs
+	@# the locked versions, checks their hashes and leaves the lock alone.
+	$(PY) tools/npm.py install --no-save
 	@touch $@
