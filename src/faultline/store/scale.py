@@ -61,6 +61,7 @@ class ValueHistory:
         self._counts: dict[int, NDArray[np.int64]] = {}
         self._max_usd: dict[int, float] = {}
         self._span_ns: dict[int, tuple[int, int]] = {}
+        self._n_columns: dict[int, int] = {}
 
     def add(self, start_ns: NDArray[np.int64], dt_ns: int, usd: NDArray[np.float32]) -> None:
         """Count closed columns.
@@ -79,17 +80,19 @@ class ValueHistory:
             top_usd = float(np.array([top_bits], np.int32).view(np.float32)[0])
             self._max_usd[day] = max(self._max_usd.get(day, 0.0), top_usd)
             first, last = int(start_ns[picked].min()), int(start_ns[picked].max()) + dt_ns
+            self._n_columns[day] = self._n_columns.get(day, 0) + int(np.count_nonzero(picked))
             known = self._span_ns.get(day, (first, last))
             self._span_ns[day] = (min(known[0], first), max(known[1], last))
         newest = max(self._counts, default=0)
         for day in [day for day in self._counts if day < newest - LEGEND_DAYS - 1]:
-            del self._counts[day], self._max_usd[day], self._span_ns[day]
+            del self._counts[day], self._max_usd[day], self._span_ns[day], self._n_columns[day]
 
     def clear(self) -> None:
         """Forget everything, as after a jump of a replay: the future must not colour the past."""
         self._counts.clear()
         self._max_usd.clear()
         self._span_ns.clear()
+        self._n_columns.clear()
 
     def legend(self, now_ns: int) -> Legend | None:
         """The colour scale as known at ``now_ns``; None where no closed column holds anything yet."""
@@ -109,11 +112,15 @@ class ValueHistory:
         """Largest cell of any closed column still counted; 0.0 where there is none."""
         return max(self._max_usd.values(), default=0.0)
 
-    def days_closed(self, now_ns: int) -> tuple[int, ...]:
-        """Days (since 1970) that the scale at ``now_ns`` looks at, for telling whether it has to be measured
-        again.
+    def basis(self, now_ns: int) -> tuple[tuple[int, ...], int]:
+        """What the scale at ``now_ns`` is measured on; it has to be measured again when this differs.
+
+        The days looked at, and how many columns they hold. Until a first day has closed, only the power of
+        two of that number, so that the scale settles down.
         """
-        return tuple(self._days(now_ns))
+        days = tuple(self._days(now_ns))
+        n_columns = sum(self._n_columns[day] for day in days)
+        return days, n_columns.bit_length() if days == (now_ns // DAY_NS,) else n_columns
 
     def _days(self, now_ns: int) -> list[int]:
         today = now_ns // DAY_NS

@@ -48,7 +48,7 @@ class _Family:
     code_range: CodeRange | None = None
     legend: Legend | None = None
     peak_usd: float = 0.0
-    #: Days and (before a first day closed) the power of two of closed columns the scale was measured on.
+    #: Days and number of closed columns the scale was measured on.
     measured_on: tuple[tuple[int, ...], int] | None = None
 
 
@@ -269,12 +269,7 @@ class MapView:
         """
         finite = usd[np.isfinite(usd)]
         family.peak_usd = max(family.peak_usd, float(finite.max()) if len(finite) else 0.0)
-        today = now_ns // TIMEFRAMES_NS["1d"]
-        days = family.history.days_closed(now_ns)
-        n_closed = max(
-            (p.n_closed for p in self._planes.values() if _FAMILIES[p.key.plane] == name), default=0
-        )
-        basis = (days, n_closed.bit_length() if days == (today,) else 0)
+        basis = family.history.basis(now_ns)
         before = family.code_range
         outgrown = before is not None and family.peak_usd > before.vmax_usd
         if before is not None and basis == family.measured_on and not outgrown:
