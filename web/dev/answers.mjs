@@ -81,7 +81,10 @@ export function legend(map) {
   const total = counts.slice(1).reduce((sum, count) => sum + count, 0);
   const at = (share) => {
     let left = share * total;
-    for (let code = 1; code < 256; code++) if ((left -= counts[code]) <= 0) return codeUsd(code, plane);
+    for (let code = 1; code < 256; code++) {
+      left -= counts[code];
+      if (left <= 0) return codeUsd(code, plane);
+    }
     return plane.maxUsd;
   };
   return { lo_usd: at(0.3), hi_usd: at(0.998), from_ms: map.t0Ms, to_ms: map.t0Ms + 1199 * map.dtMs };

@@ -22,7 +22,7 @@ async function onReady(): Promise<void> {
 function useDocumentTitle(): void {
   const mark = simulated.value ? "[SIMULATED] " : "";
   const where = page.value === "map" ? (scope.value ?? "map") : page.value;
-  const late = freshness.value === "live" || freshness.value === "paused" ? "" : ` (${freshness.value})`;
+  const late = ["live", "paused", "loading"].includes(freshness.value) ? "" : ` (${freshness.value})`;
   const title = `${mark}${where}${late} – Faultline`;
   useEffect(() => {
     document.title = title;

@@ -16,7 +16,14 @@ import { ScopePicker } from "./ScopePicker";
 
 export const optionsOpen = signal(false);
 
-const FRESH_TEXT = { live: "live", stale: "stale", offline: "offline", paused: "paused" } as const;
+const FRESH_TEXT = {
+  live: "live",
+  stale: "stale",
+  offline: "offline",
+  paused: "paused",
+  loading: "loading",
+  error: "engine error",
+} as const;
 
 function Freshness() {
   const state = freshness.value;

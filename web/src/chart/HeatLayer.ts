@@ -1,13 +1,12 @@
 /** The picture of the map: a small canvas coloured through a table, stretched over the chart. One of possibly several backends. */
 import type { ComposedGrid } from "../heat/compose";
-import { type RasterLuts, rasterRows, rasterWindow } from "../heat/raster";
+import { type RasterInput, rasterRows, rasterWindow } from "../heat/raster";
 import { chooseWindow, contains, type HeatView, type HeatWindow } from "../heat/window";
 
 export interface HeatScene {
-  readonly estimate: ComposedGrid;
-  /** Real events over the estimate. */
-  readonly events: ComposedGrid | null;
-  readonly luts: RasterLuts;
+  readonly grid: ComposedGrid;
+  readonly live: Uint32Array;
+  readonly past: Uint32Array;
   readonly firstLiveCol: number;
   /** Blend neighbouring cells; only for the plane that is smooth by construction. */
   readonly smooth: boolean;
@@ -31,7 +30,7 @@ export class HeatLayer {
   draw(ctx: CanvasRenderingContext2D, view: HeatView, rowAt: RowAt | null): void {
     const { scene } = this;
     if (!scene) return;
-    const { columns, rows } = scene.estimate;
+    const { columns, rows } = scene.grid;
     const exact = chooseWindow(view, columns, rows, 0);
     if (!exact) return;
     ctx.imageSmoothingEnabled = scene.smooth;
@@ -42,7 +41,7 @@ export class HeatLayer {
   private drawLinear(ctx: CanvasRenderingContext2D, view: HeatView, exact: HeatWindow): void {
     const scene = this.scene as HeatScene;
     if (!this.window || this.rowsKey !== "" || !contains(this.window, exact)) {
-      const window = chooseWindow(view, scene.estimate.columns, scene.estimate.rows) ?? exact;
+      const window = chooseWindow(view, scene.grid.columns, scene.grid.rows) ?? exact;
       this.rowsKey = "";
       this.paint(window, window.row1 - window.row0, (out) => rasterWindow(out, window, this.input(window)));
     }
@@ -65,7 +64,7 @@ export class HeatLayer {
       contains({ ...this.window, row0: 0, row1: 1 }, { ...flat, row0: 0, row1: 1 });
     if (!reusable) {
       const scene = this.scene as HeatScene;
-      const wide = chooseWindow(view, scene.estimate.columns, scene.estimate.rows) ?? exact;
+      const wide = chooseWindow(view, scene.grid.columns, scene.grid.rows) ?? exact;
       const window = { ...wide, priceFactor: 1 };
       const from = new Int32Array(height);
       const to = new Int32Array(height);
@@ -81,14 +80,9 @@ export class HeatLayer {
     this.blit(ctx, view.column0Px + window.column0 * cellW, 0, cellW * this.canvas.width, height);
   }
 
-  private input(window: HeatWindow) {
-    const { estimate, events, firstLiveCol, luts } = this.scene as HeatScene;
-    return {
-      estimate: estimate.pyramid.level(window.timeFactor, window.priceFactor),
-      events: events?.pyramid.level(window.timeFactor, window.priceFactor) ?? null,
-      firstLiveCol,
-      luts,
-    };
+  private input(window: HeatWindow): RasterInput {
+    const { grid, live, past, firstLiveCol } = this.scene as HeatScene;
+    return { level: grid.pyramid.level(window.timeFactor, window.priceFactor), live, past, firstLiveCol };
   }
 
   private paint(window: HeatWindow, height: number, raster: (out: Uint32Array) => void): void {

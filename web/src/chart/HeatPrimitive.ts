@@ -18,7 +18,6 @@ export interface HeatPlacement {
   readonly columnOffset: number;
   readonly price0Usd: number;
   readonly rowUsd: number;
-  readonly rows: number;
   /** Bar that is forming now; everything right of it is the estimate carried forward. */
   readonly nowIndex: number;
   readonly forwardColumns: number;
@@ -35,6 +34,15 @@ export interface PaneGeometry {
 
 type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
 
+type Scope = Parameters<Parameters<Target["useBitmapCoordinateSpace"]>[0]>[0];
+
+interface Space {
+  readonly view: HeatView;
+  readonly rowAt: RowAt | null;
+  /** Left edge of bar 0. */
+  readonly barLeftPx: number;
+}
+
 export interface PrimitiveInks {
   now: string;
   hatch: string;
@@ -44,12 +52,13 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
   private chart: IChartApi | null = null;
   private series: ISeriesApi<"Candlestick"> | null = null;
   private requestUpdate: (() => void) | null = null;
-  private readonly layer = new HeatLayer();
+  private readonly under = new HeatLayer();
+  private readonly over = new HeatLayer();
   private placement: HeatPlacement | null = null;
-  private readonly view: IPrimitivePaneView = {
-    zOrder: () => "bottom",
-    renderer: () => ({ draw: (target) => this.draw(target) }),
-  };
+  private readonly views: readonly IPrimitivePaneView[] = [
+    { zOrder: () => "bottom", renderer: () => ({ draw: (target) => this.drawUnder(target) }) },
+    { zOrder: () => "normal", renderer: () => ({ draw: (target) => this.drawOver(target) }) },
+  ];
   isLog = false;
   inks: PrimitiveInks = { now: "#fff", hatch: "#fff" };
   /** Prices that autoscaling shows beside the candles, for the visible bars. */
@@ -69,14 +78,16 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     this.requestUpdate = null;
   }
 
-  setScene(scene: HeatScene | null, placement: HeatPlacement | null): void {
-    this.layer.setScene(scene);
+  /** `under` lies below the candles (the estimate), `over` above them (what happened). */
+  setScenes(under: HeatScene | null, over: HeatScene | null, placement: HeatPlacement | null): void {
+    this.under.setScene(under);
+    this.over.setScene(over);
     this.placement = placement;
     this.requestUpdate?.();
   }
 
   paneViews(): readonly IPrimitivePaneView[] {
-    return [this.view];
+    return this.views;
   }
 
   autoscaleInfo(from: Logical, to: Logical): AutoscaleInfo | null {
@@ -84,47 +95,63 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     return range ? { priceRange: { minValue: range.min, maxValue: range.max } } : null;
   }
 
-  private draw(target: Target): void {
-    target.useBitmapCoordinateSpace(
-      ({ context, bitmapSize, mediaSize, horizontalPixelRatio, verticalPixelRatio }) => {
-        const { series, chart, placement } = this;
-        if (!series || !chart) return;
-        const topPrice = series.coordinateToPrice(0);
-        const bottomPrice = series.coordinateToPrice(mediaSize.height);
-        if (topPrice === null || bottomPrice === null) return;
-        this.onGeometry({
-          heightPx: mediaSize.height,
-          top: topPrice,
-          bottom: bottomPrice,
-          isLog: this.isLog,
-        });
-        const time = chart.timeScale();
-        const x0 = time.logicalToCoordinate(0 as Logical);
-        const x1 = time.logicalToCoordinate(1000 as Logical);
-        if (!placement || x0 === null || x1 === null) return;
-        const columnPx = ((x1 - x0) / 1000) * horizontalPixelRatio;
-        const barLeftPx = x0 * horizontalPixelRatio - columnPx / 2;
-        const pxPerUsd = bitmapSize.height / (topPrice - bottomPrice);
-        const view: HeatView = {
-          widthPx: bitmapSize.width,
-          heightPx: bitmapSize.height,
-          columnPx,
-          column0Px: barLeftPx - placement.columnOffset * columnPx,
-          row0Px: bitmapSize.height - (placement.price0Usd - bottomPrice) * pxPerUsd,
-          rowPx: placement.rowUsd * pxPerUsd,
-        };
-        const rowAt: RowAt | null = this.isLog
-          ? (yPx) => {
-              const price = series.coordinateToPrice(yPx / verticalPixelRatio) ?? bottomPrice;
-              return (price - placement.price0Usd) / placement.rowUsd;
-            }
-          : null;
-        context.save();
-        this.layer.draw(context, view, rowAt);
-        this.drawForward(context, barLeftPx, columnPx, bitmapSize.height, horizontalPixelRatio);
-        context.restore();
-      },
-    );
+  private drawUnder(target: Target): void {
+    target.useBitmapCoordinateSpace((scope) => {
+      const space = this.measure(scope);
+      if (!space) return;
+      const { context, bitmapSize, horizontalPixelRatio } = scope;
+      context.save();
+      this.under.draw(context, space.view, space.rowAt);
+      this.drawForward(
+        context,
+        space.barLeftPx,
+        space.view.columnPx,
+        bitmapSize.height,
+        horizontalPixelRatio,
+      );
+      context.restore();
+    });
+  }
+
+  private drawOver(target: Target): void {
+    target.useBitmapCoordinateSpace((scope) => {
+      const space = this.measure(scope);
+      if (!space) return;
+      scope.context.save();
+      this.over.draw(scope.context, space.view, space.rowAt);
+      scope.context.restore();
+    });
+  }
+
+  /** Where the grid lies on this canvas; also tells the page where the price axis is. */
+  private measure({ bitmapSize, mediaSize, horizontalPixelRatio, verticalPixelRatio }: Scope): Space | null {
+    const { series, chart, placement } = this;
+    const topPrice = series?.coordinateToPrice(0) ?? null;
+    const bottomPrice = series?.coordinateToPrice(mediaSize.height) ?? null;
+    if (!series || !chart || topPrice === null || bottomPrice === null) return null;
+    this.onGeometry({ heightPx: mediaSize.height, top: topPrice, bottom: bottomPrice, isLog: this.isLog });
+    const time = chart.timeScale();
+    const x0 = time.logicalToCoordinate(0 as Logical);
+    const x1 = time.logicalToCoordinate(1000 as Logical);
+    if (!placement || x0 === null || x1 === null) return null;
+    const columnPx = ((x1 - x0) / 1000) * horizontalPixelRatio;
+    const barLeftPx = x0 * horizontalPixelRatio - columnPx / 2;
+    const pxPerUsd = bitmapSize.height / (topPrice - bottomPrice);
+    const view: HeatView = {
+      widthPx: bitmapSize.width,
+      heightPx: bitmapSize.height,
+      columnPx,
+      column0Px: barLeftPx - placement.columnOffset * columnPx,
+      row0Px: bitmapSize.height - (placement.price0Usd - bottomPrice) * pxPerUsd,
+      rowPx: placement.rowUsd * pxPerUsd,
+    };
+    const rowAt: RowAt | null = this.isLog
+      ? (yPx) => {
+          const price = series.coordinateToPrice(yPx / verticalPixelRatio) ?? bottomPrice;
+          return (price - placement.price0Usd) / placement.rowUsd;
+        }
+      : null;
+    return { view, rowAt, barLeftPx };
   }
 
   /** The line of now, and a hatch where the forward estimate has no measured skill. */

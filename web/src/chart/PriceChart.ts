@@ -5,16 +5,19 @@ import {
   ColorType,
   CrosshairMode,
   createChart,
+  createTextWatermark,
   HistogramSeries,
   type IChartApi,
   type ISeriesApi,
+  type ITextWatermarkPluginApi,
   type Logical,
   type MouseEventParams,
   PriceScaleMode,
+  type Time,
   type UTCTimestamp,
   type WhitespaceData,
 } from "lightweight-charts";
-import { priceDecimals, usd, utcShort } from "../state/format";
+import { price, priceDecimals, usd, utcShort } from "../state/format";
 import type { Bar } from "../state/mapData";
 import type { CandleStyle, PriceScale } from "../state/prefs";
 import { HeatPrimitive } from "./HeatPrimitive";
@@ -52,6 +55,8 @@ export class PriceChart {
   private readonly candles: ISeriesApi<"Candlestick">;
   private readonly longs: ISeriesApi<"Histogram">;
   private readonly shorts: ISeriesApi<"Histogram">;
+  private readonly simulatedMark: ITextWatermarkPluginApi<Time>;
+  private readonly paneCaption: ITextWatermarkPluginApi<Time>;
   private bars: readonly Bar[] = [];
 
   constructor(
@@ -86,9 +91,12 @@ export class PriceChart {
     };
     this.longs = this.chart.addSeries(HistogramSeries, bars, 1);
     this.shorts = this.chart.addSeries(HistogramSeries, bars, 1);
+    this.longs.priceScale().applyOptions({ scaleMargins: { top: 0.24, bottom: 0.06 } });
     const [pricePane, liquidationPane] = this.chart.panes();
     pricePane.setStretchFactor(0.86);
     liquidationPane.setStretchFactor(0.14);
+    this.simulatedMark = createTextWatermark(pricePane, { lines: [] });
+    this.paneCaption = createTextWatermark(liquidationPane, { lines: [] });
     this.chart.subscribeCrosshairMove((param) => this.events.hover(this.pointOf(param)));
     this.chart.subscribeClick((param) => {
       const point = this.pointOf(param);
@@ -103,7 +111,8 @@ export class PriceChart {
     this.chart.remove();
   }
 
-  setTheme(theme: ThemeName, style: CandleStyle, fontFamily: string): void {
+  /** `ghost` candles are outlines only; `mark` is written large and faint across the price pane. */
+  setTheme(theme: ThemeName, style: CandleStyle, fontFamily: string, ghost: boolean, mark: string): void {
     const c = COLOURS[theme];
     this.chart.applyOptions({
       layout: {
@@ -121,11 +130,29 @@ export class PriceChart {
       rightPriceScale: { borderColor: c.border },
       timeScale: { borderColor: c.border },
     });
-    this.candles.applyOptions({ ...candleColours(style, theme), priceLineColor: c.crosshair });
+    this.candles.applyOptions({ ...candleColours(style, theme, ghost), priceLineColor: c.crosshair });
     this.longs.applyOptions({ color: c.long });
     this.shorts.applyOptions({ color: c.short });
     this.heat.inks = { now: c.now, hatch: c.hatch };
     this.marks.ink = c.ring;
+    this.simulatedMark.applyOptions({
+      horzAlign: "center",
+      vertAlign: "center",
+      lines: [{ text: mark, color: c.watermark, fontSize: 54, fontFamily, fontStyle: "bold" }],
+    });
+    this.paneCaption.applyOptions({
+      horzAlign: "left",
+      vertAlign: "top",
+      lines: [
+        {
+          text: " Liquidated: shorts up, longs down",
+          color: c.text,
+          fontSize: 11,
+          fontFamily,
+          lineHeight: 15,
+        },
+      ],
+    });
   }
 
   setPriceScale(scale: PriceScale): void {
@@ -138,9 +165,9 @@ export class PriceChart {
 
   setBars(bars: readonly Bar[], rowUsd: number): void {
     this.bars = bars;
-    const decimals = priceDecimals(rowUsd);
+    const minMove = 10 ** -priceDecimals(rowUsd);
     this.candles.applyOptions({
-      priceFormat: { type: "price", precision: decimals, minMove: 10 ** -decimals },
+      priceFormat: { type: "custom", minMove, formatter: (value: number) => price(value, rowUsd) },
     });
     this.candles.setData(bars.map(candleOf));
     this.longs.setData(bars.map((bar) => ({ time: seconds(bar), value: -(bar.longUsd ?? 0) })));

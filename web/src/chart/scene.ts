@@ -2,7 +2,7 @@
 import type { CodeRange } from "../heat/codes";
 import type { ComposedGrid } from "../heat/compose";
 import { eventPaletteFor, type PaletteName, paletteSteps } from "../heat/palettes";
-import { buildLut, type ColourScale, type Stretch } from "../heat/transfer";
+import { buildLut, type ColourScale, FADE_DARK, FADE_LIGHT, type Stretch } from "../heat/transfer";
 import type { MapData } from "../state/mapData";
 import type { Mode } from "../state/url";
 import type { HeatScene } from "./HeatLayer";
@@ -16,39 +16,53 @@ export interface SceneChoice {
   readonly palette: PaletteName;
   readonly stretch: Stretch;
   readonly theme: ThemeName;
-  readonly estimate: ColourScale;
-  readonly events: ColourScale;
+  /** `null`: nothing measured, so nothing is coloured. */
+  readonly estimate: ColourScale | null;
+  readonly events: ColourScale | null;
 }
 
-function lut(range: CodeRange, scale: ColourScale, choice: SceneChoice, isEvents: boolean, opacity = 1) {
+function lut(
+  range: CodeRange,
+  scale: ColourScale | null,
+  choice: SceneChoice,
+  isEvents: boolean,
+  opacity = 1,
+) {
+  if (!scale) return new Uint32Array(256);
   const overlay = isEvents && choice.mode === "hybrid";
   const name = overlay ? eventPaletteFor(choice.palette) : choice.palette;
   const steps = paletteSteps(name, choice.theme === "light" && !overlay);
-  // Events are few and span decades: a log ramp keeps the small ones visible.
-  return buildLut(range, scale, steps, isEvents ? "log" : choice.stretch, opacity);
+  const fade = choice.theme === "light" && !overlay ? FADE_LIGHT : FADE_DARK;
+  return buildLut(range, scale, steps, isEvents ? "events" : choice.stretch, opacity, fade);
 }
 
-/** `null` when the plane of this mode is not there. */
-export function buildScene(data: MapData, choice: SceneChoice): HeatScene | null {
-  const { mode } = choice;
-  const isRaw = mode === "raw";
-  const base: ComposedGrid | null = data.plane(isRaw ? "real" : mode === "smooth" ? "smooth" : "synthetic");
-  if (!base) return null;
-  const scale = isRaw ? choice.events : choice.estimate;
-  const live = lut(base.range, scale, choice, isRaw);
-  const overlay = mode === "hybrid" ? data.plane("real") : null;
-  const sameShape = overlay !== null && overlay.rows === base.rows && overlay.columns === base.columns;
-  return {
-    estimate: base,
-    events: sameShape ? overlay : null,
-    luts: {
-      live,
-      past: mode === "hybrid" ? lut(base.range, scale, choice, false, PAST_OPACITY) : live,
-      events: overlay ? lut(overlay.range, choice.events, choice, true) : live,
-    },
-    firstLiveCol: mode === "hybrid" ? data.firstLiveCol : 0,
-    smooth: mode === "smooth",
-  };
+export interface MapScenes {
+  /** Below the candles: the estimate. */
+  readonly under: HeatScene | null;
+  /** Above the candles: what happened, where it happened. */
+  readonly over: HeatScene | null;
+}
+
+function scene(
+  grid: ComposedGrid | null,
+  live: (range: CodeRange) => Uint32Array,
+  smooth = false,
+): HeatScene | null {
+  if (!grid) return null;
+  const table = live(grid.range);
+  return { grid, live: table, past: table, firstLiveCol: 0, smooth };
+}
+
+/** What a mode draws; a plane that is not there is left out. */
+export function buildScenes(data: MapData, choice: SceneChoice): MapScenes {
+  const events = () => scene(data.plane("real"), (range) => lut(range, choice.events, choice, true));
+  const estimate = (range: CodeRange) => lut(range, choice.estimate, choice, false);
+  if (choice.mode === "raw") return { under: null, over: events() };
+  if (choice.mode === "smooth") return { under: scene(data.plane("smooth"), estimate, true), over: null };
+  const under = scene(data.plane("synthetic"), estimate);
+  if (choice.mode === "synthetic" || !under) return { under, over: null };
+  const past = lut(under.grid.range, choice.estimate, choice, false, PAST_OPACITY);
+  return { under: { ...under, past, firstLiveCol: data.firstLiveCol }, over: events() };
 }
 
 /** Prices that autoscaling should show: the candles, and enough around them to see what is near. */
@@ -56,6 +70,7 @@ export function fitAround(
   data: MapData,
   fromBar: number,
   toBar: number,
+  mode: Mode,
 ): { min: number; max: number } | null {
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = Math.max(0, fromBar); i <= Math.min(toBar, data.bars.length - 1); i++) {
@@ -64,7 +79,8 @@ export function fitAround(
     if (high !== null && high > max) max = high;
   }
   if (min > max) return null;
-  const room = Math.max((max - min) * 0.35, max * 0.025);
+  // What happened lies on the path itself; what may happen lies around it.
+  const room = mode === "raw" ? (max - min) * 0.04 : Math.max((max - min) * 0.35, max * 0.025);
   return { min: min - room, max: max + room };
 }
 

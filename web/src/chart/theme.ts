@@ -15,6 +15,7 @@ export interface ChartColours {
   readonly long: string;
   readonly short: string;
   readonly ring: string;
+  readonly watermark: string;
 }
 
 export const COLOURS: Record<ThemeName, ChartColours> = {
@@ -30,6 +31,7 @@ export const COLOURS: Record<ThemeName, ChartColours> = {
     long: "#f0883e",
     short: "#58a6ff",
     ring: "#ffffff",
+    watermark: "rgba(251, 191, 36, 0.13)",
   },
   light: {
     background: "#ffffff",
@@ -43,6 +45,7 @@ export const COLOURS: Record<ThemeName, ChartColours> = {
     long: "#b4540a",
     short: "#1d63c4",
     ring: "#0f172a",
+    watermark: "rgba(122, 75, 0, 0.12)",
   },
 };
 
@@ -67,7 +70,15 @@ function candles(up: string, down: string, upLine: string, downLine: string): Ca
 }
 
 /** White up, hollow down reads over every palette and for colour-blind eyes; the classics are a choice. */
-export function candleColours(style: CandleStyle, theme: ThemeName): CandleColours {
+export function candleColours(style: CandleStyle, theme: ThemeName, ghost: boolean): CandleColours {
+  // Where the picture is made of real events, they lie under the candles: those become outlines.
+  if (ghost) {
+    const [line, body] =
+      theme === "dark"
+        ? ["rgba(248, 250, 252, 0.45)", "rgba(248, 250, 252, 0.06)"]
+        : ["rgba(30, 41, 59, 0.5)", "rgba(30, 41, 59, 0.05)"];
+    return candles(body, body, line, line);
+  }
   if (style === "classic") return candles("#26a69a", "#ef5350", "#26a69a", "#ef5350");
   if (style === "blue-orange") return candles("#4c9be8", "#f0883e", "#4c9be8", "#f0883e");
   return theme === "dark"

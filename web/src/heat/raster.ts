@@ -2,42 +2,30 @@
 import type { Level } from "./pyramid";
 import type { HeatWindow } from "./window";
 
-export interface RasterLuts {
-  /** Estimate in columns that are still live or lie ahead. */
+export interface RasterInput {
+  readonly level: Level;
+  /** Columns of the base grid from here on take `live`, those before it `past`. */
+  readonly firstLiveCol: number;
   readonly live: Uint32Array;
-  /** Estimate in columns before `firstLiveCol`. */
   readonly past: Uint32Array;
-  /** Events, drawn over the estimate where there are any. */
-  readonly events: Uint32Array;
 }
 
-export interface RasterInput {
-  readonly estimate: Level;
-  readonly events: Level | null;
-  readonly firstLiveCol: number;
-  readonly luts: RasterLuts;
+/** A pooled column is live as soon as one of the columns it covers is. */
+function lutOf(column: number, { level, firstLiveCol, live, past }: RasterInput): Uint32Array {
+  return (column + 1) * level.timeFactor > firstLiveCol ? live : past;
 }
 
 /** Colour the window into `out`, top row first: pixel (x, y) is column `column0 + x`, row `row1 - 1 - y`. */
 export function rasterWindow(out: Uint32Array, window: HeatWindow, input: RasterInput): void {
-  const { column0, column1, row0, row1, timeFactor } = window;
+  const { column0, column1, row0, row1 } = window;
   const width = column1 - column0;
   const height = row1 - row0;
-  const { estimate, events, luts } = input;
-  const eventCodes = events?.codes ?? null;
+  const { codes, rows } = input.level;
   for (let x = 0; x < width; x++) {
-    const column = column0 + x;
-    const lut = (column + 1) * timeFactor > input.firstLiveCol ? luts.live : luts.past;
-    const source = column * estimate.rows + row0;
+    const lut = lutOf(column0 + x, input);
+    const source = (column0 + x) * rows + row0;
     let at = (height - 1) * width + x;
-    if (eventCodes === null) {
-      for (let r = 0; r < height; r++, at -= width) out[at] = lut[estimate.codes[source + r]];
-    } else {
-      for (let r = 0; r < height; r++, at -= width) {
-        const event = luts.events[eventCodes[source + r]];
-        out[at] = event !== 0 ? event : lut[estimate.codes[source + r]];
-      }
-    }
+    for (let r = 0; r < height; r++, at -= width) out[at] = lut[codes[source + r]];
   }
 }
 
@@ -55,12 +43,9 @@ export function rasterRows(
   const width = window.column1 - window.column0;
   for (let x = 0; x < width; x++) {
     const column = window.column0 + x;
-    const lut = (column + 1) * window.timeFactor > input.firstLiveCol ? input.luts.live : input.luts.past;
-    for (let y = 0; y < from.length; y++) {
-      const estimate = lut[hottest(input.estimate, column, from[y], to[y])];
-      const event = input.events ? input.luts.events[hottest(input.events, column, from[y], to[y])] : 0;
-      out[y * width + x] = event !== 0 ? event : estimate;
-    }
+    const lut = lutOf(column, input);
+    for (let y = 0; y < from.length; y++)
+      out[y * width + x] = lut[hottest(input.level, column, from[y], to[y])];
   }
 }
 

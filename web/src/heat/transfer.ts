@@ -8,10 +8,16 @@ export interface ColourScale {
   readonly hiUsd: number;
 }
 
-export type Stretch = "linear" | "log";
+/** `linear` and `log` place estimates; `events` is an even log ramp that keeps the smallest amount visible. */
+export type Stretch = "linear" | "log" | "events";
 
-/** Below this share of the ramp a colour fades in, so the lower cut-off draws no hard contour. */
-const FADE_IN = 0.06;
+/** Few and small: the ramp of real events starts where a palette has already left the background. */
+const EVENT_FLOOR = 0.3;
+
+/** Up to this share of the ramp a colour fades in, so the lower cut-off draws no hard contour. */
+export const FADE_DARK = 0.06;
+/** On a light page the pale end must stay pale. */
+export const FADE_LIGHT = 0.55;
 
 /** Position of an amount on the scale: negative is below the lower end, 1 is the upper end and everything above. */
 export function scalePosition(usd: number, scale: ColourScale, stretch: Stretch): number {
@@ -19,7 +25,8 @@ export function scalePosition(usd: number, scale: ColourScale, stretch: Stretch)
   if (!(usd > 0) || usd < loUsd) return -1;
   if (usd >= hiUsd) return 1;
   if (stretch === "linear" || !(loUsd > 0)) return (usd - loUsd) / (hiUsd - loUsd);
-  return (Math.log(usd / loUsd) / Math.log(hiUsd / loUsd)) ** 1.6;
+  const even = Math.log(usd / loUsd) / Math.log(hiUsd / loUsd);
+  return stretch === "log" ? even ** 1.6 : EVENT_FLOOR + (1 - EVENT_FLOOR) * even;
 }
 
 /** RGBA words (little endian: A B G R) for the 256 codes of a range; 0 where nothing is drawn. */
@@ -29,13 +36,14 @@ export function buildLut(
   steps: readonly Rgb[],
   stretch: Stretch,
   opacity = 1,
+  fade = FADE_DARK,
 ): Uint32Array {
   const lut = new Uint32Array(256);
   for (let code = 1; code < 256; code++) {
     const position = scalePosition(codeToUsd(code, range), scale, stretch);
     if (position < 0) continue;
     const [red, green, blue] = steps[Math.round(position * 255)];
-    const alpha = Math.round(255 * opacity * Math.min(1, 0.35 + position / FADE_IN));
+    const alpha = Math.round(255 * opacity * Math.min(1, 0.3 + (0.7 * position) / fade));
     lut[code] = ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
   return lut;

@@ -103,15 +103,17 @@ export function watchCell(): () => void {
     const point = focusPoint.value;
     const data = mapData.value;
     const cell = point ? readCell(point) : null;
-    window.clearTimeout(timer);
     if (!cell || !data) {
+      window.clearTimeout(timer);
       asked = "";
       abort.abort();
       cellDetail.value = { kind: "none" };
       return;
     }
     const key = `${data.scope}|${data.tf}|${cell.column}|${cell.row}`;
+    // The same cell may be announced again with every live update: the question is already under way.
     if (key === asked) return;
+    window.clearTimeout(timer);
     asked = key;
     const gridT0Ms = data.t0Ms - data.columnOffset * data.dtMs;
     const tMs = gridT0Ms + cell.column * data.dtMs;

@@ -24,13 +24,17 @@ export const dataAgeS = computed(() => {
   return age + Math.max(0, (secondTick.value - statusAt.value) / 1000);
 });
 
-export type Freshness = "live" | "stale" | "offline" | "paused";
+export type Freshness = "live" | "stale" | "offline" | "paused" | "loading" | "error";
 
 /** Two silent heartbeats, a stale flag or a dead link: the person looking must know. */
 export const freshness = computed<Freshness>(() => {
-  if (statusError.value || link.value === "closed") return "offline";
-  if (status.value?.replay?.paused) return "paused";
-  if (link.value === "stale" || status.value?.stale) return "stale";
+  const engine = status.value;
+  if (statusError.value) return "offline";
+  if (!engine || engine.state === "loading") return "loading";
+  if (engine.state === "error") return "error";
+  if (link.value === "closed") return "offline";
+  if (engine.replay?.paused) return "paused";
+  if (link.value === "stale" || engine.stale) return "stale";
   return "live";
 });
 

@@ -115,8 +115,9 @@ class MapFeed {
     const { lo_usd: lo, hi_usd: hi, from_ms: fromMs, to_ms: toMs } = legend;
     batch(() => {
       measuredEnds.value = {
-        estimate: lo && hi && hi > lo ? { loUsd: lo, hiUsd: hi } : null,
-        events: data.eventScale(),
+        estimate: lo && hi && hi > lo ? { loUsd: lo, hiUsd: hi } : data.closedEnds("synthetic", 0.3, 0.998),
+        // Small and large events alike are facts: nearly all of them stay above the lower end.
+        events: data.closedEnds("real", 0.02, 0.998),
       };
       measuredSpan.value = fromMs && toMs ? { fromMs, toMs } : null;
       mapData.value = data;
@@ -158,9 +159,9 @@ class MapFeed {
 
   private columnFrame(frame: ColumnFrame): void {
     if (!this.subs.has(frame.sub)) return;
-    if (this.loading) return this.keep(frame);
     const data = mapData.value;
-    if (!data) return;
+    if (this.loading) this.keep(frame);
+    if (this.loading || !data) return;
     const applied = data.applyFrame(frame);
     if (applied === "gap") this.reloadSoon();
     if (applied === "applied") this.redrawSoon(false);

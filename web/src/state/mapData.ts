@@ -127,14 +127,14 @@ export class MapData {
     return true;
   }
 
-  /** Ends of the scale for real events: p30 and p99.8 of the closed columns held, at most seven days of them. */
-  eventScale(): ColourScale | null {
-    const real = this.composed.real;
-    if (!real) return null;
-    const to = Math.max(0, real.dataColumns - 1);
+  /** Ends of a scale: two percentiles of the closed columns held, at most the newest seven days of them. */
+  closedEnds(plane: MapPlane, loShare: number, hiShare: number): ColourScale | null {
+    const grid = this.composed[plane];
+    if (!grid) return null;
+    const to = Math.min(this.firstLiveCol, grid.dataColumns);
     const from = Math.max(0, to - Math.ceil((7 * 86_400_000) / this.dtMs));
-    const closed = real.pyramid.base.subarray(from * real.rows, to * real.rows);
-    const [lo, hi] = [percentileUsd(closed, real.range, 0.3), percentileUsd(closed, real.range, 0.998)];
+    const closed = grid.pyramid.base.subarray(from * grid.rows, to * grid.rows);
+    const [lo, hi] = [percentileUsd(closed, grid.range, loShare), percentileUsd(closed, grid.range, hiShare)];
     return Number.isFinite(lo) && hi > lo ? { loUsd: lo, hiUsd: hi } : null;
   }
 

@@ -16,14 +16,13 @@ const key = (kind: ScaleKind) => `${scope.value}|${timeframe.value}|${kind}`;
 /** The scale the address bar speaks about: events in Raw, else the estimate. */
 export const mainKind = computed<ScaleKind>(() => (mode.value === "raw" ? "events" : "estimate"));
 
-const FALLBACK: ColourScale = { loUsd: 1e4, hiUsd: 1e7 };
-
-export function endsOf(kind: ScaleKind): ColourScale {
-  return prefs.value.locked[kind] ?? measuredEnds.value[kind] ?? FALLBACK;
+/** Locked ends, else the measured ones; `null` while nothing has been measured. */
+export function endsOf(kind: ScaleKind): ColourScale | null {
+  return prefs.value.locked[kind] ?? measuredEnds.value[kind];
 }
 
 /** What the colours run between: a link's cut-off, else the hand-set one, else the ends. */
-export function scaleOf(kind: ScaleKind): ColourScale {
+export function scaleOf(kind: ScaleKind): ColourScale | null {
   if (kind === mainKind.value && linkCutOff.value) return linkCutOff.value;
   return prefs.value.cutOffs[key(kind)] ?? endsOf(kind);
 }
@@ -57,12 +56,15 @@ export function isLocked(kind: ScaleKind): boolean {
 /** Freeze the present ends of a scale across scopes, timeframes and time, or let them follow again. */
 export function toggleLock(kind: ScaleKind): void {
   const { [kind]: held, ...rest } = prefs.value.locked;
-  setPrefs({ locked: held ? rest : { ...rest, [kind]: endsOf(kind) } });
+  const ends = endsOf(kind);
+  if (held) setPrefs({ locked: rest });
+  else if (ends) setPrefs({ locked: { ...rest, [kind]: ends } });
 }
 
 /** Move one cut-off by a tenth of the scale's log width; `steps` may be negative. */
 export function nudgeCutOff(kind: ScaleKind, end: "lo" | "hi", steps: number): void {
   const now = scaleOf(kind);
+  if (!now) return;
   const factor = (now.hiUsd / now.loUsd) ** (steps / 10);
   setCutOff(kind, {
     loUsd: end === "lo" ? now.loUsd * factor : now.loUsd,

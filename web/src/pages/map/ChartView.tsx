@@ -2,9 +2,9 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type ChartPoint, PriceChart } from "../../chart/PriceChart";
-import { buildScene, fitAround } from "../../chart/scene";
+import { buildScenes, fitAround } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
-import { scores } from "../../state/engine";
+import { scores, simulated } from "../../state/engine";
 import { mapData, mapTick } from "../../state/map";
 import { FORWARD_COLUMNS, type MapData } from "../../state/mapData";
 import { prefs, resolvedTheme } from "../../state/prefs";
@@ -24,7 +24,10 @@ const barOf = (data: MapData, tMs: number) => Math.floor((tMs - data.t0Ms) / dat
 
 function showSpan(view: PriceChart, data: MapData): void {
   const wanted = span.peek();
-  if (!wanted) return view.showRecent();
+  if (!wanted) {
+    view.showRecent();
+    return;
+  }
   view.show((wanted.fromMs - data.t0Ms) / data.dtMs - 0.5, (wanted.toMs - data.t0Ms) / data.dtMs - 0.5);
 }
 
@@ -39,29 +42,24 @@ function rememberSpan(data: MapData | null, from: number, to: number): void {
 
 function drawScene(view: PriceChart): void {
   const data = mapData.value;
-  if (!data) return view.heat.setScene(null, null);
+  const header = data?.grid("synthetic", "long")?.header ?? data?.grid("real", "long")?.header;
+  const [estimate, events] = [scaleOf("estimate"), scaleOf("events")];
   const { palette, stretch } = prefs.value;
-  const scene = buildScene(data, {
-    mode: mode.value,
-    palette,
-    stretch,
-    theme: resolvedTheme(),
-    estimate: scaleOf("estimate"),
-    events: scaleOf("events"),
-  });
+  const theme = resolvedTheme();
+  if (!data || !header) {
+    view.heat.setScenes(null, null, null);
+    return;
+  }
+  const scenes = buildScenes(data, { mode: mode.value, palette, stretch, theme, estimate, events });
   const skill = skillOf(scores.value, currentAsset.value?.asset ?? null);
-  view.heat.setScene(
-    scene,
-    scene && {
-      columnOffset: data.columnOffset,
-      price0Usd: scene.estimate.price0Usd,
-      rowUsd: scene.estimate.rowUsd,
-      rows: scene.estimate.rows,
-      nowIndex: data.nowIndex,
-      forwardColumns: mode.value === "raw" ? 0 : FORWARD_COLUMNS,
-      skilledColumns: skilledColumns(skill, data.dtMs),
-    },
-  );
+  view.heat.setScenes(scenes.under, scenes.over, {
+    columnOffset: data.columnOffset,
+    price0Usd: header.price0Usd,
+    rowUsd: header.rowUsd,
+    nowIndex: data.nowIndex,
+    forwardColumns: scenes.under ? FORWARD_COLUMNS : 0,
+    skilledColumns: skilledColumns(skill, data.dtMs),
+  });
 }
 
 function drawMarks(view: PriceChart): void {
@@ -84,7 +82,9 @@ function wire(view: PriceChart): () => void {
   const stops = [
     effect(() => {
       const { candles } = prefs.value;
-      view.setTheme(resolvedTheme(), candles, getComputedStyle(document.body).fontFamily);
+      const { fontFamily } = getComputedStyle(document.body);
+      const mark = simulated.value ? "SIMULATED" : "";
+      view.setTheme(resolvedTheme(), candles, fontFamily, mode.value === "raw", mark);
     }),
     effect(() => view.setPriceScale(prefs.value.priceScale)),
     effect(() => {
@@ -131,7 +131,7 @@ export function ChartView() {
     });
     view.heat.fit = (from, to) => {
       const data = mapData.peek();
-      return data ? fitAround(data, from, to) : null;
+      return data ? fitAround(data, from, to, mode.peek()) : null;
     };
     view.heat.onGeometry = (next) => {
       const held = geometry.peek();

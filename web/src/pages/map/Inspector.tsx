@@ -25,9 +25,11 @@ function Bands({ answer }: { answer: CellAnswer }) {
           return (
             <tr key={band.label}>
               <th scope="row">{band.label}</th>
-              <td class="meter">
-                <i class="is-long" style={{ width: `${((band.long_usd ?? 0) / most) * 100}%` }} />
-                <i class="is-short" style={{ width: `${((band.short_usd ?? 0) / most) * 100}%` }} />
+              <td>
+                <div class="meter">
+                  <i class="is-long" style={{ width: `${((band.long_usd ?? 0) / most) * 100}%` }} />
+                  <i class="is-short" style={{ width: `${((band.short_usd ?? 0) / most) * 100}%` }} />
+                </div>
               </td>
               <td>{usd(total)}</td>
             </tr>

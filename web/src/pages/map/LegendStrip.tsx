@@ -43,7 +43,7 @@ function BarLine() {
 
 function CellLine() {
   const cell = reading.value;
-  if (!cell) return <span class="quiet">{MODE_TEXT[mode.value].explains}</span>;
+  if (!cell) return <span class="quiet strip-explains">{MODE_TEXT[mode.value].explains}</span>;
   const rowUsd = cell.highUsd - cell.lowUsd;
   const real = cell.realLongUsd + cell.realShortUsd;
   const kind = cell.forward ? "forward est." : "est.";
@@ -81,7 +81,7 @@ export function LegendStrip() {
     <div class="strip">
       <div class="strip-line">
         <strong>
-          {scope.value} · {timeframe.value} · {MODE_TEXT[mode.value].label}
+          {scope.value ?? "–"} · {timeframe.value} · {MODE_TEXT[mode.value].label}
         </strong>
         <BarLine />
       </div>

@@ -29,7 +29,7 @@ function gradient(kind: ScaleKind, loUsd: number, hiUsd: number): string {
   const overlay = kind === "events" && mode.value === "hybrid";
   const name = overlay ? eventPaletteFor(prefs.value.palette) : prefs.value.palette;
   const steps = paletteSteps(name, resolvedTheme() === "light" && !overlay);
-  const stretch = kind === "events" ? "log" : prefs.value.stretch;
+  const stretch = kind === "events" ? "events" : prefs.value.stretch;
   const stops = Array.from({ length: GRADIENT_STOPS + 1 }, (_, i) => {
     const amount = loUsd * (hiUsd / loUsd) ** (i / GRADIENT_STOPS);
     const at = Math.max(0, scalePosition(amount, { loUsd, hiUsd }, stretch));
@@ -67,17 +67,21 @@ function AmountInput({
 const KIND_TEXT = { estimate: "Estimate, USD per cell", events: "Happened, USD per cell" } as const;
 
 function Scale({ kind }: { kind: ScaleKind }) {
-  const { loUsd, hiUsd } = scaleOf(kind);
-  const ends = endsOf(kind);
   const range = useComputed(
     () => mapData.value?.plane(kind === "events" ? "real" : "synthetic")?.range ?? null,
   );
+  const [now, ends] = [scaleOf(kind), endsOf(kind)];
+  if (!now || !ends) return <span class="scale-name">{KIND_TEXT[kind]}: nothing measured yet</span>;
+  const { loUsd, hiUsd } = now;
   const floor = Math.min(range.value?.minUsd || ends.loUsd / 10, ends.loUsd, loUsd);
   const ceiling = Math.max(range.value?.maxUsd || ends.hiUsd * 10, ends.hiUsd, hiUsd);
   const locked = isLocked(kind);
   return (
-    <div class="scale" role="group" aria-label={KIND_TEXT[kind]}>
-      <span class="scale-name">{KIND_TEXT[kind]}</span>
+    <fieldset class="scale">
+      <legend class="visually-hidden">{KIND_TEXT[kind]}</legend>
+      <span class="scale-name" aria-hidden="true">
+        {KIND_TEXT[kind]}
+      </span>
       <AmountInput
         label="Lower end in USD"
         value={loUsd}
@@ -118,14 +122,14 @@ function Scale({ kind }: { kind: ScaleKind }) {
           <Icon name="reset" />
         </button>
       )}
-    </div>
+    </fieldset>
   );
 }
 
 function endsText(): string {
   const days = measuredSpan.value;
-  if (!days) return "The ends are percentiles 30 and 99.8 of closed columns, never of the view.";
-  return `The ends are percentiles 30 and 99.8 of closed columns ${utcMinute(days.fromMs)} to ${utcMinute(days.toMs)} UTC, never of the view.`;
+  const when = days ? ` from ${utcMinute(days.fromMs)} to ${utcMinute(days.toMs)} UTC` : "";
+  return `The ends are percentiles of closed columns${when} (30 and 99.8 for the estimate, 2 and 99.8 for what happened), never of the view.`;
 }
 
 export function ScaleBar() {

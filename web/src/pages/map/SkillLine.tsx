@@ -1,8 +1,8 @@
 /** The measured skill of the map, where people look. */
 import { scores } from "../../state/engine";
-import { duration } from "../../state/format";
+import { duration, utcMinute } from "../../state/format";
 import { currentAsset } from "../../state/view";
-import { figureText, type Skill, skillOf } from "./skill";
+import { figureText, type Skill, type SkillFigure, signedFigure, skillOf } from "./skill";
 
 function goneText(skill: Skill): string {
   if (skill.horizonS === 0) return `No skill measured at ${duration(skill.goneS)} refresh.`;
@@ -19,6 +19,18 @@ export function SkillLine() {
       <i>Skill over the age table</i> T {figureText(best.t)} at {duration(best.refreshS)} refresh.{" "}
       <b>{goneText(skill)}</b>
     </span>
+  );
+}
+
+function Figure({ figure }: { figure: SkillFigure | null }) {
+  if (!figure) return <td class="quiet">not measured</td>;
+  return (
+    <td>
+      {signedFigure(figure.mean)}
+      <small>
+        {signedFigure(figure.lo)} … {signedFigure(figure.hi)}
+      </small>
+    </td>
   );
 }
 
@@ -46,20 +58,22 @@ export function SkillCard() {
             <th>refresh</th>
             <th>T</th>
             <th>IG</th>
-            <th>n</th>
           </tr>
         </thead>
         <tbody>
           {skill.rows.map((row) => (
             <tr key={row.refreshS}>
               <th scope="row">{duration(row.refreshS)}</th>
-              <td>{figureText(row.t)}</td>
-              <td>{figureText(row.ig)}</td>
-              <td>{row.nScored.toLocaleString("en-US")}</td>
+              <Figure figure={row.t} />
+              <Figure figure={row.ig} />
             </tr>
           ))}
         </tbody>
       </table>
+      <p class="quiet">
+        n = {skill.rows[0].nScored.toLocaleString("en-US")} events,{" "}
+        {utcMinute(skill.rows[0].fromMs).slice(0, 10)} to {utcMinute(skill.rows[0].toMs).slice(0, 10)}.
+      </p>
       <p class="warn">{goneText(skill)}</p>
     </section>
   );

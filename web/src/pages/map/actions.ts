@@ -40,7 +40,8 @@ export function moveCutOff(end: "lo" | "hi", steps: number): void {
 
 export function fitAll(): void {
   const data = mapData.value;
-  const extent = data ? heatExtent(data, scaleOf("estimate")) : null;
+  const scale = scaleOf("estimate");
+  const extent = data && scale ? heatExtent(data, scale) : null;
   if (extent) chart.value?.fit(extent.min, extent.max);
 }
 

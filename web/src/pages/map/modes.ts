@@ -22,6 +22,6 @@ export const MODE_TEXT: Readonly<Record<Mode, ModeText>> = {
   hybrid: {
     label: "Hybrid",
     short: "Hybrid",
-    explains: "Liquidations that happened over the dimmed past estimate, and the full estimate from now on.",
+    explains: "What happened over the dimmed past estimate, and the full estimate from now on.",
   },
 };

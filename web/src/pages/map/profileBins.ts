@@ -32,11 +32,14 @@ export function binProfile(
   for (let i = prices.length - 1; i >= 0; i--)
     if (prices[i] + half <= lastPrice) running[i] = fromPrice.below += profile.long_usd[i] ?? 0;
   for (let i = 0; i < prices.length; i++) {
-    const bin = Math.floor(priceToY(prices[i] + half, pane) / binPx);
-    if (bin < 0 || bin >= count) continue;
-    long[bin] = Math.max(long[bin], profile.long_usd[i] ?? 0);
-    short[bin] = Math.max(short[bin], profile.short_usd[i] ?? 0);
-    sums[bin] = Math.max(sums[bin], running[i]);
+    // A row taller than a bin fills all bins it covers.
+    const first = Math.max(0, Math.floor(priceToY(prices[i] + 2 * half, pane) / binPx));
+    const last = Math.min(count - 1, Math.max(first, Math.ceil(priceToY(prices[i], pane) / binPx) - 1));
+    for (let bin = first; bin <= last; bin++) {
+      long[bin] = Math.max(long[bin], profile.long_usd[i] ?? 0);
+      short[bin] = Math.max(short[bin], profile.short_usd[i] ?? 0);
+      sums[bin] = Math.max(sums[bin], running[i]);
+    }
   }
   const most = Math.max(1, ...long, ...short);
   return { long, short, cumulative: sums, most, total: Math.max(1, fromPrice.above, fromPrice.below) };
