@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from faultline.simulator.schema import AssetSpec, World
 
-__all__ = ("AssetMarket", "Happenings")
+__all__ = ("AssetMarket", "Happenings", "sample_interval_s")
 
 _FIRST_POSITIONS = 1 << 15
 _SPARE_ROWS = 1 << 13
@@ -128,6 +128,7 @@ def _regimes(world: World, start_ns: int) -> Regimes:
         impact=np.array([kind.depth_ratio**-world.impact_exponent for kind in kinds]),
         leverage=np.array([kind.leverage_ratio for kind in kinds]),
         activity=np.array([kind.activity_ratio for kind in kinds]),
+        panic_per_s=np.array([kind.panic_per_hour / 3600.0 for kind in kinds]),
         cumulative=cumulative,
         schedule=np.array(schedule, dtype=np.int64).reshape(len(schedule), 3),
     )
@@ -140,6 +141,7 @@ def _streams(world: World, asset: AssetSpec, seed: int) -> Streams:
     return Streams(
         market=stream_key(seed, "market"),
         asset=stream_key(seed, f"asset {asset.base}"),
+        panic=stream_key(seed, f"panic {asset.base}"),
         basis=keys("basis"),
         opens=keys("opens"),
         closes=keys("closes"),

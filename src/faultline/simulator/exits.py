@@ -22,7 +22,7 @@ from faultline.simulator.positions import (
     unlink_due_kernel,
     unlink_level_kernel,
 )
-from faultline.simulator.randomness import restart_kernel, uniform_kernel
+from faultline.simulator.randomness import poisson_kernel, restart_kernel, uniform_kernel
 from faultline.simulator.state import (
     LEVEL_BUCKETS,
     RING_BUCKETS,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from faultline.simulator.state import Buffers, Parameters, State
 
-__all__ = ("close_due_kernel", "sweep_kernel")
+__all__ = ("close_due_kernel", "panic_kernel", "sweep_kernel")
 
 
 @njit(cache=True, nogil=True)
@@ -175,3 +175,25 @@ def close_due_kernel(
                     remove_kernel(state, row)
                 execute_kernel(par, state, out, venue, -position.side, lots, ts_ns, last_log, VOLUNTARY)
             row = following
+
+
+@njit(cache=True, nogil=True)
+def panic_kernel(par: Parameters, state: State, out: Buffers, rng: NDArray[np.uint64], t0_ns: int) -> None:
+    """Closes in panic: every row is picked at the regime's rate; a losing position goes, a winning one with 1/3."""
+    market = state.market[0]
+    rate = par.regimes.panic_per_s[int(market.regime)]
+    if rate == 0.0:
+        return
+    n_rows = state.positions.shape[0]
+    restart_kernel(rng, par.streams.panic, market.step, 0)
+    for k in range(min(poisson_kernel(rng, rate * n_rows * (market.now_ns - t0_ns) * 1e-9), n_rows)):
+        restart_kernel(rng, par.streams.panic, market.step, 1 + k)
+        row = int(uniform_kernel(rng) * n_rows)
+        position = state.positions[row]
+        last_log = state.venues[position.venue].last_log
+        is_losing = position.side * (last_log - position.entry_log) < 0.0
+        if position.is_open == 1 and (is_losing or uniform_kernel(rng) < 1.0 / 3.0):
+            venue, side, lots = position.venue, position.side, position.lots
+            ts_ns = t0_ns + int(uniform_kernel(rng) * (market.now_ns - t0_ns - 1))
+            remove_kernel(state, row)
+            execute_kernel(par, state, out, venue, -side, lots, ts_ns, last_log, VOLUNTARY)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ("MARK_VALUED", "deductions_usd", "liquidation_ratio_kernel", "tier_kernel", "tier_table")
 
 #: Columns of a tier table: cap_usd, maintenance_ratio, max_leverage, deduction_usd.
-TIER_COLUMNS = 4
+_TIER_COLUMNS = 4
 #: Value of the rule flag of venues that value maintenance margin at the mark.
 MARK_VALUED = 1
 #: A price never falls below this ratio of the entry: an unlevered long is never taken.
@@ -48,7 +48,7 @@ def deductions_usd(tiers: tuple[TierSpec, ...]) -> list[float]:
 
 def tier_table(venue: VenueSpec, n_tiers: int) -> NDArray[np.float64]:
     """Tiers of a venue, shape (n_tiers, 4); missing tiers repeat the last and are never reached."""
-    table = np.zeros((n_tiers, TIER_COLUMNS))
+    table = np.zeros((n_tiers, _TIER_COLUMNS))
     amounts = deductions_usd(venue.tiers)
     for row in range(n_tiers):
         tier = venue.tiers[min(row, len(venue.tiers) - 1)]

@@ -35,7 +35,7 @@ def stream_key(seed: int, purpose: str) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def mix_kernel(word: np.uint64) -> np.uint64:
+def _mix_kernel(word: np.uint64) -> np.uint64:
     """Finaliser of SplitMix64: a bijection of 64 bits that scatters neighbouring counters."""
     word = (word ^ (word >> np.uint64(30))) * _MIX_A
     word = (word ^ (word >> np.uint64(27))) * _MIX_B
@@ -45,15 +45,15 @@ def mix_kernel(word: np.uint64) -> np.uint64:
 @njit(cache=True, nogil=True)
 def restart_kernel(rng: NDArray[np.uint64], key: np.uint64, step: int, index: int) -> None:
     """Set ``rng`` (shape (1,)) to the start of the stream (key, step, index)."""
-    word = mix_kernel(key + np.uint64(step) * _GOLDEN)
-    rng[0] = mix_kernel(word ^ (np.uint64(index) * _MIX_A + _GOLDEN))
+    word = _mix_kernel(key + np.uint64(step) * _GOLDEN)
+    rng[0] = _mix_kernel(word ^ (np.uint64(index) * _MIX_A + _GOLDEN))
 
 
 @njit(cache=True, nogil=True)
 def uniform_kernel(rng: NDArray[np.uint64]) -> float:
     """Next number, uniform on the open interval (0, 1)."""
     rng[0] = rng[0] + _GOLDEN
-    return (float(mix_kernel(rng[0]) >> np.uint64(11)) + 0.5) * _TO_UNIT
+    return (float(_mix_kernel(rng[0]) >> np.uint64(11)) + 0.5) * _TO_UNIT
 
 
 @njit(cache=True, nogil=True)

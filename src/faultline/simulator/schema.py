@@ -184,6 +184,10 @@ class RegimeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ] = 1.0
     leverage_ratio: Annotated[float, Meta(gt=0, description="Factor on every median leverage.")] = 1.0
     activity_ratio: Annotated[float, Meta(ge=0, description="Factor on the rate of opening positions.")] = 1.0
+    panic_per_hour: Annotated[
+        float,
+        Meta(ge=0, description="Rate at which losing positions are given up; winning ones at a third of it."),
+    ] = 0.0
 
 
 class ScheduledRegime(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -18,6 +18,7 @@ __all__ = (
     "MARKET",
     "MAX_LEVERAGE",
     "POSITION",
+    "RING_BUCKETS",
     "RING_WIDTH_NS",
     "SAMPLE",
     "TRADE",
@@ -238,6 +239,7 @@ class Regimes(NamedTuple):
     impact: NDArray[np.float64]
     leverage: NDArray[np.float64]
     activity: NDArray[np.float64]
+    panic_per_s: NDArray[np.float64]
     cumulative: NDArray[np.float64]
     schedule: NDArray[np.int64]
 
@@ -247,6 +249,7 @@ class Streams(NamedTuple):
 
     market: np.uint64
     asset: np.uint64
+    panic: np.uint64
     basis: NDArray[np.uint64]
     opens: NDArray[np.uint64]
     closes: NDArray[np.uint64]

@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from faultline.simulator.entries import MAX_OPENS, open_positions_kernel
-from faultline.simulator.exits import close_due_kernel, sweep_kernel
+from faultline.simulator.exits import close_due_kernel, panic_kernel, sweep_kernel
 from faultline.simulator.orders import VOLUNTARY, execute_kernel, price_kernel
 from faultline.simulator.price import move_price_kernel, move_venue_kernel
 from faultline.simulator.randomness import normal_kernel, poisson_kernel, restart_kernel, uniform_kernel
@@ -142,7 +142,7 @@ def advance_kernel(par: Parameters, state: State, out: Buffers, until_ns: int, d
     for.
 
     Order in a step: price, then per venue its prices, the sweep of levels by the mark, background trades and
-    entries, then voluntary closes of the asset, samples and bars.
+    entries, then voluntary closes of the asset, panic, samples and bars.
     """
     market = state.market[0]
     rng = np.zeros(1, dtype=np.uint64)
@@ -163,6 +163,7 @@ def advance_kernel(par: Parameters, state: State, out: Buffers, until_ns: int, d
             _trade_background_kernel(par, state, out, rng, venue, t0_ns)
             open_positions_kernel(par, state, out, rng, venue, t0_ns, before_log)
         close_due_kernel(par, state, out, rng, t0_ns)
+        panic_kernel(par, state, out, rng, t0_ns)
         _remember_extremes_kernel(state)
         for venue in range(state.venues.shape[0]):
             if par.sample_ns > 0 and market.now_ns % par.sample_ns == 0:

@@ -115,7 +115,7 @@ def _read(path: Path | Traversable) -> dict[str, Any]:
         raise ConfigError(f"the world is not TOML: {exc}", where=str(path)) from exc
 
 
-def _struct_of(kind: Any) -> type[msgspec.Struct] | None:  # noqa: ANN401 - a type expression
+def _struct_of(kind: Any) -> type[msgspec.Struct] | None:
     """The struct inside ``Annotated[tuple[Struct, ...], Meta]``, where there is one."""
     for part in (kind, *get_args(kind)):
         if isinstance(part, type) and issubclass(part, msgspec.Struct):

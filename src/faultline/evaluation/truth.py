@@ -1,0 +1,367 @@
+"""A simulation's truth in, documented Parquet out; and what an engine recovered beside it in, their distance out.
+
+``write_truth`` writes one file per table (``docs/reference/worlds.md`` documents every column) and a manifest.
+``score_truth`` compares a folder that a replay wrote: its leverage mix (``mix.parquet``, or the fixed prior where
+nothing was learned) with the true mix of opens, and its synthetic columns with the true standing maps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from faultline.errors import NotFound, StoreError
+from faultline.learning.mixes import smooth_prior
+from faultline.simulator.truth import MAP_BUCKET_LOG
+from faultline.units import TIMEFRAMES_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from faultline.simulator import Simulation
+
+__all__ = (
+    "TRUTH_TABLES",
+    "RecoveredMap",
+    "RecoveredMix",
+    "read_maps",
+    "read_mixes",
+    "read_truth",
+    "score_truth",
+    "write_mixes",
+    "write_truth",
+)
+
+#: Tables of a truth folder, one Parquet file each.
+TRUTH_TABLES: Final = ("liquidations", "opens", "standing", "positions", "path")
+#: Leverages of the fixed prior that is scored where no mix was recovered.
+_PRIOR_LEVERAGES: Final = (2, 3, 4, 5, 7, 10, 15, 20, 25, 33, 50, 75, 100, 125, 150)
+_PRIOR_CENTRE: Final = 50.0
+_PRIOR_LOG_SD: Final = 1.0
+#: Share of a recovered map that is spread evenly before the divergence is taken, so that it stays finite.
+_EVEN_SHARE: Final = 0.01
+#: Largest change of a mix between two times that still counts as none, where the true leverage is constant.
+_DRIFT_LIMIT: Final = 0.05
+_MIX_SCHEMA: Final = pa.schema(
+    [
+        ("t_ns", pa.int64()),
+        ("instrument", pa.string()),
+        ("leverage", pa.float64()),
+        ("share_ratio", pa.float64()),
+        ("low_ratio", pa.float64()),
+        ("high_ratio", pa.float64()),
+        ("is_identified", pa.bool_()),
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecoveredMix:
+    """Leverage mix of one instrument's opens as an engine sees it at one time.
+
+    Arrays have shape (L,): leverages, shares (sum 1), the ends of their 95 % intervals (NaN: none), and whether the
+    observations identify the share.
+    """
+
+    t_ns: int
+    instrument: str
+    leverages: NDArray[np.float64]
+    shares: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    is_identified: NDArray[np.bool_]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecoveredMap:
+    """Standing map of one scope (instrument or asset) and side as an engine shows it at one time.
+
+    ``edges_usd`` has shape (P + 1,), rising; ``notional_usd`` shape (P,).
+    """
+
+    t_ns: int
+    scope: str
+    side: int
+    edges_usd: NDArray[np.float64]
+    notional_usd: NDArray[np.float64]
+
+
+def write_truth(simulation: Simulation, folder: Path) -> dict[str, int]:
+    """Write the truth of a simulation; returns the number of rows per table.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    counts: dict[str, int] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in TRUTH_TABLES:
+            (folder / f"{name}.parquet").unlink(missing_ok=True)
+        for name, table in simulation.truth().items():
+            partial = folder / f".{name}.parquet.partial"
+            pq.write_table(pa.table(table), partial, compression="zstd")
+            partial.replace(folder / f"{name}.parquet")
+            counts[name] = len(next(iter(table.values())))
+        manifest = {
+            "schema": "faultline-truth",
+            "version": 1,
+            "simulated": True,
+            "world": msgspec.to_builtins(simulation.world),
+            "seed": simulation.seed,
+            "start_ns": simulation.start_ns,
+            "end_ns": simulation.now_ns,
+            "rows": counts,
+        }
+        (folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest)))
+    except OSError as exc:
+        msg = f"cannot write the truth: {exc.strerror}"
+        raise StoreError(msg, where=str(folder), hint="Choose a folder you can write to.") from exc
+    return counts
+
+
+def read_truth(folder: Path) -> tuple[dict[str, Any], dict[str, pa.Table]]:
+    """Manifest and tables of a truth folder.
+
+    Raises:
+        NotFound: the folder is not one that ``write_truth`` wrote.
+    """
+    try:
+        manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
+        if not isinstance(manifest, dict) or manifest.get("schema") != "faultline-truth":
+            raise NotFound("this folder holds no truth", where=str(folder), hint=_TRUTH_HINT)
+        tables = {
+            name: pq.read_table(folder / f"{name}.parquet")
+            for name in TRUTH_TABLES
+            if name in manifest["rows"]
+        }
+    except (OSError, msgspec.DecodeError, pa.ArrowInvalid) as exc:
+        raise NotFound(f"cannot read the truth: {exc}", where=str(folder), hint=_TRUTH_HINT) from exc
+    return manifest, tables
+
+
+_TRUTH_HINT: Final = "Give the folder that `faultline simulate` wrote with --truth."
+
+
+def write_mixes(mixes: Sequence[RecoveredMix], folder: Path) -> None:
+    """Write recovered mixes to ``mix.parquet``, one row per time, instrument and leverage."""
+    columns: dict[str, list[Any]] = {name: [] for name in _MIX_SCHEMA.names}
+    for mix in mixes:
+        for k in range(len(mix.leverages)):
+            values = (mix.leverages[k], mix.shares[k], mix.low[k], mix.high[k], bool(mix.is_identified[k]))
+            for name, value in zip(_MIX_SCHEMA.names, (mix.t_ns, mix.instrument, *values), strict=True):
+                columns[name].append(value)
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns, schema=_MIX_SCHEMA), folder / "mix.parquet")
+
+
+def read_mixes(folder: Path) -> list[RecoveredMix]:
+    """Mixes of ``mix.parquet``, by time and instrument; none where the file is not there."""
+    path = folder / "mix.parquet"
+    if not path.is_file():
+        return []
+    table = pq.read_table(path, schema=_MIX_SCHEMA).sort_by(
+        [("t_ns", "ascending"), ("instrument", "ascending"), ("leverage", "ascending")]
+    )
+    columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _MIX_SCHEMA.names}
+    mixes = []
+    for t_ns, instrument in dict.fromkeys(zip(columns["t_ns"], columns["instrument"], strict=True)):
+        rows = (columns["t_ns"] == t_ns) & (columns["instrument"] == instrument)
+        values = [columns[name][rows] for name in _MIX_SCHEMA.names[2:]]
+        mixes.append(RecoveredMix(int(t_ns), str(instrument), *values))
+    return mixes
+
+
+def read_maps(folder: Path, times_ns: set[int]) -> list[RecoveredMap]:
+    """Synthetic columns of a replay that end at one of the times; the shortest timeframe that is there.
+
+    Raises:
+        NotFound: the folder holds no ``columns.parquet``.
+    """
+    path = folder / "columns.parquet"
+    if not path.is_file():
+        raise NotFound(
+            "there are no columns to compare", where=str(path), hint="Give the folder of a replay."
+        )
+    table = pq.read_table(path, filters=[("plane", "=", "synthetic")])
+    frames = sorted(set(table["timeframe"].to_pylist()), key=lambda frame: TIMEFRAMES_NS[frame])
+    maps = []
+    for row in table.to_pylist():
+        t_ns = row["start_ns"] + TIMEFRAMES_NS[row["timeframe"]]
+        if row["timeframe"] == frames[0] and t_ns in times_ns:
+            usd = np.array(row["usd"], dtype=np.float64)
+            edges = (row["first_row"] + np.arange(len(usd) + 1)) * row["row_usd"]
+            maps.append(RecoveredMap(t_ns, row["scope"], 1 if row["side"] == "long" else -1, edges, usd))
+    return maps
+
+
+def score_truth(
+    recovered: Path | tuple[Sequence[RecoveredMix], Sequence[RecoveredMap]], truth: Path
+) -> dict[str, Any]:
+    """Distance between what was recovered and the truth.
+
+    Args:
+        recovered: folder of a replay, or mixes and maps.
+        truth: folder that ``write_truth`` wrote.
+
+    Returns:
+        ``venues``: per instrument the total-variation distance ``tv`` and the Wasserstein-1 distance of log
+        leverage ``w1_log`` between recovered and true shares of opens, the share of true values inside the
+        intervals ``coverage95`` (None without intervals), ``recovered_mass`` (standing USD recovered over true, inside
+        the rows shown; None without maps), the ``identified`` leverages, and ``mix_source``: recovered or prior.
+        ``standing_kl``: mean divergence of the true from the recovered standing map, nats (None without maps).
+        ``null_checks``: what a world without an effect must show.
+
+    Raises:
+        NotFound: a folder is missing or not what it should be.
+    """
+    manifest, tables = read_truth(truth)
+    standing = tables.get("standing")
+    times = set() if standing is None else set(standing["t_ns"].to_pylist())
+    if isinstance(recovered, Path):
+        mixes: Sequence[RecoveredMix] = read_mixes(recovered)
+        maps: Sequence[RecoveredMap] = read_maps(recovered, times)
+    else:
+        mixes, maps = recovered
+    compared = (
+        [] if standing is None else [_compare_map(shown, standing) for shown in maps if shown.t_ns in times]
+    )
+    weights = [part[2] for part in compared]
+    return {
+        "venues": [
+            _score_instrument(instrument, tables["opens"], mixes, _mass_of(instrument, maps, compared))
+            for instrument in sorted(set(tables["opens"]["instrument"].to_pylist()))
+        ],
+        "standing_kl": float(np.average([part[0] for part in compared], weights=weights))
+        if sum(weights)
+        else None,
+        "standing_maps": len(compared),
+        "null_checks": _null_checks(manifest, tables, mixes),
+    }
+
+
+def _true_shares(instrument: str, opens: pa.Table, leverages: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of opens on a grid: each open goes to the nearest leverage in log."""
+    mine = opens.filter(pc.equal(opens["instrument"], instrument))
+    leverage = mine["leverage"].to_numpy().astype(np.float64)
+    n_opens = mine["n_opens"].to_numpy().astype(np.float64)
+    nearest = np.abs(np.log(leverage)[:, None] - np.log(leverages)[None, :]).argmin(axis=1)
+    shares = np.bincount(nearest, weights=n_opens, minlength=len(leverages))
+    return np.asarray(shares / shares.sum())
+
+
+def _prior(instrument: str) -> RecoveredMix:
+    shares = smooth_prior(_PRIOR_LEVERAGES, centre=_PRIOR_CENTRE, sd=_PRIOR_LOG_SD)
+    nothing = np.full(len(shares), np.nan)
+    return RecoveredMix(
+        0,
+        instrument,
+        np.array(_PRIOR_LEVERAGES, dtype=np.float64),
+        shares / shares.sum(),
+        nothing,
+        nothing,
+        np.zeros(len(shares), dtype=np.bool_),
+    )
+
+
+def _score_instrument(
+    instrument: str, opens: pa.Table, mixes: Sequence[RecoveredMix], mass: float | None
+) -> dict[str, Any]:
+    mine = [mix for mix in mixes if mix.instrument == instrument]
+    mix = max(mine, key=lambda candidate: candidate.t_ns) if mine else _prior(instrument)
+    true = _true_shares(instrument, opens, mix.leverages)
+    shares = mix.shares / mix.shares.sum()
+    gaps = np.diff(np.log(mix.leverages))
+    has_interval = ~(np.isnan(mix.low) | np.isnan(mix.high))
+    is_covered = (mix.low <= true) & (true <= mix.high)
+    return {
+        "venue": instrument.partition(":")[0],
+        "instrument": instrument,
+        "mix_source": "recovered" if mine else "prior",
+        "tv": float(0.5 * np.abs(shares - true).sum()),
+        "w1_log": float((np.abs(np.cumsum(shares - true))[:-1] * gaps).sum()),
+        "coverage95": float(is_covered[has_interval].mean()) if has_interval.any() else None,
+        "recovered_mass": mass,
+        "identified": [float(leverage) for leverage in mix.leverages[mix.is_identified]],
+    }
+
+
+def _mass_of(
+    instrument: str, maps: Sequence[RecoveredMap], compared: list[tuple[float, float, float]]
+) -> float | None:
+    """Recovered over true standing USD, over the maps of the instrument."""
+    mine = (
+        [part for shown, part in zip(maps, compared, strict=True) if shown.scope == instrument]
+        if compared
+        else []
+    )
+    true_usd = sum(part[2] for part in mine)
+    return sum(part[1] for part in mine) / true_usd if true_usd else None
+
+
+def _compare_map(shown: RecoveredMap, standing: pa.Table) -> tuple[float, float, float]:
+    """Divergence (nats), recovered USD and true USD inside the rows shown, of one map and side.
+
+    True buckets are spread over the rows by the overlap of their price ranges.
+    """
+
+    rows = standing.filter(
+        pc.and_(pc.equal(standing["t_ns"], shown.t_ns), pc.equal(standing["side"], shown.side))
+    )
+    ids = np.array(rows["instrument"].to_pylist(), dtype=str)
+    is_asset = ":" not in shown.scope
+    symbols = np.array([iid.partition(":")[2] for iid in ids], dtype=str)
+    wanted = np.char.startswith(symbols, shown.scope) if is_asset and len(ids) else ids == shown.scope
+    low, which = np.unique(rows["price_low_usd"].to_numpy()[wanted], return_inverse=True)
+    usd = np.bincount(which, weights=rows["notional_usd"].to_numpy()[wanted], minlength=len(low))
+    running = np.concatenate([[0.0], np.cumsum(usd)])
+
+    def below(price: NDArray[np.float64]) -> NDArray[np.float64]:
+        at = np.clip(np.searchsorted(low, price, side="right") - 1, 0, len(usd) - 1)
+        share = np.clip(np.log(price / low[at]) / MAP_BUCKET_LOG, 0.0, 1.0)
+        return np.asarray(running[at] + share * usd[at])
+
+    true = np.diff(below(shown.edges_usd)) if len(usd) else np.zeros(len(shown.notional_usd))
+    total, found = float(true.sum()), float(shown.notional_usd.sum())
+    if total <= 0 or found <= 0:
+        return 0.0, found, 0.0
+    p = true / total
+    q = (1.0 - _EVEN_SHARE) * shown.notional_usd / found + _EVEN_SHARE / len(p)
+    filled = p > 0
+    return float((p[filled] * np.log(p[filled] / q[filled])).sum()), found, total
+
+
+def _null_checks(
+    manifest: dict[str, Any], tables: dict[str, pa.Table], mixes: Sequence[RecoveredMix]
+) -> list[dict[str, Any]]:
+    """Checks that apply: no contagion label without contagion, no drift of the mix where leverage is constant."""
+    checks: list[dict[str, Any]] = []
+    if not manifest["world"]["contagion"]:
+        labels = tables["liquidations"]["contagion"].to_numpy()
+        value = float((labels == 1).mean()) if len(labels) else 0.0
+        checks.append({"name": "no_contagion", "value": value, "limit": 0.0, "passed": value == 0.0})
+    if len(set(tables["opens"]["leverage"].to_pylist())) == 1:
+        drift = 0.0
+        for instrument in {mix.instrument for mix in mixes}:
+            mine = sorted((mix for mix in mixes if mix.instrument == instrument), key=lambda mix: mix.t_ns)
+            for before, after in itertools.pairwise(mine):
+                drift = max(drift, float(0.5 * np.abs(before.shares - after.shares).sum()))
+        is_learned = len(mixes) > 0
+        checks.append(
+            {
+                "name": "constant_leverage",
+                "value": drift if is_learned else None,
+                "limit": _DRIFT_LIMIT,
+                "passed": drift <= _DRIFT_LIMIT if is_learned else None,
+            }
+        )
+    return checks
