@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
-import os
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from faultline.api.app import ApiSettings, build_app
+from faultline import __version__
+from faultline.api.app import build_app
+from faultline.api.keys import hash_key
 from faultline.api.server import serve
+from faultline.api.settings import ApiSettings, check_bind
 from faultline.cli.arguments import names, time_ns
 from faultline.cli.output import ERRORS
 from faultline.cli.replay import chosen_parameters
-from faultline.errors import ConfigError, NotFound
+from faultline.clock import Clock, SystemClock
+from faultline.config import Settings, read_settings
+from faultline.errors import NotFound
 from faultline.instruments import instruments_from_rows
-from faultline.messages import Kind
+from faultline.messages import Batch, Kind, merge_batches
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import Engine, Market
 from faultline.pipeline.replay import STEP_KINDS, tape_assets
-from faultline.simulator import Simulation, load_world
+from faultline.simulator import Simulation, World, load_world
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
 from faultline.tape import Tape
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, format_time_ns, parse_duration_ns
 
-if TYPE_CHECKING:
-    from faultline.clock import Clock
-
-from faultline.clock import SystemClock
-
 __all__ = ("serve_command", "simulated_market", "tape_market")
+
+
+class _SimulatedFeed:
+    """A simulation whose first second has been looked at already, to learn its contracts."""
+
+    def __init__(self, world: World, seed: int, start_ns: int) -> None:
+        self._simulation = Simulation(world, seed, start_ns, keeps_truth=False)
+        self._first = self._simulation.advance(start_ns + SECOND_NS)
+        self.contracts = [
+            instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
+            for batch in self._first
+            if batch.kind is Kind.INSTRUMENT
+        ]
+
+    def advance(self, to_ns: int) -> list[Batch]:
+        first, self._first = self._first, []
+        return merge_batches([*first, *self._simulation.advance(to_ns)])
 
 
 def simulated_market(world_name: str, seed: int, warm_ns: int, clock: Clock) -> Market:
@@ -39,22 +54,17 @@ def simulated_market(world_name: str, seed: int, warm_ns: int, clock: Clock) -> 
     world = load_world(world_name)
     present_ns = clock.now_ns() // MINUTE_NS * MINUTE_NS
     start_ns = present_ns - warm_ns
-    first = Simulation(world, seed, start_ns, keeps_truth=False).advance(start_ns + SECOND_NS)
-    contracts = [
-        instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
-        for batch in first
-        if batch.kind is Kind.INSTRUMENT
-    ]
+    feed = _SimulatedFeed(world, seed, start_ns)
     return Market(
         mode="simulated",
         simulated=True,
         world=world.name,
-        assets=sorted({item.asset for item in contracts}),
-        contracts=contracts,
+        assets=sorted({item.asset for item in feed.contracts}),
+        contracts=feed.contracts,
         warm_ns=start_ns,
         from_ns=present_ns,
         to_ns=None,
-        open_feed=lambda from_ns: Simulation(world, seed, from_ns, keeps_truth=False),
+        open_feed=lambda _: feed,
         can_seek=False,
     )
 
@@ -92,17 +102,16 @@ def tape_market(path: Path, assets: list[str] | None) -> Market:
     )
 
 
-def _check_key(host: str) -> str | None:
-    """The API key of the environment.
-
-    Raises:
-        ConfigError: the host is not loopback and no key is set.
-    """
-    key = os.environ.get("FAULTLINE_API_KEY") or None
-    if host not in {"127.0.0.1", "localhost", "::1"} and key is None:
-        msg = f"refusing to listen on {host} without a key"
-        raise ConfigError(msg, where="--host", hint="Set FAULTLINE_API_KEY, or listen on 127.0.0.1.")
-    return key
+def _api_settings(settings: Settings, host: str, port: int) -> ApiSettings:
+    """How the API may be reached; the key is hashed at once and never kept."""
+    keys = () if settings.api_key is None else (hash_key(settings.api_key),)
+    return ApiSettings(
+        host=host,
+        port=port,
+        version=__version__,
+        allowed_hosts=settings.allowed_hosts,
+        key_hashes=keys,
+    )
 
 
 def serve_command(
@@ -117,13 +126,15 @@ def serve_command(
     assets: Annotated[str | None, typer.Option(help="Comma-separated assets.")] = None,
     params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8787,
 ) -> None:
     """Serve the map of a simulated market or of a tape."""
     if simulated == (replay is not None):
         msg = "choose a market: --simulated or --replay TAPE"
         raise typer.BadParameter(msg)
-    key = _check_key(host)
+    settings = read_settings()
+    api = _api_settings(settings, host, port)
+    check_bind(api)
     if replay is not None:
         market = tape_market(replay, names(assets))
         start_ns = time_ns(start, "--from")
@@ -139,13 +150,18 @@ def serve_command(
         start_ns = None
     store = MapStore()
     engine = Engine(
-        market, store, chosen_parameters(params), version=version("faultline"), start_ns=start_ns, speed=speed
+        market, store, chosen_parameters(params), version=__version__, start_ns=start_ns, speed=speed
     )
-    app = build_app(store, ScoreStore.default(), ApiSettings(host=host, port=port, api_key=key))
+    app = build_app(
+        store,
+        ScoreStore(settings.facts(simulated=market.simulated)),
+        api,
+        on_startup=[engine.start],
+        on_shutdown=[engine.stop],
+    )
     label = "[bold yellow]SIMULATED market[/] - " if market.simulated else ""
-    ERRORS.print(f"{label}Faultline on [bold]http://{host}:{port}/[/]  (stop with Ctrl+C)", highlight=False)
-    engine.start()
-    try:
-        serve(app, host, port)
-    finally:
-        engine.stop()
+
+    def announce(address: str) -> None:
+        ERRORS.print(f"{label}Faultline on [bold]{address}/[/]  (stop with Ctrl+C)", highlight=False)
+
+    serve(app, host, port, on_listening=announce)

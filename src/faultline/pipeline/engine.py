@@ -272,6 +272,7 @@ class Engine:
                 outputs = step(shard, self._sorted(mine), to_ns, forming=forming)
             publish(self._store, outputs)
         self._now_ns = to_ns
+        self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
 
     @staticmethod
     def _sorted(batches: list[Batch]) -> list[Batch]:
