@@ -5,6 +5,7 @@ from __future__ import annotations
 from faultline.tape.compact import CompactReport, compact
 from faultline.tape.describe import KindDescription, TapeDescription, describe
 from faultline.tape.reader import Tape
+from faultline.tape.sql import duckdb_sql
 from faultline.tape.verify import Problem, VerifyReport, verify
 from faultline.tape.writer import TapeWriter
 
@@ -18,5 +19,6 @@ __all__ = (
     "VerifyReport",
     "compact",
     "describe",
+    "duckdb_sql",
     "verify",
 )

@@ -91,9 +91,9 @@ def compact(path: str | os.PathLike[str]) -> CompactReport:
 
 def _merge(root: Path, manifest: Manifest, key: tuple[Kind, str], parts: Sequence[PartFile]) -> None:
     """Write one file with the rows of ``parts`` and remove those."""
-    readers = [PartReader(part) for part in parts]
-    segments = (min(part.first_segment for part in parts), max(part.last_segment for part in parts))
     world = (manifest.simulated, manifest.world)
+    readers = [PartReader(part, world) for part in parts]
+    segments = (min(part.first_segment for part in parts), max(part.last_segment for part in parts))
     folder = parts[0].path.parent
     as_float: frozenset[str] = frozenset()
     while True:

@@ -35,6 +35,7 @@ __all__ = (
     "Frame",
     "batch_frame",
     "frame_at",
+    "is_unfinished",
     "rows_of_body",
     "schema_frame",
     "slice_rows",
@@ -127,6 +128,17 @@ def frame_at(view: memoryview, offset: int) -> Frame | None:
     return Frame(kind, instrument_id, n_rows, first_ns, last_ns, body, body_bytes)
 
 
+def is_unfinished(view: memoryview, offset: int) -> bool:
+    """True where the bytes from ``offset`` to the end are the beginning of a frame, or space never written to."""
+    rest = view[offset:]
+    if bytes(rest[: len(FRAME_MAGIC)]) != FRAME_MAGIC[: len(rest)]:
+        return not any(rest)
+    if len(rest) < HEAD.size:
+        return True
+    _, _, _, _, name_bytes, body_bytes, *_ = HEAD.unpack_from(rest)
+    return bool(HEAD.size + name_bytes + body_bytes > len(rest))
+
+
 def rows_of_body(frame: Frame, body: memoryview, *, where: str) -> NDArray[np.void]:
     """Rows of one record batch, dtype of the kind, shape (n_rows,).
 
@@ -144,7 +156,7 @@ def rows_of_body(frame: Frame, body: memoryview, *, where: str) -> NDArray[np.vo
         batch.validate(full=True)
         for name, column in zip(rows.dtype.names or (), batch.columns, strict=True):
             rows[name] = _numpy_column(column, rows.dtype[name])
-    except (pa.ArrowException, ValueError, OSError) as exc:
+    except (pa.ArrowException, ValueError, OSError, EOFError) as exc:
         hint = "the segment was written by another version or made by hand: move it out of the tape"
         raise TapeCorrupt(f"a frame cannot be decoded: {exc}", where=where, hint=hint) from exc
     return rows

@@ -52,7 +52,7 @@ _FOOTER_BYTES_MAX: Final = 64 * 1024 * 1024
 _GROUP_BYTES_MAX: Final = 512 * 1024 * 1024
 _GROUP_ROWS_MAX: Final = 1_048_576
 _FILL_ROWS: Final = 16_384
-_PARTS_KEPT_OPEN: Final = 256
+_PARTS_KEPT_OPEN: Final = 1_024
 _HINT: Final = (
     "restore the file from a copy, or run `faultline tape verify` to see everything that is damaged"
 )
@@ -170,12 +170,17 @@ def write_part(
 class PartReader:
     """One sealed file, its footer checked. Thread-safe: it holds no position.
 
+    Args:
+        part: the file.
+        world: the tape's ``simulated`` and ``world``.
+
     Raises:
         TapeCorrupt: the footer does not match its checksum or is not this version's.
     """
 
-    def __init__(self, part: PartFile) -> None:
+    def __init__(self, part: PartFile, world: tuple[bool, str]) -> None:
         self.part = part
+        self._world = world
         self._where = str(part.path)
         self._buffer = _mapped(part.path)
         tail = memoryview(self._buffer)[-8:]
@@ -256,6 +261,8 @@ class PartReader:
         metadata = self._parquet.metadata
         if header.version != FORMAT_VERSION:
             raise self._corrupt(f"the file has format version {header.version}, not {FORMAT_VERSION}")
+        if (header.simulated, header.world) != self._world:
+            raise self._corrupt("the file belongs to another world than its tape")
         if (header.kind, header.instrument) != (self.part.kind, self.part.instrument_id):
             raise self._corrupt(
                 f"the file holds {header.kind} of {header.instrument}: it lies in the wrong folder"
@@ -286,14 +293,14 @@ class PartReader:
 
 
 @functools.lru_cache(maxsize=_PARTS_KEPT_OPEN)
-def open_part(part: PartFile) -> PartReader:
+def open_part(part: PartFile, world: tuple[bool, str]) -> PartReader:
     """The reader of a sealed file; the last few hundred stay open (files never change once they have a name).
 
     Raises:
         FileNotFoundError: the file was merged or removed meanwhile.
         TapeCorrupt: its footer is damaged.
     """
-    return PartReader(part)
+    return PartReader(part, world)
 
 
 def _write_groups(

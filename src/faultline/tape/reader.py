@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+
 __all__ = ("Tape",)
 
 _TRIES: Final = 20
@@ -51,6 +52,7 @@ class Tape:
         self.path = Path(path)
         self.manifest = read_manifest(self.path)
         self._head = segment_head(simulated=self.manifest.simulated, world=self.manifest.world)
+        self._world = (self.manifest.simulated, self.manifest.world)
         self._stamp: tuple[int, int] | None = None
         self._listing: Listing
         self._segments: dict[int, SegmentReader] = {}
@@ -245,6 +247,21 @@ class Tape:
         """
         return self._retried(self._sha256)
 
+    def headers(self, kind: Kind) -> list[tuple[Path, tuple[Column, ...]]]:
+        """Sealed files of a kind and how their columns are stored.
+
+        Raises:
+            TapeCorrupt: a file's footer is damaged.
+        """
+        keys = [key for key in self.pairs() if key[0] == kind]
+        return self._retried(
+            lambda: [
+                (part.path, open_part(part, self._world).header.columns)
+                for key in keys
+                for part in self._listing.parts.get(key, ())
+            ]
+        )
+
     def cursor(
         self, kind: Kind, instrument_id: str, from_ns: int | None = None, to_ns: int | None = None
     ) -> RowCursor:
@@ -295,7 +312,7 @@ class Tape:
             parts = self._listing.parts.get(key, ())
             for part in parts:
                 if part.date in (parts[0].date, parts[-1].date):
-                    groups = open_part(part).groups
+                    groups = open_part(part, self._world).groups
                     firsts.append(groups[0].first_ns)
                     lasts.append(groups[-1].last_ns)
             for segment in self._segments.values():
@@ -323,7 +340,7 @@ class Tape:
         for part in self._listing.parts.get(key, ()):
             if not _overlaps_date(part, from_ns, to_ns):
                 continue
-            reader = open_part(part)
+            reader = open_part(part, self._world)
             for index, group in enumerate(reader.groups):
                 if _overlaps(group.first_ns, group.last_ns, from_ns, to_ns):
                     order = (part.first_segment, index)

@@ -75,7 +75,8 @@ def time_unit_ns(times_ns: NDArray[np.int64]) -> int:
 
 def is_exact(values: NDArray[np.float64], scale: int) -> NDArray[np.bool_]:
     """Which values (finite) come back bit by bit from their ticks."""
-    scaled = np.rint(np.multiply(values, 10.0**scale))
+    with np.errstate(over="ignore"):
+        scaled = np.rint(np.multiply(values, 10.0**scale))
     is_small = np.abs(scaled) <= _TICKS_MAX
     ticks = np.where(is_small, scaled, 0.0).astype(np.int64)
     back = floats_of_ticks(ticks, scale)

@@ -80,7 +80,7 @@ def seal_segment(root: Path, manifest: Manifest, number: int) -> Receipt:
     lost_bytes = sum(loss.n_bytes for loss in reader.losses if not loss.is_tail)
     receipt = Receipt(number, tuple(lines), lost_bytes)
     folders |= make_folders(root / RECEIPT_FOLDER, root)
-    if lines:
+    if lines or lost_bytes:
         _write_durably(receipt_path(root, number), msgspec.json.encode(receipt))
     for folder in folders:
         fsync_folder(folder)

@@ -1,8 +1,8 @@
 """The file of an open segment in, its whole frames and what is damaged out.
 
-A segment grows at its end. Bytes that are not a whole frame at the very end are a *tail*: a write under way, or one
-cut short by a crash before it was acknowledged. Such bytes with valid frames after them are *damage*: acknowledged
-rows were lost there. Either way every valid frame is found and the loss is counted.
+A segment grows at its end. The beginning of a frame at the very end is a *tail*: a write under way, or one cut short
+by a crash before it was acknowledged. Any other bytes that are not a valid frame are *damage*: acknowledged rows were
+lost there. Either way every valid frame is found and the loss is counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from faultline.errors import TapeCorrupt
 from faultline.messages import sort_rows
-from faultline.tape.frames import FRAME_MAGIC, SEGMENT_MAGIC, Frame, frame_at, rows_of_body
+from faultline.tape.frames import FRAME_MAGIC, SEGMENT_MAGIC, Frame, frame_at, is_unfinished, rows_of_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ class Loss:
     path: Path
     offset: int
     n_bytes: int
-    #: True where nothing valid follows: a write under way or cut short before it was acknowledged.
+    #: True for the beginning of a frame at the end: a write under way or cut short before it was acknowledged.
     is_tail: bool
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ class SegmentReader:
         size = self.path.stat().st_size
         if size == self._checked:
             return
-        self.losses = [loss for loss in self.losses if not loss.is_tail]
+        self.losses = [loss for loss in self.losses if loss.offset < self._checked]
         if size == 0:
             return
         with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
@@ -135,7 +135,9 @@ class SegmentReader:
                 continue
             following = self._following(view, mapped, offset + 1)
             if following is None:
-                self.losses.append(Loss(self.path, offset, len(view) - offset, is_tail=True))
+                self.losses.append(
+                    Loss(self.path, offset, len(view) - offset, is_tail=is_unfinished(view, offset))
+                )
                 return
             self.losses.append(Loss(self.path, offset, following - offset, is_tail=False))
             offset = following

@@ -220,7 +220,7 @@ class TapeWriter:
             for loss in reader.losses:
                 self._quarantine(loss)
                 losses.append(loss)
-            if reader.frames:
+            if reader.frames or any(not loss.is_tail for loss in reader.losses):
                 self._waiting.append(number)
             else:
                 remove_durably(path)
