@@ -328,6 +328,10 @@ def test_notional_broadcasts_over_prices_for_every_kind():
     ("change", "named"),
     [
         ({"id": "BTCUSDT"}, "venue:SYMBOL"),
+        ({"base": ""}, "base"),
+        ({"quote": "A" * 17}, "quote"),
+        ({"contract_kind": 7}, "contract_kind"),
+        ({"formula_family": 7}, "formula_family"),
         ({"contract_size": 0.0}, "contract_size"),
         ({"contract_size": math.nan}, "contract_size"),
         ({"tick_usd": -1.0}, "tick_usd"),
@@ -387,6 +391,14 @@ def test_a_fee_that_nobody_knows_of_is_not_counted():
 
 def test_no_rows_make_no_instrument():
     assert instruments_from_rows("a:B", instrument_rows(make(), 1)[:0]) == ()
+
+
+@pytest.mark.parametrize("field", ["contract_kind", "formula_family"])
+def test_rows_of_an_unknown_kind_are_refused(field):
+    rows = instrument_rows(make(), 1)
+    rows[field] = 9
+    with pytest.raises(ValueError, match="a:B: 9 is not a valid"):
+        instruments_from_rows("a:B", rows)
 
 
 def test_rows_with_a_missing_tier_are_refused():

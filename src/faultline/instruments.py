@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
 import numpy as np
@@ -41,6 +41,19 @@ __all__ = (
     "instruments_from_rows",
     "margin_tiers",
 )
+
+#: Longest name of a currency, as wide as its column in an ``instrument`` row.
+_NAME_BYTES_MAX: Final = 16
+#: Numbers of the contract that an ``instrument`` row carries under the same name.
+_NUMBERS: Final = ("contract_size", "tick_usd", "lot_base", "min_notional_usd", "taker_fee_ratio")
+#: Fields of an ``instrument`` row that are facts of one tier, and their names in ``Tier``.
+_TIER_FIELDS: Final = {
+    "tier_floor_usd": "floor_usd",
+    "tier_cap_usd": "cap_usd",
+    "maintenance_ratio": "maintenance_ratio",
+    "max_leverage": "max_leverage",
+    "deduction_usd": "deduction_usd",
+}
 
 
 class ContractKind(enum.IntEnum):
@@ -109,6 +122,11 @@ class Instrument(msgspec.Struct, frozen=True):
             raise ValueError(f"an instrument id is venue:SYMBOL, not {self.id!r}")
         for name in ("contract_size", "tick_usd", "lot_base"):
             _require(self, name, 0 < getattr(self, name) < math.inf, "positive and finite")
+        for name in ("base", "quote"):
+            fits = 0 < len(getattr(self, name).encode()) <= _NAME_BYTES_MAX
+            _require(self, name, fits, f"1 to {_NAME_BYTES_MAX} bytes")
+        _require(self, "contract_kind", self.contract_kind in set(ContractKind), "a ContractKind")
+        _require(self, "formula_family", self.formula_family in set(FormulaFamily), "a FormulaFamily")
         _require(self, "min_notional_usd", not self.min_notional_usd < 0, "NaN or not negative")
         _require(self, "taker_fee_ratio", 0 <= self.taker_fee_ratio < 1, "in [0, 1)")
         _require(self, "tiers", len(self.tiers) > 0, "at least one tier")
@@ -176,7 +194,7 @@ class Instrument(msgspec.Struct, frozen=True):
         self, qty_contracts: ArrayLike, price_usd: ArrayLike, *, settlement_usd: ArrayLike = math.nan
     ) -> float | NDArray[np.float64]:
         """USD that ``qty_contracts`` are worth at ``price_usd``; broadcasts; quanto as in ``qty_base``."""
-        if self.contract_kind is ContractKind.INVERSE:
+        if self.contract_kind == ContractKind.INVERSE:
             qty = np.asarray(qty_contracts, dtype=np.float64) * self.contract_size
             return _plain(qty + 0.0 * np.asarray(price_usd))
         base = self.qty_base(np.asarray(qty_contracts), price_usd, settlement_usd=settlement_usd)
@@ -239,9 +257,9 @@ class Instrument(msgspec.Struct, frozen=True):
         ratio, deduction = self._maintenance(notional, lev)
         fee = self.taker_fee_ratio
         margin = 1.0 / lev
-        mark_valued = self.formula_family is FormulaFamily.MARK_VALUED
+        mark_valued = self.formula_family == FormulaFamily.MARK_VALUED
         free = margin - ratio + deduction
-        if self.contract_kind is ContractKind.INVERSE:
+        if self.contract_kind == ContractKind.INVERSE:
             dividend = s + fee + ratio if mark_valued else s + fee
             divisor = s + margin + deduction if mark_valued else s + free
         else:
@@ -267,7 +285,7 @@ class Instrument(msgspec.Struct, frozen=True):
             impossible entry, leverage or side.
         """
         entry, lev, s, _ = _columns(entry_usd, leverage, side, 0.0)
-        if self.contract_kind is ContractKind.INVERSE:
+        if self.contract_kind == ContractKind.INVERSE:
             return _plain(_forced_out(entry, s, s, s + 1.0 / lev))
         return _plain(_forced_out(entry, s, s - 1.0 / lev, s))
 
@@ -282,7 +300,7 @@ class Instrument(msgspec.Struct, frozen=True):
         ratio = np.array([tier.maintenance_ratio for tier in self.tiers])[index]
         deducted = np.array([tier.deduction_usd for tier in self.tiers])[index]
         share = np.divide(deducted, notional_usd, out=np.zeros(index.shape), where=deducted > 0)
-        if self.formula_family is FormulaFamily.LEVERAGE_ADJUSTED:
+        if self.formula_family == FormulaFamily.LEVERAGE_ADJUSTED:
             ratio = ratio / leverage
         return np.where(allowed, ratio, np.nan), share
 
@@ -320,7 +338,7 @@ def instrument_rows(instrument: Instrument, as_of_ns: int) -> NDArray[np.void]:
     """Rows of kind ``instrument``, one per tier, as known at ``as_of_ns``; shape (n_tiers,)."""
     rows = empty_rows(Kind.INSTRUMENT, len(instrument.tiers))
     rows["ts_event_ns"] = rows["ts_received_ns"] = as_of_ns
-    for name in _CONTRACT_FIELDS:
+    for name in ("base", "quote", "contract_kind", "formula_family", *_NUMBERS):
         rows[name] = getattr(instrument, name)
     rows["tier"] = np.arange(len(instrument.tiers))
     for name, attribute in _TIER_FIELDS.items():
@@ -344,43 +362,25 @@ def instruments_from_rows(instrument_id: str, rows: NDArray[np.void]) -> tuple[t
             Tier(**{attribute: float(row[name]) for name, attribute in _TIER_FIELDS.items()}) for row in group
         )
         first = group[0]
-        facts = {name: float(first[name]) for name in _CONTRACT_FIELDS if name not in _NOT_NUMBERS}
-        if math.isnan(facts["taker_fee_ratio"]):
-            facts["taker_fee_ratio"] = 0.0
+        try:
+            kind = ContractKind(int(first["contract_kind"]))
+            family = FormulaFamily(int(first["formula_family"]))
+        except ValueError as exc:
+            raise ValueError(f"{instrument_id}: {exc}") from exc
+        numbers = {name: float(first[name]) for name in _NUMBERS}
+        if math.isnan(numbers["taker_fee_ratio"]):
+            numbers["taker_fee_ratio"] = 0.0
         instrument = Instrument(
             id=instrument_id,
             base=first["base"].decode(),
             quote=first["quote"].decode(),
-            contract_kind=ContractKind(int(first["contract_kind"])),
-            formula_family=FormulaFamily(int(first["formula_family"])),
+            contract_kind=kind,
+            formula_family=family,
             tiers=tiers,
-            **facts,
+            **numbers,
         )
         found.append((int(as_of_ns), instrument))
     return tuple(found)
-
-
-_NOT_NUMBERS = frozenset({"base", "quote", "contract_kind", "formula_family"})
-#: Fields of an ``instrument`` row that are facts of the contract and carry the same name here.
-_CONTRACT_FIELDS = (
-    "base",
-    "quote",
-    "contract_kind",
-    "formula_family",
-    "contract_size",
-    "tick_usd",
-    "lot_base",
-    "min_notional_usd",
-    "taker_fee_ratio",
-)
-#: Fields of an ``instrument`` row that are facts of one tier, and their names in ``Tier``.
-_TIER_FIELDS = {
-    "tier_floor_usd": "floor_usd",
-    "tier_cap_usd": "cap_usd",
-    "maintenance_ratio": "maintenance_ratio",
-    "max_leverage": "max_leverage",
-    "deduction_usd": "deduction_usd",
-}
 
 
 def _require(instrument: Instrument, name: str, holds: bool, rule: str) -> None:  # noqa: FBT001 - the condition
