@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.params import Parameter
+from litestar.params import PathParameter
 
 from faultline.api.bodies import ProblemBody
 
@@ -15,11 +15,12 @@ __all__ = ("FAILURES", "ScopePath", "TimeframePath", "openapi_config")
 
 #: Path parameter: an asset or an instrument id.
 ScopePath = Annotated[
-    str, Parameter(description="Asset (BTC) or instrument id (binance:BTCUSDT).", min_length=1, max_length=64)
+    str,
+    PathParameter(description="Asset (BTC) or instrument id (binance:BTCUSDT).", min_length=1, max_length=64),
 ]
 #: Path parameter: a timeframe.
 TimeframePath = Annotated[
-    str, Parameter(description="Timeframe, e.g. 1m, 5m, 1h.", min_length=2, max_length=4)
+    str, PathParameter(description="Timeframe, e.g. 1m, 5m, 1h.", min_length=2, max_length=4)
 ]
 
 _PROBLEM_TYPE: Final = "application/problem+json"

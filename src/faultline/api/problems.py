@@ -76,6 +76,10 @@ def exception_map(context: ApiContext) -> dict[int | type[Exception], Callable[.
         detail = exc.detail if exc.status_code < 500 else "the request could not be answered"
         return answer(exc.status_code, code, detail, where, hint, dict(exc.headers or {}))
 
+    def on_nesting(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
+        detail = "the body is nested too deeply"
+        return answer(400, "bad_request", detail, request.url.path, "see /api/v1/openapi.json", {})
+
     def on_bug(request: Request[Any, Any, Any], exc: Exception) -> Response[Any]:
         context.metrics.count_bug()
         _LOG.error("request failed", path=request.url.path, error=type(exc).__name__, exc_info=exc)
@@ -83,4 +87,9 @@ def exception_map(context: ApiContext) -> dict[int | type[Exception], Callable[.
             500, "internal", "the server made a mistake; its log says which", request.url.path, "", {}
         )
 
-    return {FaultlineError: on_faultline, HTTPException: on_http, Exception: on_bug}
+    return {
+        FaultlineError: on_faultline,
+        HTTPException: on_http,
+        RecursionError: on_nesting,
+        Exception: on_bug,
+    }

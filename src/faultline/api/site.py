@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from litestar import MediaType, Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from faultline.api.context import ApiContext
 from faultline.errors import NotFound
@@ -40,7 +42,7 @@ _NO_BUILD: Final = (
 
 @get(["/", "/{path:path}"], include_in_schema=False)
 async def page(
-    request: Request[Any, Any, Any], context: ApiContext, path: Path | None = None
+    request: Request[Any, Any, Any], context: NamedDependency[ApiContext], path: FromPath[Path | None] = None
 ) -> Response[bytes]:
     """A file of the dashboard, or its start page for any address the dashboard itself knows."""
     name = path.as_posix().lstrip("/") if path and path.parts else ""

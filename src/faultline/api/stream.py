@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 import structlog
 from litestar import WebSocket, websocket
+from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 
 from faultline.api.context import ApiContext
@@ -79,7 +80,7 @@ class _Hostile(Exception):
 
 
 @websocket("/api/v1/stream")
-async def stream(socket: WebSocket[Any, Any, Any], context: ApiContext) -> None:
+async def stream(socket: WebSocket[Any, Any, Any], context: NamedDependency[ApiContext]) -> None:
     """Hello, then what the client subscribes to, until it leaves or cannot keep up."""
     await socket.accept()
     if context.hub.n_clients >= context.settings.clients_max:

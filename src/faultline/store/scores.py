@@ -77,8 +77,9 @@ class ScoreStore:
         query = sa.select(scores_table).order_by(scores_table.c.asset, scores_table.c.refresh_s)
         with self._engine.connect() as connection:
             rows = connection.execute(query).mappings().all()
+        names = ("asset", "refresh_s", "from_ms", "to_ms", "n_scored")
         return [
-            {**self._parsed(row["report"], row["asset"]), **{k: row[k] for k in row if k != "report"}}
+            {**self._parsed(row["report"], row["asset"]), **{name: row[name] for name in names}}
             for row in rows
         ]
 

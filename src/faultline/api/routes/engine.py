@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from faultline.api.bodies import AssetBody, AssetsBody, HealthBody, ReportBody, ScoresBody, StatusBody
 from faultline.api.context import ApiContext
@@ -18,33 +19,33 @@ __all__ = ("assets", "livez", "metrics", "readyz", "scores", "status")
 
 
 @get("/api/v1/status", responses=FAILURES, summary="State of the engine", tags=["engine"])
-async def status(context: ApiContext) -> StatusBody:
+async def status(context: NamedDependency[ApiContext]) -> StatusBody:
     """What the engine runs on, whether it is ready, how old its input is, where a replay stands."""
     return context.status_body()
 
 
 @get("/api/v1/assets", responses=FAILURES, summary="Assets, scopes and timeframes", tags=["engine"])
-async def assets(context: ApiContext) -> AssetsBody:
+async def assets(context: NamedDependency[ApiContext]) -> AssetsBody:
     """Everything there is a map of."""
     known = await context.in_thread(context.store.assets)
     return context.body(AssetsBody, assets=[_asset(context, name, scopes) for name, scopes in known.items()])
 
 
 @get("/api/v1/scores", responses=FAILURES, summary="Measured skill of the map", tags=["engine"])
-async def scores(context: ApiContext) -> ScoresBody:
+async def scores(context: NamedDependency[ApiContext]) -> ScoresBody:
     """The last evaluation per asset and refresh interval; ``available`` is false where there is none."""
     kept = await context.in_thread(context.scores.reports) if context.scores is not None else []
     return context.body(ScoresBody, available=bool(kept), reports=[_report(row) for row in kept])
 
 
 @get("/livez", summary="Whether the process answers", tags=["health"], responses=FAILURES)
-async def livez(context: ApiContext) -> HealthBody:
+async def livez(context: NamedDependency[ApiContext]) -> HealthBody:
     """Always 200 while the event loop runs."""
     return context.body(HealthBody, ok=True, reason="")
 
 
 @get("/readyz", summary="Whether maps can be served", tags=["health"], responses=FAILURES)
-async def readyz(context: ApiContext) -> Response[HealthBody]:
+async def readyz(context: NamedDependency[ApiContext]) -> Response[HealthBody]:
     """200 when the engine is ready, else 503 with what it is waiting for."""
     state = context.store.status
     is_ready = state.state == "ready"
@@ -64,7 +65,7 @@ async def readyz(context: ApiContext) -> Response[HealthBody]:
     media_type=METRICS_TYPE,
     include_in_schema=False,
 )
-async def metrics(context: ApiContext) -> Response[bytes]:
+async def metrics(context: NamedDependency[ApiContext]) -> Response[bytes]:
     """Counters of requests, streams, bus and store."""
     return Response(await context.in_thread(context.metrics.text), media_type=METRICS_TYPE)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 import numpy as np
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromQuery, PathParameter, QueryParameter
 
 from faultline.api.bodies import CandlesBody, HeatBody, LegendBody
 from faultline.api.context import ApiContext, plain
@@ -30,10 +31,11 @@ HEAT_TYPE: Final = "application/vnd.faultline.lhm1"
 
 _FILE_PATTERN: Final = r"^(real|synthetic|smooth|walls)\.(bin|json)$"
 _FilePath = Annotated[
-    str, Parameter(description="Plane and format, e.g. synthetic.bin.", pattern=_FILE_PATTERN, max_length=16)
+    str,
+    PathParameter(description="Plane and format, e.g. synthetic.bin.", pattern=_FILE_PATTERN, max_length=16),
 ]
 _ColumnsQuery = Annotated[
-    int, Parameter(ge=1, le=COLUMNS_MAX, description="How many of the newest columns; only for .json.")
+    int, QueryParameter(ge=1, le=COLUMNS_MAX, description="How many of the newest columns; only for .json.")
 ]
 _HEAT_OK: Final = ResponseSpec(
     data_container=HeatBody, description="LHM1 bytes for .bin, numbers for .json", generate_examples=False
@@ -49,11 +51,11 @@ _WEIGHT: Final = re.compile(r"^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$")
 )
 async def heat(
     request: Request[Any, Any, Any],
-    context: ApiContext,
+    context: NamedDependency[ApiContext],
     scope_id: ScopePath,
     tf: TimeframePath,
     plane_file: _FilePath,
-    side: Literal["long", "short", "both"] = "both",
+    side: FromQuery[Literal["long", "short", "both"]] = "both",
     columns: _ColumnsQuery = 200,
 ) -> Response[bytes]:
     """A map as LHM1 (``.bin``, whole, compressed once per change and shared) or as numbers (``.json``)."""
@@ -87,7 +89,7 @@ async def heat(
     summary="Ends of the colour scale",
     tags=["maps"],
 )
-async def legend(context: ApiContext, scope_id: ScopePath, tf: TimeframePath) -> LegendBody:
+async def legend(context: NamedDependency[ApiContext], scope_id: ScopePath, tf: TimeframePath) -> LegendBody:
     """30 % and 99.8 % of the positive cells of the trailing seven closed days, synthetic plane, in USD."""
     scale = context.store.legend(scope_id, tf)
     return context.body(
@@ -100,7 +102,9 @@ async def legend(context: ApiContext, scope_id: ScopePath, tf: TimeframePath) ->
 
 
 @get("/api/v1/candles/{scope_id:str}/{tf:str}", responses=FAILURES, summary="Candles", tags=["maps"])
-async def candles(context: ApiContext, scope_id: ScopePath, tf: TimeframePath) -> CandlesBody:
+async def candles(
+    context: NamedDependency[ApiContext], scope_id: ScopePath, tf: TimeframePath
+) -> CandlesBody:
     """Candles on the index of the map's columns; null where nothing is known."""
     view = await context.in_thread(context.store.candles, scope_id, tf)
     fields = {name: plain(view.values[:, index]) for index, name in enumerate(CANDLE_FIELDS)}

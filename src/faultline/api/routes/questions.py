@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, QueryParameter
 
 from faultline.api.bodies import CellBody, ProfileBody, ReplayRequest, StatusBody
 from faultline.api.context import ApiContext, NotReady, plain
@@ -18,9 +19,10 @@ from faultline.units import MILLISECOND_NS
 __all__ = ("cell", "profile", "replay")
 
 _TimeQuery = Annotated[
-    int, Parameter(ge=0, le=4_102_444_800_000, description="Milliseconds since 1970, before the year 2100.")
+    int,
+    QueryParameter(ge=0, le=4_102_444_800_000, description="Milliseconds since 1970, before the year 2100."),
 ]
-_PriceQuery = Annotated[float, Parameter(gt=0, le=1e12, description="Price in USD.")]
+_PriceQuery = Annotated[float, QueryParameter(gt=0, le=1e12, description="Price in USD.")]
 
 
 @get(
@@ -30,7 +32,11 @@ _PriceQuery = Annotated[float, Parameter(gt=0, le=1e12, description="Price in US
     tags=["questions"],
 )
 async def cell(
-    context: ApiContext, scope_id: ScopePath, tf: TimeframePath, t_ms: _TimeQuery, price: _PriceQuery
+    context: NamedDependency[ApiContext],
+    scope_id: ScopePath,
+    tf: TimeframePath,
+    t_ms: _TimeQuery,
+    price: _PriceQuery,
 ) -> CellBody:
     """What stands in one cell: USD by side, venue and leverage band, when it was opened, where the numbers
     come from.
@@ -59,7 +65,7 @@ async def cell(
 @get(
     "/api/v1/profile/{scope_id:str}", responses=FAILURES, summary="Exposure by price, now", tags=["questions"]
 )
-async def profile(context: ApiContext, scope_id: ScopePath) -> ProfileBody:
+async def profile(context: NamedDependency[ApiContext], scope_id: ScopePath) -> ProfileBody:
     """The newest column as a profile with its interval."""
     ask = context.store.profile_of
     if ask is None:
@@ -74,7 +80,9 @@ async def profile(context: ApiContext, scope_id: ScopePath) -> ProfileBody:
 
 
 @post("/api/v1/replay", responses=FAILURES, summary="Steer a replay", tags=["questions"], status_code=200)
-async def replay(request: Request[Any, Any, Any], context: ApiContext, data: ReplayRequest) -> StatusBody:
+async def replay(
+    request: Request[Any, Any, Any], context: NamedDependency[ApiContext], data: JSONBody[ReplayRequest]
+) -> StatusBody:
     """Jump (``at_ns`` or ``at_ms``), change speed, or pause; answers with the status after it."""
     if request.content_type[0] != "application/json":
         raise RequestError("the body must be JSON", where="content-type", hint="send application/json")
