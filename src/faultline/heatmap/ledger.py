@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from faultline.errors import RequestError, StoreError
-from faultline.heatmap import column_kernels, ledger_kernels
+from faultline.heatmap import column_kernels, ledger_kernels, window_kernels
 from faultline.heatmap.grid import BUCKET_LOG, bucket_of, bucket_position
 from faultline.heatmap.ledger_kernels import ABSENT, ENTRY_SPLIT, N_INTEGERS, N_REALS, N_SLOTS, LedgerArrays, LedgerTables
 from faultline.units import SECOND_NS
@@ -361,6 +361,44 @@ class Ledger:
             self._arrays, self._tables, records, self._mix(mix), at, rows, columns, totals, self._scratch
         )
         return columns, totals
+
+    def walk(
+        self,
+        times_ns: NDArray[np.int64],
+        ranges_usd: NDArray[np.float64],
+        entries_usd: NDArray[np.float64],
+        units: NDArray[np.float64],
+        cells: NDArray[np.int64],
+        *,
+        consumes: bool = True,
+    ) -> NDArray[np.float64]:
+        """What each window of a sequence would consume, shape (J, C, L): ``exposure``, ``sweep``, ``deposit`` in a row.
+
+        Per window: time passes to its start, the exposure of its range is noted, the range is consumed, time passes to
+        its end, and units are opened at its entries, without the levels passed since.
+
+        Args:
+            times_ns: start and end, shape (W, 2), sorted, from the ledger's clock on.
+            ranges_usd: low and high, shape (W, 2); NaN where price is unknown.
+            entries_usd: price, low since and high since, shape (W, m, 3); NaN where there is none.
+            units: units opened per side and entry, shape (W,).
+            cells: first row of the result, lowest bucket and number of buckets (0: not noted), shape (W, 3). The rows
+                of the long cells come first, then those of the short cells.
+            consumes: False notes what the range holds without consuming it.
+
+        Raises:
+            RequestError: the windows are not in order.
+        """
+        flat = times_ns.ravel()
+        if len(flat) and (flat[0] < self.clock_ns or np.any(np.diff(flat) < 0)):
+            message = "windows are not in order, or start before the ledger's clock"
+            raise RequestError(message, where="times_ns", hint=f"the clock stands at {self.clock_ns} ns")
+        rows = int((cells[:, 0] + 2 * cells[:, 2]).max(initial=0))
+        out = np.zeros((len(self.parameters), rows, self.n_leverages))
+        window_kernels.windows_kernel(
+            self._arrays, self._tables, times_ns, ranges_usd, entries_usd, units, cells, consumes, out
+        )
+        return out
 
     def accounts(self) -> dict[str, NDArray[np.float64]]:
         """Units per hypothesis, side and leverage, each (J, 2, L): deposited = standing + decayed + swept + skipped.

@@ -1,0 +1,1 @@
+"""A tape and frozen forecasts in, scores against fixed baselines with intervals out."""

@@ -1,0 +1,257 @@
+"""Exposures and events per cell in, the rate of every model in every cell, known before its window, out.
+
+The models and what each is for are in ``docs/concepts/evaluation.md``; ``MEANINGS`` has one sentence each.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from faultline.evaluation.exposures import Track, blur_cells, deposit_share, expose
+from faultline.evaluation.frozen_map import expose_frozen
+from faultline.heatmap.grid import BUCKET_LOG, EDGE_SLACK
+from faultline.heatmap.ledger import LEVERAGES, LedgerParameters
+from faultline.learning.age_table import BEHIND, AgeTable, age_class
+from faultline.learning.mixes import smooth_prior, spikes
+from faultline.learning.newton import filter_rates
+from faultline.learning.pool import apply_gain, linear_pool
+from faultline.units import HOUR_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from faultline.evaluation.frozen_map import FrozenMap
+    from faultline.evaluation.report import EvaluationSettings
+    from faultline.evaluation.windows import Cells, Windows
+
+__all__ = ("MEANINGS", "POOLED", "Bench", "all_rates", "base_rates", "burned_windows")
+
+#: One sentence per model, in the order of the report.
+MEANINGS: Final[dict[str, str]] = {
+    "map": "The engine's frozen map.",
+    "levels": "The given file of levels.",
+    "pool": "Linear pool of map, B2, B3h, B4 and learned, weighted by discounted score.",
+    "pool15m": "The pool times a gain with 15 minutes of memory.",
+    "learned": "The kernel of B3h with a leverage mix learned online.",
+    "B4": "Rates by age since price was last there, and one behind it: freshness alone, the baseline to beat.",
+    "B3h": "Kernel with a fixed smooth mix around 50x.",
+    "B3": "Kernel with a fixed smooth mix around 10x.",
+    "B2": "Kernel with equal spikes at 10, 25, 50 and 100x.",
+    "B2c": "Equal spikes, open-interest growth deposited, consumed by price, no voluntary closes.",
+    "B2n": "Equal spikes, open-interest growth deposited, never consumed, fading over 3.5 days.",
+    "B1": "Volume profile: how often price was there, fading over 48 hours.",
+    "B0f": "Three rates: ahead and just visited, ahead, behind.",
+    "B0d": "Two rates: ahead of price and behind it.",
+    "B0r": "B0 times a gain with 30 minutes of memory.",
+    "B0": "One rate per swept area: the reference of all scores.",
+    "placebo_mirrored": "B3h with longs and shorts exchanged: must score about 0.",
+    "placebo_shifted": "B3h with deposits seven days late: must score below the map.",
+}
+#: Members of the pool.
+POOLED: Final = ("map", "B2", "B3h", "B4", "learned")
+
+_KERNEL_SHARE: Final = 0.9
+_NO_CLOSES: Final = 1e-12
+_STATIC_FADE_H: Final = 84.0
+_PROFILE_HALF_LIFE_H: Final = 48.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bench:
+    """What all models are fitted on.
+
+    Attributes:
+        windows: all windows.
+        cells: swept cells of the scored and the burn-in windows.
+        burned: number of leading scored windows that only set the scale.
+        settings: constants of the protocol.
+        location_ratio: maintenance ratio of the location rule.
+    """
+
+    windows: Windows
+    cells: Cells
+    burned: int
+    settings: EvaluationSettings
+    location_ratio: float
+
+    @property
+    def hours(self) -> NDArray[np.float64]:
+        """Recorded hours of each window of the cells, shape (V,)."""
+        return np.full(len(self.cells.window), self.windows.refresh_ns / HOUR_NS)
+
+    def fit(self, exposure: NDArray[np.float64], shape: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rates of the Newton filter on columns ``exposure`` (C, K) with prior rates in proportion to ``shape`` (K,).
+
+        The prior's scale is such that the burn-in's total is right.
+        """
+        burned = int(self.cells.starts[self.burned])
+        events = max(float(self.cells.count[:burned].sum()), 1.0)
+        expected = float((exposure[:burned] @ shape).sum())
+        prior = np.log(np.maximum(shape * events / max(expected, 1e-12), 1e-12))
+        cells = self.cells
+        return np.asarray(filter_rates(cells.starts, exposure, cells.count, self.hours, prior, self.settings.newton).rates)
+
+    def fit_map(self, heat: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rates of kernel columns ``heat`` (C, L) blurred, plus a uniform column; the mix is the prior's shape."""
+        blurred = blur_cells(self.cells, heat)
+        covered = self.cells.covered_ratio
+        burned = int(self.cells.starts[self.burned])
+        kernel = float((blurred[:burned] @ mix).sum())
+        area = float(covered[:burned].sum())
+        shape = np.append(mix * (_KERNEL_SHARE / kernel if kernel > 0 else 1.0), (1 - _KERNEL_SHARE) / max(area, 1e-12))
+        return self.fit(np.column_stack([blurred, covered]), shape)
+
+    def fit_fixed(self, heat: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Rates of [map, uniform], the map being ``heat @ mix``."""
+        return self.fit_map((heat @ mix)[:, None], np.ones(1))
+
+
+def burned_windows(windows: Windows, cells: Cells, hours: float) -> int:
+    """Leading windows that lie within the first recorded ``hours``."""
+    return min(int(hours * HOUR_NS) // windows.refresh_ns, len(cells.window))
+
+
+def base_rates(cells: Cells) -> NDArray[np.float64]:
+    """B0: all events so far over all swept area so far, shape (C,); at least half an event is assumed."""
+    owner = np.repeat(np.arange(len(cells.window)), np.diff(cells.starts))
+    events = np.bincount(owner, cells.count, len(cells.window))
+    area = np.bincount(owner, cells.covered_ratio, len(cells.window))
+    before = np.maximum(np.cumsum(events) - events, 0.5)
+    swept = np.cumsum(area) - area
+    rate = before / np.where(swept > 0, swept, np.maximum(area, 1e-12))
+    return rate[owner] * cells.covered_ratio
+
+
+def all_rates(
+    bench: Bench,
+    forecasts: list[FrozenMap] | None,
+    levels: list[FrozenMap] | None,
+    progress: Callable[[float, float, str], None] | None = None,
+) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
+    """Rates per model, shape (C,) each, in the order of ``MEANINGS``, and warnings about what could not be run."""
+
+    def tell(done: float, label: str) -> None:
+        if progress is not None:
+            progress(done, 12.0, label)
+
+    cells, settings, warnings = bench.cells, bench.settings, list[str]()
+    tracks, missing = _tracks(bench)
+    names = list(tracks)
+    heats = dict(
+        zip(names, expose(bench.windows, cells, list(tracks.values()), lambda done: tell(done, "ledgers")), strict=True)
+    )
+    if missing:
+        warnings.append("no open interest on the tape: B2n and B2c deposit nothing and equal a constant rate")
+    centre = smooth_prior(LEVERAGES, settings.mix_centre, settings.mix_sd)
+    low = smooth_prior(LEVERAGES, settings.mix_centre_low, settings.mix_sd)
+    spiky = spikes(LEVERAGES)
+    rates: dict[str, NDArray[np.float64]] = {}
+    if forecasts is None:
+        rates["map"] = bench.fit_fixed(heats["engine"], centre)
+    else:
+        rates["map"] = bench.fit_fixed(expose_frozen(bench.windows, cells, forecasts), np.ones(1))
+    if levels is not None:
+        rates["levels"] = bench.fit_fixed(expose_frozen(bench.windows, cells, levels), np.ones(1))
+    tell(7, "fit")
+    rates["B3h"] = bench.fit_fixed(heats["kernel"], centre)
+    rates["B3"] = bench.fit_fixed(heats["kernel"], low)
+    rates["B2"] = bench.fit_fixed(heats["kernel"], spiky)
+    rates["B2c"] = bench.fit_fixed(heats["swept spikes"], spiky)
+    rates["B2n"] = bench.fit_fixed(heats["static spikes"], spiky)
+    rates["placebo_shifted"] = bench.fit_fixed(heats["shifted"], centre)
+    rates["placebo_mirrored"] = bench.fit_fixed(_mirrored(cells, heats["kernel"]), centre)
+    tell(9, "learn")
+    rates["learned"] = bench.fit_map(heats["kernel"], centre)
+    rates.update(_path_rates(bench))
+    rates["B0"] = base_rates(cells)
+    rates["B0r"] = apply_gain(cells.starts, rates["B0"], cells.count, bench.hours, half_life_h=0.5, pseudo=5.0)
+    tell(11, "pool")
+    members = np.stack([rates[name] for name in POOLED])
+    rates["pool"], _ = linear_pool(cells.starts, members, cells.count, bench.hours)
+    rates["pool15m"] = apply_gain(cells.starts, rates["pool"], cells.count, bench.hours, half_life_h=0.25, pseudo=5.0)
+    return {name: rates[name] for name in MEANINGS if name in rates}, warnings
+
+
+def _tracks(bench: Bench) -> tuple[dict[str, Track], bool]:
+    """Ledgers to run, and whether there is no open interest."""
+    settings, ratio = bench.settings, bench.location_ratio
+    kernel = LedgerParameters(maintenance_ratio=ratio, margin_buffer_ratio=settings.kernel_buffer_ratio)
+    bare = {"maintenance_ratio": ratio, "margin_buffer_ratio": 0.0, "hazard_exponent": 0.0, "dispersion": 0.0}
+    static = LedgerParameters(hazard_per_hour_at_10x=1 / _STATIC_FADE_H, **bare)
+    eternal = LedgerParameters(hazard_per_hour_at_10x=_NO_CLOSES, **bare)
+    deposits = deposit_share(bench.windows)
+    late = min(round(settings.placebo_shift_h * HOUR_NS / bench.windows.refresh_ns), len(deposits["range"]))
+    shifted = np.concatenate([np.zeros(late), deposits["range"][: len(deposits["range"]) - late]])
+    tracks = {
+        "kernel": Track(kernel, deposits["range"]),
+        "engine": Track(kernel, deposits["volume"]),
+        "static spikes": Track(static, deposits["oi_increase"], consumes=False),
+        "swept spikes": Track(eternal, deposits["oi_increase"]),
+        "shifted": Track(kernel, shifted),
+    }
+    return tracks, not deposits["oi_increase"].any()
+
+
+def _mirrored(cells: Cells, heat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Heat with the sides of each window exchanged: the rows of its longs and of its shorts change places."""
+    width = np.diff(cells.starts) // 2
+    owner = np.repeat(np.arange(len(width)), np.diff(cells.starts))
+    index = np.arange(len(heat)) + np.where(cells.side == 0, 1, -1) * width[owner]
+    return heat[index]
+
+
+def _path_rates(bench: Bench) -> dict[str, NDArray[np.float64]]:
+    """Models that know only where price has been: B0d, B0f, B1, B4."""
+    cells = bench.cells
+    ages, ahead, visits = _visited(bench.windows, cells)
+    classes = np.where(ahead, ages, BEHIND)
+    recent = np.where(ahead, np.where(ages == 0, 0, 1), 2)
+    rates = {}
+    for name, index in (("B0d", np.where(ahead, 0, 1)), ("B0f", recent), ("B4", classes)):
+        columns = np.zeros((len(classes), {"B0d": 2, "B0f": 3, "B4": BEHIND + 1}[name]))
+        columns[np.arange(len(classes)), index] = cells.covered_ratio
+        rates[name] = bench.fit(blur_cells(cells, columns), np.ones(columns.shape[1]))
+    profile = (visits * cells.covered_ratio)[:, None]
+    rates["B1"] = bench.fit_fixed(profile, np.ones(1))
+    return rates
+
+
+def _visited(
+    windows: Windows, cells: Cells
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Age class, whether ahead of the window's open, and fading count of visits of each cell."""
+    table = AgeTable()
+    ages = np.zeros(len(cells.bucket), dtype=np.int64)
+    ahead = np.zeros(len(cells.bucket), dtype=np.bool_)
+    visits = np.zeros(len(cells.bucket))
+    known = np.isfinite(windows.low_usd)
+    places = np.stack([windows.low_usd[known], windows.high_usd[known]])
+    ends = np.floor(np.log(places) / BUCKET_LOG + EDGE_SLACK).astype(np.int64) if known.any() else np.zeros((2, 1), int)
+    base = int(ends[0].min())
+    count = np.zeros(int(ends[1].max()) - base + 1)
+    fade = 2.0 ** (-windows.refresh_ns / HOUR_NS / _PROFILE_HALF_LIFE_H)
+    opened = np.log(windows.open_usd) / BUCKET_LOG + EDGE_SLACK
+    slot = np.full(len(known), -1, dtype=np.int64)
+    slot[cells.window] = np.arange(len(cells.window))
+    for w in range(len(known)):
+        if slot[w] >= 0:
+            row = slice(int(cells.starts[slot[w]]), int(cells.starts[slot[w] + 1]))
+            bucket, side = cells.bucket[row], cells.side[row]
+            start = int(windows.start_ns[w])
+            here = int(np.floor(opened[w]))
+            classes = age_class(table.ages_min(bucket, start), side, bucket, here)
+            ahead[row] = classes != BEHIND
+            ages[row] = classes
+            visits[row] = count[bucket - base]
+        count *= fade
+        if known[w]:
+            low, high = float(windows.low_usd[w]), float(windows.high_usd[w])
+            table.visit(low, high, int(windows.start_ns[w]) + windows.refresh_ns)
+            first, last = int(np.floor(np.log(low) / BUCKET_LOG + EDGE_SLACK)), int(np.log(high) / BUCKET_LOG + EDGE_SLACK)
+            count[first - base : last + 1 - base] += 1.0
+    return ages, ahead, visits
