@@ -203,10 +203,8 @@ def _whole_times(texts: TextColumn) -> NDArray[np.int64] | None:
 def _time_of(text: str) -> int:
     """One time; -1 where it is none."""
     try:
-        if _WHOLE.fullmatch(text):
-            time_ns = int(text) if len(text) < 20 else -1
-        else:
-            time_ns = parse_time_ns(text)
+        is_whole = bool(_WHOLE.fullmatch(text))
+        time_ns = int(text[:20]) if is_whole else parse_time_ns(text)
     except (ValueError, OverflowError):
         return -1
     return time_ns if 0 <= time_ns < LATEST_NS else -1
