@@ -26,11 +26,17 @@ def is_command(node):
     return any(re.search(r"\.(command|callback)\(", text) for text in decorators)
 
 
+def is_type_variable(node):
+    """Whether an assignment makes a type variable, which only its own module needs."""
+    called = node.value.func if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) else None
+    return called is not None and ast.unparse(called).endswith(("TypeVar", "ParamSpec"))
+
+
 def defined(tree):
     """Public names that the module itself binds at its top level; imports and commands aside."""
     names = set()
     for node in tree.body:
-        if is_command(node):
+        if is_command(node) or is_type_variable(node):
             continue
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):

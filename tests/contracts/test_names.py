@@ -21,7 +21,10 @@ FORBIDDEN_WORDS = {
     "handler",
     "handlers",
 }
-FORBIDDEN_SUFFIX = re.compile(r"(?<!_is)_(v\d+|new|fixed|backup)$")
+FORBIDDEN_SUFFIX = re.compile(r"(?<!_is)_(v\d+|new)$")
+
+
+FORBIDDEN_FILE_SUFFIX = re.compile(r"[_-](fixed|backup|old|copy|legacy)$")
 
 
 def words(name):
@@ -71,8 +74,11 @@ def test_no_file_or_folder_is_a_drawer():
     found = set()
     for path in paths:
         for part in path.relative_to(ROOT).parts:
-            if text := complaint(part.partition(".")[0]):
+            stem = part.partition(".")[0]
+            if text := complaint(stem):
                 found.add(f"{path.relative_to(ROOT)}: {text}")
+            if FORBIDDEN_FILE_SUFFIX.search(stem):
+                found.add(f"{path.relative_to(ROOT)}: git keeps the other one")
     assert not found, "\n".join(sorted(found))
 
 

@@ -30,7 +30,7 @@ RULES = {
     "a document that is not in the repository": re.compile(
         r"\b(?:METHODS|REAL_DATA|VENUES|PERFORMANCE|DESIGN|STYLE|UI|CONTRACTS)(?:\.md|`? \d+(?:\.\d+)*\b)"
     ),
-    "a path of one machine": re.compile(r"(?<![\w./*>})-])/(?:work|home|root|tmp|Users)/"),
+    "a path of one machine": re.compile(r"(?<![\w./*>})-])/(?:work|root|tmp|Users)/"),
     "the host of a package index": re.compile(r"\b(?:pypi|pythonhosted|npmjs)\.(?:org|com)\b"),
     "unfinished work": re.compile(r"\b(?:TO[D]O|FIX[M]E|X[X]X)\b|\braise NotImplemented[E]rror\b"),
 }
