@@ -13,13 +13,14 @@ from tests.tape.rows import BTC, any_kind, hostile_rows, random_rows, same
 
 from faultline.messages import KINDS, Kind, empty_rows, sort_rows
 from faultline.tape.columns import Column, arrow_schema, columns_of, encode_rows, misfits, widen
-from faultline.tape.parts import PartReader, group_slices, write_part
+from faultline.tape.parts import PartReader, group_slices, place_parts, write_part
 
 
 def decoded(path, kind, rows, columns=None):
-    part = write_part(
+    draft = write_part(
         path, (kind, BTC), (False, ""), (1, 1), columns or columns_of(kind, rows), group_slices(rows)
     )
+    (part,) = place_parts(path, [draft])
     reader = PartReader(part, (False, ""))
     result = np.empty(len(rows), rows.dtype)
     reader.read_into(

@@ -15,7 +15,7 @@ from faultline.errors import TapeCorrupt
 from faultline.messages import Batch, Kind
 from faultline.tape import Tape, compact, verify
 from faultline.tape.columns import columns_of
-from faultline.tape.parts import METADATA_KEY, PartReader, group_slices, write_part
+from faultline.tape.parts import METADATA_KEY, PartReader, group_slices, place_parts, write_part
 
 FLIPS = 4_000 if os.environ.get("FAULTLINE_FUZZ") == "1" else 250
 
@@ -27,6 +27,13 @@ def sealed(tmp_path):
     path = write_tape(tmp_path / "tape", [batch, Batch(Kind.MARK, BTC, random_rows(Kind.MARK, 20, 1))])
     (file,) = path.glob("kind=trade/*/*/*/*.parquet")
     return path, batch, file
+
+
+def place(folder, rows):
+    """Put a well-formed file with other rows into a partition."""
+    columns = columns_of(Kind.TRADE, rows)
+    draft = write_part(folder, (Kind.TRADE, BTC), (False, ""), (1, 1), columns, group_slices(rows))
+    place_parts(folder, [draft])
 
 
 def assert_reported(path, file):
@@ -132,16 +139,12 @@ def test_rows_out_of_order_or_of_another_day_are_reported(tmp_path):
     (file,) = path.glob("kind=trade/*/*/*/*.parquet")
     file.unlink()
     rows = batch.rows[::-1].copy()
-    write_part(
-        file.parent, (Kind.TRADE, BTC), (False, ""), (1, 1), columns_of(Kind.TRADE, rows), group_slices(rows)
-    )
+    place(file.parent, rows)
     assert "rows of row group 0 are not in order" in [problem.message for problem in verify(path).problems]
     next(file.parent.glob("*.parquet")).unlink()
     rows = batch.rows.copy()
     rows["ts_received_ns"] += 86_400 * 10**9
-    write_part(
-        file.parent, (Kind.TRADE, BTC), (False, ""), (1, 1), columns_of(Kind.TRADE, rows), group_slices(rows)
-    )
+    place(file.parent, rows)
     assert "row group 0 holds rows of another day than its folder" in [
         p.message for p in verify(path).problems
     ]
@@ -153,9 +156,7 @@ def test_fewer_rows_than_were_sealed_are_reported(tmp_path):
     (file,) = path.glob("kind=trade/*/*/*/*.parquet")
     file.unlink()
     rows = batch.rows[:40]
-    write_part(
-        file.parent, (Kind.TRADE, BTC), (False, ""), (1, 1), columns_of(Kind.TRADE, rows), group_slices(rows)
-    )
+    place(file.parent, rows)
     assert [problem.message for problem in verify(path).problems] == [
         "the file holds 40 rows, the receipts say 50"
     ]

@@ -19,7 +19,7 @@ from faultline.tape.cursor import Piece, RowCursor
 from faultline.tape.layout import OPEN_FOLDER, fsync_folder, list_tape
 from faultline.tape.lock import TapeLock
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest
-from faultline.tape.parts import ROWS_PER_GROUP, PartReader, write_part
+from faultline.tape.parts import ROWS_PER_GROUP, PartReader, place_parts, write_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,15 +95,17 @@ def _merge(root: Path, manifest: Manifest, key: tuple[Kind, str], parts: Sequenc
     readers = [PartReader(part, world) for part in parts]
     segments = (min(part.first_segment for part in parts), max(part.last_segment for part in parts))
     folder = parts[0].path.parent
+    draft = None
     as_float: frozenset[str] = frozenset()
-    while True:
+    while draft is None:
         columns = widen([reader.header.columns for reader in readers], as_float)
         try:
-            write_part(folder, key, world, segments, columns, _checked(columns, _groups(key[0], readers)))
-            break
+            draft = write_part(
+                folder, key, world, segments, columns, _checked(columns, _groups(key[0], readers))
+            )
         except _NotExact as exc:
             as_float |= exc.fields
-    fsync_folder(folder)
+    place_parts(root, [draft])
     _tell_readers(root)
     for part in parts:
         part.path.unlink()

@@ -42,6 +42,7 @@ __all__ = (
     "date_of_ns",
     "fsync_folder",
     "list_parts",
+    "list_receipts",
     "list_segments",
     "list_tape",
     "part_name",
@@ -60,6 +61,7 @@ QUARANTINE_FOLDER: Final = "quarantine"
 LOCK_NAME: Final = "writer.lock"
 
 _SEGMENT_NAME: Final = re.compile(r"(\d{8})\.seg")
+_RECEIPT_NAME: Final = re.compile(r"(\d{8})\.json")
 _PART_NAME: Final = re.compile(r"part-(\d{8})-(\d{8})-([0-9a-f]{8})\.parquet")
 _FOLDER_NAME_MAX: Final = 200
 _LISTING_TRIES: Final = 50
@@ -144,12 +146,12 @@ def partition_folder(root: Path, kind: Kind, instrument_id: str, day: int) -> Pa
 
 def list_segments(root: Path) -> tuple[int, ...]:
     """Numbers of the segments that are open, ascending."""
-    try:
-        names = [path.name for path in (root / OPEN_FOLDER).iterdir()]
-    except FileNotFoundError:
-        return ()
-    matches = (_SEGMENT_NAME.fullmatch(name) for name in names)
-    return tuple(sorted(int(match[1]) for match in matches if match))
+    return _numbers(root / OPEN_FOLDER, _SEGMENT_NAME)
+
+
+def list_receipts(root: Path) -> tuple[int, ...]:
+    """Numbers of the segments that left a receipt, ascending."""
+    return _numbers(root / RECEIPT_FOLDER, _RECEIPT_NAME)
 
 
 def list_parts(root: Path) -> tuple[list[PartFile], list[Path]]:
@@ -236,6 +238,14 @@ def _collect(folder: Path, key: tuple[str, str, str], parts: list[PartFile], str
                 parts.append(PartFile(*key, first, last, crc, Path(entry.path)))
             elif not entry.name.startswith("."):
                 strangers.append(Path(entry.path))
+
+
+def _numbers(folder: Path, pattern: re.Pattern[str]) -> tuple[int, ...]:
+    try:
+        matches = [pattern.fullmatch(path.name) for path in folder.iterdir()]
+    except FileNotFoundError:
+        return ()
+    return tuple(sorted(int(match[1]) for match in matches if match))
 
 
 def _folders(parent: Path, key: str) -> list[tuple[str, Path]]:

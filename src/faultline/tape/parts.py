@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 from faultline.errors import TapeCorrupt
 from faultline.messages import KINDS, Kind
 from faultline.tape.columns import Column, arrow_schema, encode_rows, encodings_of, fill_field
-from faultline.tape.layout import PartFile, part_name
+from faultline.tape.layout import PartFile, fsync_folder, part_name
 from faultline.tape.manifest import FORMAT_VERSION
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
 __all__ = (
     "METADATA_KEY",
     "ROWS_PER_GROUP",
+    "DraftPart",
     "Group",
     "PartHeader",
     "PartReader",
     "group_slices",
     "open_part",
+    "place_parts",
     "write_part",
 )
 
@@ -52,6 +55,8 @@ _FOOTER_BYTES_MAX: Final = 64 * 1024 * 1024
 _GROUP_BYTES_MAX: Final = 512 * 1024 * 1024
 _GROUP_ROWS_MAX: Final = 1_048_576
 _FILL_ROWS: Final = 16_384
+#: Syncs that wait for the disk at the same time.
+_SYNC_THREADS: Final = 8
 _PARTS_KEPT_OPEN: Final = 1_024
 _HINT: Final = (
     "restore the file from a copy, or run `faultline tape verify` to see everything that is damaged"
@@ -90,6 +95,14 @@ class _Origin:
     instrument_id: str
     simulated: bool
     world: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DraftPart:
+    """A sealed file that does not have its name yet."""
+
+    temporary: Path
+    part: PartFile
 
 
 class _CountingFile:
@@ -139,8 +152,8 @@ def write_part(
     segments: tuple[int, int],
     columns: tuple[Column, ...],
     groups: Iterable[NDArray[np.void]],
-) -> PartFile:
-    """Write one sealed file and put it in place, synced; the folder's own name still has to be synced.
+) -> DraftPart:
+    """Write one sealed file under a temporary name; ``place_parts`` makes it durable and gives it its name.
 
     Args:
         folder: partition folder; it exists.
@@ -157,14 +170,28 @@ def write_part(
             sink = _CountingFile(file)
             _write_groups(sink, _Origin(kind, instrument_id, *world), columns, groups)
             footer_crc = sink.mark()
-            file.flush()
-            os.fsync(file.fileno())
-        path = folder / part_name(*segments, footer_crc)
-        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return PartFile(str(kind), instrument_id, folder.name.removeprefix("date="), *segments, footer_crc, path)
+    date = folder.name.removeprefix("date=")
+    path = folder / part_name(*segments, footer_crc)
+    return DraftPart(temporary, PartFile(str(kind), instrument_id, date, *segments, footer_crc, path))
+
+
+def place_parts(root: Path, drafts: Sequence[DraftPart]) -> list[PartFile]:
+    """Make written files durable, give them their names, and make the names durable.
+
+    Several at once: the disk merges the syncs of many small files.
+    """
+    folders = {draft.temporary.parent for draft in drafts}
+    for folder in tuple(folders):
+        folders.update(parent for parent in folder.parents if parent == root or root in parent.parents)
+    with ThreadPoolExecutor(_SYNC_THREADS, thread_name_prefix="tape-sync") as pool:
+        list(pool.map(_fsync_file, [draft.temporary for draft in drafts]))
+        for draft in drafts:
+            draft.temporary.replace(draft.part.path)
+        list(pool.map(fsync_folder, sorted(folders)))
+    return [draft.part for draft in drafts]
 
 
 class PartReader:
@@ -301,6 +328,14 @@ def open_part(part: PartFile, world: tuple[bool, str]) -> PartReader:
         TapeCorrupt: its footer is damaged.
     """
     return PartReader(part, world)
+
+
+def _fsync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_groups(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from faultline.tape.columns import Column
 
 __all__ = ("Tape",)
 

@@ -17,6 +17,7 @@ from faultline.tape.columns import columns_of
 from faultline.tape.layout import (
     RECEIPT_FOLDER,
     PartFile,
+    date_name,
     date_of_ns,
     fsync_folder,
     list_parts,
@@ -24,7 +25,7 @@ from faultline.tape.layout import (
     receipt_path,
     segment_path,
 )
-from faultline.tape.parts import group_slices, write_part
+from faultline.tape.parts import DraftPart, group_slices, place_parts, write_part
 from faultline.tape.segments import SegmentReader, segment_head
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from faultline.tape.manifest import Manifest
 
-__all__ = ("Receipt", "ReceiptLine", "make_folders", "remove_durably", "remove_parts_of", "seal_segment")
+__all__ = ("Receipt", "ReceiptLine", "remove_durably", "remove_parts_of", "seal_segment")
 
 
 class ReceiptLine(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -67,23 +68,24 @@ def seal_segment(root: Path, manifest: Manifest, number: int) -> Receipt:
     """
     path = segment_path(root, number)
     reader = SegmentReader(path, segment_head(simulated=manifest.simulated, world=manifest.world))
-    folders: set[Path] = set()
+    drafts: list[DraftPart] = []
     lines = []
     for key, rows in _rows_by_instrument(reader):
         for day, of_day in _days(rows):
             folder = partition_folder(root, *key, day)
-            folders |= make_folders(folder, root)
+            folder.mkdir(parents=True, exist_ok=True)
             columns = columns_of(key[0], of_day)
             world = (manifest.simulated, manifest.world)
-            part = write_part(folder, key, world, (number, number), columns, group_slices(of_day))
-            lines.append(ReceiptLine(part.kind, part.instrument_id, part.date, len(of_day)))
+            drafts.append(write_part(folder, key, world, (number, number), columns, group_slices(of_day)))
+            lines.append(ReceiptLine(str(key[0]), key[1], date_name(day), len(of_day)))
+    place_parts(root, drafts)
     lost_bytes = sum(loss.n_bytes for loss in reader.losses if not loss.is_tail)
     receipt = Receipt(number, tuple(lines), lost_bytes)
-    folders |= make_folders(root / RECEIPT_FOLDER, root)
     if lines or lost_bytes:
+        (root / RECEIPT_FOLDER).mkdir(exist_ok=True)
         _write_durably(receipt_path(root, number), msgspec.json.encode(receipt))
-    for folder in folders:
-        fsync_folder(folder)
+        fsync_folder(root / RECEIPT_FOLDER)
+        fsync_folder(root)
     remove_durably(path)
     return receipt
 
@@ -95,15 +97,6 @@ def remove_parts_of(root: Path, number: int) -> list[PartFile]:
     for part in leftover:
         remove_durably(part.path)
     return leftover
-
-
-def make_folders(folder: Path, root: Path) -> set[Path]:
-    """Create ``folder`` and its parents below ``root``; returns every folder whose names must be synced."""
-    touched = {folder}
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        touched.update(parent for parent in folder.parents if parent == root or root in parent.parents)
-    return touched
 
 
 def remove_durably(path: Path) -> None:

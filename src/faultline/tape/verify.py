@@ -16,7 +16,15 @@ import numpy as np
 from faultline.errors import TapeCorrupt, TapeNotFound
 from faultline.messages import KINDS, Kind
 from faultline.tape.cursor import field_views
-from faultline.tape.layout import RECEIPT_FOLDER, PartFile, date_name, date_of_ns, list_tape, segment_path
+from faultline.tape.layout import (
+    PartFile,
+    date_name,
+    date_of_ns,
+    list_receipts,
+    list_tape,
+    receipt_path,
+    segment_path,
+)
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest
 from faultline.tape.parts import PartReader
 from faultline.tape.seal import Receipt
@@ -196,7 +204,8 @@ def _check_segment(path: Path, manifest: Manifest, findings: _Findings) -> None:
 def _check_receipts(root: Path, listing: Listing, rows_of: dict[PartFile, int], findings: _Findings) -> None:
     """Every row that a seal wrote must be in a file that counts, and every file must hold as many as were sealed."""
     sealed: Counter[tuple[str, str, str, int]] = Counter()
-    for path in sorted((root / RECEIPT_FOLDER).glob("*.json")):
+    for number in list_receipts(root):
+        path = receipt_path(root, number)
         receipt = _read_receipt(path, findings)
         if receipt is not None and receipt.segment not in listing.segments:
             for line in receipt.lines:
@@ -217,7 +226,7 @@ def _check_receipts(root: Path, listing: Listing, rows_of: dict[PartFile, int], 
             findings.problem(part.path, f"the file holds {n_rows} rows, the receipts say {expected}")
     for (kind, instrument_id, date, segment), n_rows in sorted(sealed.items()):
         message = f"the file with {n_rows} rows of {kind} of {instrument_id} on {date} is missing"
-        findings.problem(root / RECEIPT_FOLDER / f"{segment:08d}.json", message)
+        findings.problem(receipt_path(root, segment), message)
 
 
 def _read_receipt(path: Path, findings: _Findings) -> Receipt | None:

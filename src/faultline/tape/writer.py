@@ -23,6 +23,7 @@ from faultline.tape.layout import (
     QUARANTINE_FOLDER,
     fsync_folder,
     list_parts,
+    list_receipts,
     list_segments,
     segment_path,
 )
@@ -239,9 +240,10 @@ class TapeWriter:
                 os.fsync(file.fileno())
 
     def _next_number(self) -> int:
+        """A number that no segment ever had: parts and receipts keep the numbers of those that are gone."""
         parts, _ = list_parts(self.path)
-        numbers = [part.last_segment for part in parts]
-        return max([*numbers, *list_segments(self.path)], default=0) + 1
+        gone = [*(part.last_segment for part in parts), *list_receipts(self.path)]
+        return max([*gone, *list_segments(self.path)], default=0) + 1
 
     def _open_segment(self, number: int) -> _Segment:
         path = segment_path(self.path, number)
