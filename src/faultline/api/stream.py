@@ -20,7 +20,7 @@ from litestar.exceptions import WebSocketDisconnect
 from faultline.api.context import ApiContext
 from faultline.api.hub import STATUS_SUBJECT, candle_subject, map_subject
 from faultline.bus.interface import Message, OverflowPolicy, Subscription
-from faultline.errors import FaultlineError, RequestError
+from faultline.errors import FaultlineError, NotFound, RequestError
 from faultline.store.columns import MapKey
 from faultline.store.lhm1 import PLANES
 
@@ -159,61 +159,63 @@ class _Client:
                 await self._complain(exc)
 
     async def _subscribe(self, request: SubscribeRequest) -> None:
-        store = self._context.store
-        wanted = list(request.maps())
-        for key, _ in wanted:
-            store.resume(key, None)
+        wanted, missing = self._sorted_out(request)
+        if not wanted:
+            raise missing[0]
         new = [key for key, _ in wanted if map_subject(key) not in self._seen]
         if len(self._seen) + len(new) > self._context.settings.client_maps_max:
-            raise RequestError(
-                "too many maps for one client", where="subscribe", hint="open another connection"
-            )
+            raise RequestError("too many maps for one client", where="subscribe", hint="open another connection")
         self._queue.extend(candle_subject(request.scope, request.tf))
         for key, after_seq in wanted:
             async with self._lock:
-                # The queue is filled from here on; nothing of this map is sent before its backlog.
-                self._queue.extend(map_subject(key))
-                missed = store.resume(key, after_seq)
-                self._seen[map_subject(key)] = missed.seq
-                await self._send_locked(
-                    msgspec.json.encode(
-                        {
-                            "type": "subscribed",
-                            "sub": missed.sub,
-                            "scope": key.scope,
-                            "tf": key.timeframe,
-                            "plane": key.plane,
-                            "side": key.side,
-                            "seq": missed.seq,
-                            "columns": missed.n_columns,
-                        }
-                    )
-                )
-                if missed.frames is None:
-                    note = {"type": "resync", "sub": missed.sub, "seq": missed.seq}
-                    await self._send_locked(msgspec.json.encode(note))
-                for _, frame in missed.frames or ():
-                    await self._send_locked(frame)
+                await self._open_locked(key, after_seq)
+        for problem in missing:
+            await self._send_json(_error(problem))
         body = msgspec.to_builtins(self._context.status_body())
         await self._send_json({"type": "status", **body})
 
-    async def _complain(self, exc: Exception) -> None:
+    def _sorted_out(self, request: SubscribeRequest) -> tuple[list[tuple[MapKey, int | None]], list[NotFound]]:
+        """Maps that are stored, and one error for each that is not."""
+        wanted, missing = [], []
+        for key, after_seq in request.maps():
+            try:
+                self._context.store.resume(key, None)
+            except NotFound as exc:
+                missing.append(exc)
+            else:
+                wanted.append((key, after_seq))
+        return wanted, missing
+
+    async def _open_locked(self, key: MapKey, after_seq: int | None) -> None:
+        # The queue is filled from here on; nothing of this map is sent before its backlog.
+        self._queue.extend(map_subject(key))
+        missed = self._context.store.resume(key, after_seq)
+        self._seen[map_subject(key)] = missed.seq
+        await self._send_locked(
+            msgspec.json.encode(
+                {
+                    "type": "subscribed",
+                    "sub": missed.sub,
+                    "scope": key.scope,
+                    "tf": key.timeframe,
+                    "plane": key.plane,
+                    "side": key.side,
+                    "seq": missed.seq,
+                    "columns": missed.n_columns,
+                }
+            )
+        )
+        if missed.frames is None:
+            note = {"type": "resync", "sub": missed.sub, "seq": missed.seq}
+            await self._send_locked(msgspec.json.encode(note))
+        for _, frame in missed.frames or ():
+            await self._send_locked(frame)
+
+    async def _complain(self, exc: msgspec.DecodeError | FaultlineError) -> None:
         self._n_bad += 1
         if self._n_bad > _BAD_MESSAGES_MAX:
             raise _Hostile
-        if isinstance(exc, FaultlineError):
-            await self._send_json({"type": "error", **exc.as_dict()})
-        else:
-            hint = "see docs/reference/wire.md"
-            await self._send_json(
-                {
-                    "type": "error",
-                    "code": "request",
-                    "message": str(exc)[:200],
-                    "where": "message",
-                    "hint": hint,
-                }
-            )
+        await self._send_json(_error(exc))
 
     async def _write(self) -> None:
         while True:
@@ -260,6 +262,14 @@ class _Client:
         except TimeoutError as exc:
             raise _Slow from exc
         self._context.metrics.count_sent(len(payload))
+
+
+def _error(exc: msgspec.DecodeError | FaultlineError) -> dict[str, Any]:
+    if isinstance(exc, FaultlineError):
+        fields = exc.as_dict()
+        return {"type": "error", "detail": fields.pop("message"), **fields}
+    hint = "see docs/reference/wire.md"
+    return {"type": "error", "code": "request", "detail": str(exc)[:200], "where": "message", "hint": hint}
 
 
 async def _close(socket: WebSocket[Any, Any, Any], code: int, reason: str) -> None:
