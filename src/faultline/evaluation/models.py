@@ -123,8 +123,9 @@ def base_rates(cells: Cells) -> NDArray[np.float64]:
     area = np.bincount(owner, cells.covered_ratio, len(cells.window))
     before = np.maximum(np.cumsum(events) - events, 0.5)
     swept = np.cumsum(area) - area
-    rate = before / np.where(swept > 0, swept, np.maximum(area, 1e-12))
-    return rate[owner] * cells.covered_ratio
+    rate: NDArray[np.float64] = before / np.where(swept > 0, swept, np.maximum(area, 1e-12))
+    rates: NDArray[np.float64] = rate[owner] * cells.covered_ratio
+    return rates
 
 
 def all_rates(
@@ -181,9 +182,16 @@ def _tracks(bench: Bench) -> tuple[dict[str, Track], bool]:
     """Ledgers to run, and whether there is no open interest."""
     settings, ratio = bench.settings, bench.location_ratio
     kernel = LedgerParameters(maintenance_ratio=ratio, margin_buffer_ratio=settings.kernel_buffer_ratio)
-    bare = {"maintenance_ratio": ratio, "margin_buffer_ratio": 0.0, "hazard_exponent": 0.0, "dispersion": 0.0}
-    static = LedgerParameters(hazard_per_hour_at_10x=1 / _STATIC_FADE_H, **bare)
-    eternal = LedgerParameters(hazard_per_hour_at_10x=_NO_CLOSES, **bare)
+    static, eternal = (
+        LedgerParameters(
+            maintenance_ratio=ratio,
+            margin_buffer_ratio=0.0,
+            hazard_per_hour_at_10x=hazard,
+            hazard_exponent=0.0,
+            dispersion=0.0,
+        )
+        for hazard in (1 / _STATIC_FADE_H, _NO_CLOSES)
+    )
     deposits = deposit_share(bench.windows)
     late = min(round(settings.placebo_shift_h * HOUR_NS / bench.windows.refresh_ns), len(deposits["range"]))
     shifted = np.concatenate([np.zeros(late), deposits["range"][: len(deposits["range"]) - late]])
@@ -202,7 +210,8 @@ def _mirrored(cells: Cells, heat: NDArray[np.float64]) -> NDArray[np.float64]:
     width = np.diff(cells.starts) // 2
     owner = np.repeat(np.arange(len(width)), np.diff(cells.starts))
     index = np.arange(len(heat)) + np.where(cells.side == 0, 1, -1) * width[owner]
-    return heat[index]
+    mirrored: NDArray[np.float64] = heat[index]
+    return mirrored
 
 
 def _path_rates(bench: Bench) -> dict[str, NDArray[np.float64]]:

@@ -77,10 +77,7 @@ def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns:
         message = f"no liquidations of {asset} in that span"
         raise NotFound(message, where=str(tape.path), hint="`faultline tape ls` shows what is on the tape")
     kind, reference = _reference(tape, {kind: ids(kind) for kind in (Kind.BAR, Kind.MARK, Kind.TRADE)}, asset)
-    span = tape.span_ns(kind, reference)
-    if span is None:
-        message = f"no price path of {asset}"
-        raise NotFound(message, where=str(tape.path), hint="import or record bars, marks or trades")
+    span = tape.span_ns(kind, reference) or (0, 0)
     begin = (span[0] if from_ns is None else max(span[0], from_ns - warm_ns)) // _BLOCK_NS * _BLOCK_NS
     end = -(-(span[1] + 1 if to_ns is None else min(span[1] + 1, to_ns)) // _BLOCK_NS) * _BLOCK_NS
     end = max(end, begin)

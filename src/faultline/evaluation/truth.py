@@ -313,7 +313,6 @@ def _compare_map(shown: RecoveredMap, standing: pa.Table) -> tuple[float, float,
 
     True buckets are spread over the rows by the overlap of their price ranges.
     """
-
     rows = standing.filter(
         pc.and_(pc.equal(standing["t_ns"], shown.t_ns), pc.equal(standing["side"], shown.side))
     )

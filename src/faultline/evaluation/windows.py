@@ -136,7 +136,7 @@ def build_windows(path: MinutePath, gaps_ns: NDArray[np.int64], refresh_ns: int)
         high_usd=-_least(-minute_high),
         open_usd=before,
         live=live[cut].reshape(count, minutes).all(axis=1) & np.isfinite(before),
-        full=full[cut].reshape(count, minutes).all(axis=1),
+        full=np.asarray(full[cut].reshape(count, minutes).all(axis=1)),
         minute_low_usd=minute_low,
         minute_high_usd=minute_high,
         minute_close_usd=minute_close,
@@ -147,7 +147,7 @@ def build_windows(path: MinutePath, gaps_ns: NDArray[np.int64], refresh_ns: int)
 
 def _least(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Smallest known value of each row, NaN where none is known."""
-    least = np.where(np.isnan(rows), np.inf, rows).min(axis=1)
+    least: NDArray[np.float64] = np.where(np.isnan(rows), np.inf, rows).min(axis=1)
     return np.where(np.isinf(least), np.nan, least)
 
 
@@ -188,7 +188,8 @@ def _expanding_sigma(returns: NDArray[np.float64]) -> NDArray[np.float64]:
     known = np.isfinite(returns)
     squares = np.concatenate([[0.0], np.cumsum(np.where(known, returns, 0.0) ** 2)[:-1]])
     counts = np.concatenate([[0], np.cumsum(known)[:-1]])
-    return np.sqrt(squares / np.maximum(counts, 1))
+    sigma: NDArray[np.float64] = np.sqrt(squares / np.maximum(counts, 1))
+    return sigma
 
 
 def _touched(path: MinutePath, gaps_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -269,8 +270,8 @@ def cells_of(windows: Windows, events: Events, location_ratio: float, cap_usd: f
         bucket=bucket,
         covered_ratio=np.clip(covered, COVERED_FLOOR, 1.0),
         count=np.bincount(index, minlength=n).astype(np.float64),
-        notional_usd=np.bincount(index, weights=notional, minlength=n),
-        capped_usd=np.bincount(index, weights=np.minimum(notional, cap_usd), minlength=n),
+        notional_usd=np.bincount(index, notional, n).astype(np.float64),
+        capped_usd=np.bincount(index, np.minimum(notional, cap_usd), n).astype(np.float64),
         excluded=excluded,
         n_raw=len(events.time_ns),
     )

@@ -21,7 +21,10 @@ from faultline.heatmap.ledger_kernels import (
     I_HI,
     I_LO,
     I_PENDING,
+    I_REF,
     I_REJECTED,
+    R_PENDING_TRIGGER,
+    R_TRIGGER,
     apply_deposit_kernel,
     apply_sweep_kernel,
     decay_kernel,
@@ -32,6 +35,8 @@ __all__ = ("advance_kernel", "heat_kernel", "totals_kernel")
 
 #: Lanes of a row; rows of more leverages are several such blocks.
 _LANES: Final = 8
+_MINUTE: Final = 60_000_000_000
+_DAY: Final = 86_400_000_000_000
 
 
 @njit(cache=True, nogil=True)
@@ -107,7 +112,7 @@ def _column_kernel(
     scale_kernel(state, tables, state.integers[I_CLOCK], scale, False)
     totals_kernel(state, tables, mix, scale, totals)
     n_rows = column.shape[1]
-    begin = max(0, np.searchsorted(positions, 0.0, side="right") - 1)
+    begin = max(0, int(np.searchsorted(positions, 0.0, side="right")) - 1)
     end = min(state.mass.shape[2], int(np.searchsorted(positions, float(n_rows), side="left")))
     weights = np.zeros(state.mass.shape[3], dtype=np.float32)
     for j in range(state.mass.shape[0]):
@@ -125,26 +130,34 @@ def _usable_kernel(value: float) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _apply_bar_kernel(state: Any, tables: Any, bar: Any, growth: Any, scale: Any) -> None:
-    """Let time pass to the bar's end, consume its range, deposit at its close. Missing values move nothing."""
-    ints = state.integers
-    low, high, close = bar.low_usd, bar.high_usd, bar.close_usd
-    long, short = bar.units_long, bar.units_short
-    decay_kernel(state, tables, bar.end_ns, scale)
-    if _usable_kernel(low) and _usable_kernel(high) and low <= high:
-        apply_sweep_kernel(state, tables, low, high, scale)
-    elif not (math.isnan(low) or math.isnan(high)):
-        ints[I_REJECTED] += 1
-    if long < 0.0 or short < 0.0 or math.isinf(long) or math.isinf(short):
-        ints[I_REJECTED] += 1
-        return
-    if math.isnan(long) or math.isnan(short) or long + short == 0.0:
-        return
-    if _usable_kernel(close):
-        scale_kernel(state, tables, ints[I_CLOCK], growth, True)
-        apply_deposit_kernel(state, tables, close, long, short, growth, scale)
-    elif not math.isnan(close):
-        ints[I_REJECTED] += 1
+def _apply_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, growth: Any, scale: Any) -> None:
+    """Apply bars ``begin..end``: time passes, the range is consumed, the close is deposited at.
+
+    Missing values move nothing, impossible ones are counted. Most bars reach no level, so the checks that tell
+    stand here, before any call.
+    """
+    ints, reals = state.integers, state.reals
+    for i in range(begin, end):
+        bar = bars[i]
+        clock, low, high, close = bar.end_ns, bar.low_usd, bar.high_usd, bar.close_usd
+        long, short = bar.units_long, bar.units_short
+        if clock // _MINUTE != ints[I_CLOCK] // _MINUTE or clock - ints[I_REF] >= _DAY:
+            decay_kernel(state, tables, clock, scale)
+        ints[I_CLOCK] = clock
+        if _usable_kernel(low) and _usable_kernel(high) and low <= high:
+            reached_long = low < reals[R_TRIGGER] or low < reals[R_PENDING_TRIGGER]
+            if reached_long or high > reals[R_TRIGGER + 1] or high > reals[R_PENDING_TRIGGER + 1]:
+                apply_sweep_kernel(state, tables, low, high, scale)
+        elif not (math.isnan(low) or math.isnan(high)):
+            ints[I_REJECTED] += 1
+        if long < 0.0 or short < 0.0 or math.isinf(long) or math.isinf(short):
+            ints[I_REJECTED] += 1
+        elif long + short > 0.0:
+            if _usable_kernel(close):
+                scale_kernel(state, tables, clock, growth, True)
+                apply_deposit_kernel(state, tables, close, long, short, growth, scale)
+            elif not math.isnan(close):
+                ints[I_REJECTED] += 1
 
 
 @njit(cache=True, nogil=True)
@@ -167,13 +180,13 @@ def advance_kernel(
     n_buckets = state.mass.shape[2]
     positions = np.empty(n_buckets + 1)
     heat = np.zeros(n_buckets, dtype=np.float32)
-    drawn_first, column = state.integers[I_FIRST] - 1, 0
-    for i in range(bars.shape[0] + 1):
-        while column < column_at.shape[0] and column_at[column] <= i:
-            if drawn_first != state.integers[I_FIRST]:
-                drawn_first = state.integers[I_FIRST]
-                row_positions_kernel(drawn_first, n_buckets, rows[0], int(rows[1]), positions)
-            _column_kernel(state, tables, mix, positions, scratch[0], heat, columns[column], totals[column])
-            column += 1
-        if i < bars.shape[0]:
-            _apply_bar_kernel(state, tables, bars[i], scratch[1], scratch[0])
+    drawn_first = state.integers[I_FIRST] - 1
+    applied = 0
+    for column in range(column_at.shape[0]):
+        _apply_bars_kernel(state, tables, bars, applied, column_at[column], scratch[1], scratch[0])
+        applied = column_at[column]
+        if drawn_first != state.integers[I_FIRST]:
+            drawn_first = state.integers[I_FIRST]
+            row_positions_kernel(drawn_first, n_buckets, rows[0], int(rows[1]), positions)
+        _column_kernel(state, tables, mix, positions, scratch[0], heat, columns[column], totals[column])
+    _apply_bars_kernel(state, tables, bars, applied, bars.shape[0], scratch[1], scratch[0])

@@ -21,7 +21,16 @@ import numpy as np
 from faultline.errors import RequestError, StoreError
 from faultline.heatmap import column_kernels, ledger_kernels, window_kernels
 from faultline.heatmap.grid import BUCKET_LOG, bucket_of, bucket_position
-from faultline.heatmap.ledger_kernels import ABSENT, ENTRY_SPLIT, N_INTEGERS, N_REALS, N_SLOTS, LedgerArrays, LedgerTables
+from faultline.heatmap.ledger_kernels import (
+    ABSENT,
+    ENTRY_SPLIT,
+    N_INTEGERS,
+    N_REALS,
+    N_SLOTS,
+    NO_ENTRY,
+    LedgerArrays,
+    LedgerTables,
+)
 from faultline.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -501,7 +510,7 @@ def _empty_arrays(n_hypotheses: int, n_buckets: int, n_lanes: int) -> LedgerArra
         mass=np.zeros((n_hypotheses, 2, n_buckets, n_lanes), dtype=np.float32),
         remaining=np.ones((n_hypotheses, 2, n_buckets), dtype=np.float32),
         pending=np.zeros((n_hypotheses, N_SLOTS, 2, n_lanes)),
-        pending_bin=np.zeros(N_SLOTS, dtype=np.int64),
+        pending_bin=np.full(N_SLOTS, NO_ENTRY, dtype=np.int64),
         pending_order=np.zeros(N_SLOTS, dtype=np.int64),
         accounts=np.zeros((n_hypotheses, 4, 2, n_lanes)),
         integers=integers,

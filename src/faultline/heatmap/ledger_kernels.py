@@ -32,6 +32,7 @@ __all__ = (
     "I_PENDING",
     "I_REF",
     "I_REJECTED",
+    "NO_ENTRY",
     "N_INTEGERS",
     "N_REALS",
     "N_SLOTS",
@@ -54,6 +55,8 @@ __all__ = (
 ENTRY_SPLIT: Final = 4
 #: Offset of a level that does not exist (no margin left, or a long that no positive price liquidates).
 ABSENT: Final = -(2**30)
+#: Entry bin of a slot in which nothing waits.
+NO_ENTRY: Final = -(2**62)
 #: Entry bins that can wait at the same time.
 N_SLOTS: Final = 64
 
@@ -178,6 +181,50 @@ def _place_kernel(state: Any, scale: Any, j: int, side: int, bucket: int, lev: i
 
 
 @njit(cache=True, nogil=True)
+def _spread_kernel(
+    mass: Any,
+    remaining: Any,
+    units: Any,
+    offsets: Any,
+    weights: Any,
+    base: int,
+    running: Any,
+    skipped: Any,
+    scale: Any,
+) -> tuple[int, int]:
+    """Spread ``units`` (L,) of one entry bin and side over the nodes of its levels; returns the touched range.
+
+    Plain arrays and no views inside the loops: this is where most of the time of a busy market goes.
+    """
+    n_buckets = mass.shape[0]
+    low, high = n_buckets, -1
+    for lev in range(units.shape[0]):
+        opened = units[lev]
+        if opened == 0.0:
+            continue
+        units[lev] = 0.0
+        kept = 0.0
+        for node in range(weights.shape[0]):
+            index = base + offsets[lev, node]
+            share = opened * weights[node]
+            if index < 0 or index >= n_buckets:
+                skipped[lev] += share * scale[lev]
+                continue
+            front = remaining[index]
+            if front != 1.0:
+                old = 0.0
+                for k in range(mass.shape[1]):
+                    old += mass[index, k] * scale[k]
+                added = share * scale[lev]
+                remaining[index] = (front * old + added) / (old + added)
+            mass[index, lev] += share
+            kept += share
+            low, high = min(low, index), max(high, index)
+        running[lev] += kept
+    return low, high
+
+
+@njit(cache=True, nogil=True)
 def flush_kernel(state: Any, tables: Any, scale: Any) -> None:
     """Spread every waiting opening over its levels; ``scale`` (J, Lp) is scratch."""
     ints = state.integers
@@ -185,32 +232,33 @@ def flush_kernel(state: Any, tables: Any, scale: Any) -> None:
     if n_pending == 0:
         return
     scale_kernel(state, tables, ints[I_CLOCK], scale, False)
-    n_buckets = state.mass.shape[2]
     first = ints[I_FIRST]
+    n = tables.n_leverages
+    for side in range(2):
+        lowest, highest = state.mass.shape[2], -1
+        for j in range(state.mass.shape[0]):
+            mass, remaining = state.mass[j, side], state.remaining[j, side]
+            running = state.accounts[j, ACCOUNT_RUNNING, side]
+            skipped = state.accounts[j, ACCOUNT_SKIPPED, side]
+            for position in range(n_pending):
+                slot = state.pending_order[position]
+                entry = state.pending_bin[slot]
+                low, high = _spread_kernel(
+                    mass,
+                    remaining,
+                    state.pending[j, slot, side, :n],
+                    tables.offsets[j, entry % ENTRY_SPLIT, side],
+                    tables.weights[j],
+                    entry // ENTRY_SPLIT - first,
+                    running,
+                    skipped,
+                    scale[j],
+                )
+                lowest, highest = min(lowest, low), max(highest, high)
+        if lowest <= highest:
+            _note_active_kernel(state, side, first + lowest, first + highest)
     for position in range(n_pending):
-        slot = state.pending_order[position]
-        entry = state.pending_bin[slot]
-        bucket0, part = entry // ENTRY_SPLIT, entry % ENTRY_SPLIT
-        for side in range(2):
-            low, high = 2**62, -(2**62)
-            for j in range(state.mass.shape[0]):
-                for lev in range(tables.n_leverages):
-                    units = state.pending[j, slot, side, lev]
-                    if units == 0.0:
-                        continue
-                    state.pending[j, slot, side, lev] = 0.0
-                    offsets = tables.offsets[j, part, side, lev]
-                    for node in range(offsets.shape[0]):
-                        share = units * tables.weights[j, node]
-                        bucket = bucket0 + offsets[node]
-                        if bucket < first or bucket >= first + n_buckets:
-                            state.accounts[j, ACCOUNT_SKIPPED, side, lev] += share * scale[j, lev]
-                            continue
-                        _place_kernel(state, scale, j, side, bucket, lev, share, 1.0)
-                        state.accounts[j, ACCOUNT_RUNNING, side, lev] += share
-                        low, high = min(low, bucket), max(high, bucket)
-            if low <= high:
-                _note_active_kernel(state, side, low, high)
+        state.pending_bin[state.pending_order[position]] = NO_ENTRY
     ints[I_PENDING] = 0
     state.reals[R_PENDING_TRIGGER] = 0.0
     state.reals[R_PENDING_TRIGGER + 1] = math.inf
@@ -300,14 +348,10 @@ def apply_deposit_kernel(
     bucket = entry // ENTRY_SPLIT
     _recentre_kernel(state, tables, bucket, scale)
     slot = entry % N_SLOTS
-    taken = False
-    for position in range(ints[I_PENDING]):
-        if state.pending_order[position] == slot:
-            taken = True
-    if taken and state.pending_bin[slot] != entry:
+    waiting = state.pending_bin[slot]
+    if waiting != NO_ENTRY and waiting != entry:
         flush_kernel(state, tables, scale)
-        taken = False
-    if not taken:
+    if state.pending_bin[slot] != entry:
         state.pending_bin[slot] = entry
         state.pending_order[ints[I_PENDING]] = slot
         ints[I_PENDING] += 1

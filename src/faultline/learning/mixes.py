@@ -40,8 +40,9 @@ def smooth_prior(leverages: Sequence[float], centre: float = 50.0, sd: float = 1
     if not (len(grid) and np.all(grid > 0) and 0 < centre < math.inf and 0 < sd < math.inf):
         message = f"no smooth mix around {centre!r}x with deviation {sd!r}"
         raise RequestError(message, where="leverages, centre, sd", hint="give positive numbers")
-    weights = np.exp(-0.5 * ((np.log(grid) - math.log(centre)) / sd) ** 2)
-    return weights / weights.sum()
+    weights: NDArray[np.float64] = np.exp(-0.5 * ((np.log(grid) - math.log(centre)) / sd) ** 2)
+    weights /= weights.sum()
+    return weights
 
 
 def spikes(leverages: Sequence[float], at: Sequence[float] = SPIKE_LEVERAGES) -> NDArray[np.float64]:
@@ -55,5 +56,6 @@ def spikes(leverages: Sequence[float], at: Sequence[float] = SPIKE_LEVERAGES) ->
     if missing or not at:
         message = f"no spike at {missing or list(at)}: not on the grid of leverages"
         raise RequestError(message, where="at", hint=f"the grid is {grid.tolist()}")
-    weights = np.isin(grid, np.asarray(at)).astype(np.float64)
-    return weights / weights.sum()
+    weights: NDArray[np.float64] = np.isin(grid, np.asarray(at)).astype(np.float64)
+    weights /= weights.sum()
+    return weights

@@ -31,7 +31,7 @@ _SMALLEST = 1e-300
 
 def sum_by(group: NDArray[np.int64], values: NDArray[np.float64], n_groups: int) -> NDArray[np.float64]:
     """Sum of ``values`` (C,) per group, shape (n_groups,)."""
-    return np.bincount(group, weights=values, minlength=n_groups)
+    return np.bincount(group, values, n_groups).astype(np.float64)
 
 
 def poisson_scores(counts: NDArray[np.float64], rates: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -75,7 +75,8 @@ def concentration(
     found = np.concatenate([[0.0], np.cumsum(amounts[order])])
     if not (area[-1] > 0 and found[-1] > 0):
         return np.full(len(shares), np.nan)
-    return np.interp(np.asarray(shares) * area[-1], area, found) / found[-1]
+    share: NDArray[np.float64] = np.interp(np.asarray(shares) * area[-1], area, found) / found[-1]
+    return share
 
 
 def block_bootstrap(
