@@ -73,7 +73,10 @@ class AssetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         float, Meta(gt=0, description="Traded volume a day that scales market impact.")
     ]
     opens_per_hour: Annotated[
-        float, Meta(ge=0, description="Positions opened by takers an hour over all venues, on average.")
+        float,
+        Meta(
+            ge=0, le=1_000_000, description="Positions opened by takers an hour over all venues, on average."
+        ),
     ]
     quote: Annotated[str, Meta(pattern="^[A-Z0-9]{1,12}$", description="Currency of the price.")] = "USDT"
     vol_per_day_ratio: Annotated[
@@ -222,7 +225,7 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         float, Meta(ge=0.05, le=60, description="Length of a simulation step; divides 60 s.")
     ] = 1.0
     warmup_days: Annotated[
-        float, Meta(ge=0, description="Days simulated before the start, without output.")
+        float, Meta(ge=0, le=60, description="Days simulated before the start, without output.")
     ] = 5.0
     warmup_step_s: Annotated[
         float, Meta(ge=0.05, le=60, description="Step of the warm-up; divides 60 s.")

@@ -5,6 +5,7 @@ one.
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -70,6 +71,7 @@ def world_from_dict(raw: dict[str, Any], *, where: str) -> World:
             _read(_builtin(str(base))) | merged | {"extends": _read(_builtin(str(base))).get("extends", "")}
         )
     _check_keys(merged, World, "", where)
+    _check_finite(merged, "", where)
     try:
         world = msgspec.convert(merged | {"extends": str(raw.get("extends", ""))}, World)
     except msgspec.ValidationError as exc:
@@ -138,6 +140,17 @@ def _check_keys(raw: dict[str, Any], kind: type[msgspec.Struct], path: str, wher
             for n, entry in enumerate(value):
                 if isinstance(entry, dict):
                     _check_keys(entry, inner, f"{path}{key}[{n}].", where)
+
+
+def _check_finite(value: object, path: str, where: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{path} = {value} is not a finite number", where=where)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_finite(inner, f"{path}.{key}" if path else str(key), where)
+    elif isinstance(value, list | tuple):
+        for n, inner in enumerate(value):
+            _check_finite(inner, f"{path}[{n}]", where)
 
 
 def _check_sense(world: World, where: str) -> None:
