@@ -315,6 +315,7 @@ setInterval(() => {
 }, 15_000);
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
+market("BTC", "5m");
 server.listen(PORT, "127.0.0.1", () =>
   console.log(`SIMULATED development server: http://127.0.0.1:${PORT}/map  (planes: ${PLANES.join(", ")})`),
 );

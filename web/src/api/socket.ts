@@ -19,7 +19,6 @@ export interface Subscription {
   readonly scope: string;
   readonly tf: string;
   readonly planes: readonly string[];
-  readonly after_seq: number;
 }
 
 /** What the socket needs from the browser; tests pass their own. */
@@ -61,21 +60,28 @@ export class Stream {
     private readonly host: StreamHost = browser,
   ) {}
 
-  /** Follow this map from now on, replacing what was followed before. */
+  /** Follow this map from now on. A new connection leaves nothing behind of what was followed before. */
   subscribe(subscription: Subscription): void {
+    this.drop();
     this.wanted = subscription;
     this.stopped = false;
-    if (this.socket === null) this.connect();
-    else if (this.socket.readyState === 1) this.sendSubscription();
+    this.everOpen = false;
+    this.attempt = 0;
+    this.connect();
   }
 
   stop(): void {
+    this.drop();
     this.stopped = true;
+    this.events.link("closed");
+  }
+
+  private drop(): void {
     this.host.clearTimer(this.retryTimer);
     this.host.clearTimer(this.beatTimer);
-    this.socket?.close();
+    const { socket } = this;
     this.socket = null;
-    this.events.link("closed");
+    socket?.close();
   }
 
   private connect(): void {
@@ -86,6 +92,7 @@ export class Stream {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     socket.onopen = () => {
+      if (this.socket !== socket) return;
       this.attempt = 0;
       this.events.link("open");
       this.sendSubscription();
@@ -93,7 +100,9 @@ export class Stream {
       if (this.everOpen) this.events.reconnected();
       this.everOpen = true;
     };
-    socket.onmessage = (event) => this.receive(event.data as string | ArrayBuffer);
+    socket.onmessage = (event) => {
+      if (this.socket === socket) this.receive(event.data as string | ArrayBuffer);
+    };
     socket.onclose = () => this.lost(socket);
   }
 

@@ -5,11 +5,12 @@ export function SimulatedBanner() {
   if (!simulated.value) return null;
   const world = status.value?.world;
   return (
-    <div class="simulated" role="note">
+    <aside class="simulated" aria-label="Simulated market">
       <strong>SIMULATED MARKET</strong>
-      <span>
+      <span class="wide-only">
         Every price and position here is made up{world ? ` (world: ${world})` : ""}. Nothing is exchange data.
       </span>
-    </div>
+      <span class="narrow-only">every price here is made up</span>
+    </aside>
   );
 }

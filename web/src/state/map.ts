@@ -66,7 +66,7 @@ class MapFeed {
       });
     }
     // Frames that arrive while the snapshots travel are kept and applied on top of them.
-    this.stream.subscribe({ scope, tf, planes: MAP_PLANES, after_seq: 0 });
+    this.stream.subscribe({ scope, tf, planes: MAP_PLANES });
     void this.load();
   }
 

@@ -1,5 +1,5 @@
 /** The liquidation map: chart, profile, cell inspector, colour scale; or the state that stands in their place. */
-import { useComputed, useSignalEffect } from "@preact/signals";
+import { untracked, useComputed, useSignalEffect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { watchCell } from "../../state/cell";
 import { assets, status, statusError } from "../../state/engine";
@@ -74,7 +74,7 @@ export function MapPage() {
   );
   useSignalEffect(() => {
     const [scopeNow, tf] = [scope.value, timeframe.value];
-    if (ready.value && scopeNow) mapFeed.open(scopeNow, tf);
+    if (ready.value && scopeNow) untracked(() => mapFeed.open(scopeNow, tf));
   });
   useEffect(() => {
     const stop = watchCell();

@@ -50,7 +50,7 @@ export function SkillCard() {
     <section class="card">
       <h3>Measured skill</h3>
       <p class="quiet">
-        Gain over the age table ("how long since price was there"), nats per event, 95 % interval.
+        Gain over the age table ("how long since price was there"), per event, with 95 % interval.
       </p>
       <table class="facts">
         <thead>

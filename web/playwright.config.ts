@@ -1,0 +1,47 @@
+import { defineConfig } from "@playwright/test";
+
+/** Runs against the development server's made-up market, or against FAULTLINE_URL when it is set. */
+const PORT = 8733;
+const real = process.env["FAULTLINE_URL"];
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--font-render-hinting=none",
+];
+const executablePath = process.env["FAULTLINE_CHROMIUM"] ?? "/usr/bin/chromium";
+
+export default defineConfig({
+  testDir: "tests/e2e",
+  outputDir: "test-results",
+  workers: 1,
+  timeout: 30_000,
+  reporter: "list",
+  use: {
+    baseURL: real ?? `http://127.0.0.1:${PORT}`,
+    viewport: { width: 1440, height: 900 },
+    colorScheme: "dark",
+    launchOptions: { executablePath, args: ARGS },
+  },
+  projects: [
+    { name: "map", testIgnore: "hidpi.spec.ts" },
+    {
+      name: "hidpi",
+      testMatch: "hidpi.spec.ts",
+      use: { launchOptions: { executablePath, args: [...ARGS, "--force-device-scale-factor=2"] } },
+    },
+  ],
+  ...(real
+    ? {}
+    : {
+        webServer: {
+          command: "node dev/mock-server.mjs",
+          env: { MOCK_PORT: String(PORT), MOCK_TICK_MS: "250" },
+          url: `http://127.0.0.1:${PORT}/api/v1/status`,
+          reuseExistingServer: false,
+        },
+      }),
+});

@@ -1,0 +1,78 @@
+/** Opens the page, watches what it does, and fails when it misbehaves. */
+import AxeBuilder from "@axe-core/playwright";
+import { test as base, expect, type Page } from "@playwright/test";
+
+export const REAL = process.env["FAULTLINE_URL"] !== undefined;
+export const SCREENS = "test-results/screens";
+
+export interface Watch {
+  readonly requests: string[];
+}
+
+/** A page that must not log errors, fail requests or talk to anybody else. */
+export const test = base.extend<{ watch: Watch }>({
+  watch: [
+    async ({ page, baseURL }, use) => {
+      const requests: string[] = [];
+      const trouble: string[] = [];
+      const allowed = new URL(baseURL ?? "").host;
+      page.on("console", (message) => {
+        if (message.type() === "error" || message.type() === "warning") trouble.push(message.text());
+      });
+      page.on("pageerror", (error) => trouble.push(String(error.stack)));
+      page.on("request", (request) => {
+        const url = new URL(request.url());
+        requests.push(`${request.method()} ${url.pathname}`);
+        if (url.protocol.startsWith("http") && url.host !== allowed) trouble.push(`third party: ${url}`);
+      });
+      await use({ requests });
+      expect(trouble).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export async function scenario(page: Page, name: string): Promise<void> {
+  const url = new URL(test.info().project.use.baseURL ?? "").origin;
+  await page.context().addCookies([{ name: "mock", value: name, url }]);
+}
+
+/** The map is drawn: no cover over it, and the profile has been answered. */
+export async function drawn(page: Page): Promise<void> {
+  await expect(page.locator(".cover")).toHaveCount(0, { timeout: 20_000 });
+  await expect(page.locator(".chart canvas").first()).toBeVisible();
+  await page.waitForFunction(
+    () => document.querySelector<HTMLCanvasElement>(".profile canvas")?.style.height,
+  );
+}
+
+export async function openMap(page: Page, search = "", name = "data"): Promise<void> {
+  if (!REAL) await scenario(page, name);
+  await page.goto(`/map${search}`);
+  await drawn(page);
+}
+
+/** Texts that are cut off by their own box, or boxes that reach outside the window. */
+export function clipped(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const bad: string[] = [];
+    for (const element of document.querySelectorAll<HTMLElement>("body *")) {
+      if (element.closest(".visually-hidden, .chart-canvas, svg, select")) continue;
+      const box = element.getBoundingClientRect();
+      const text = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
+      if (!text || box.width === 0 || !element.checkVisibility()) continue;
+      const hides = getComputedStyle(element).overflow !== "visible";
+      const outside = box.right > innerWidth + 1 || box.left < -1;
+      if ((hides && element.scrollWidth > element.clientWidth + 1) || outside)
+        bad.push(`${element.tagName}.${element.className}: ${element.textContent?.slice(0, 40)}`);
+    }
+    return bad;
+  });
+}
+
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" | ")}`)).toEqual(
+    [],
+  );
+}

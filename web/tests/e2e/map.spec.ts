@@ -1,0 +1,246 @@
+/** What a trader does with the map. */
+import { readFileSync } from "node:fs";
+import { expect, type Page } from "@playwright/test";
+import { codeToUsd } from "../../src/heat/codes";
+import { decodeSnapshot } from "../../src/heat/format";
+import { drawn, openMap, REAL, SCREENS, test } from "./browse";
+
+const mode = (page: Page, name: string) => page.locator(`.modes label:has(input[value=${name}])`);
+const strip = (page: Page) => page.locator(".strip");
+const heat = (requests: readonly string[]) =>
+  requests.filter((line) => /\/(heat|candles|legend)\//.test(line));
+
+test("switching modes asks the engine for nothing", async ({ page, watch }) => {
+  await openMap(page);
+  const before = heat(watch.requests).length;
+  for (const name of ["raw", "synthetic", "smooth", "hybrid"]) {
+    await mode(page, name).click();
+    await expect(page).toHaveURL(name === "hybrid" ? /map(\?(?!.*m=)|$)/ : new RegExp(`m=${name}`));
+  }
+  expect(heat(watch.requests).length).toBe(before);
+});
+
+test("the hottest row is drawn at fit zoom, in the hottest colour", async ({ page }) => {
+  test.skip(REAL, "the hottest row of a live market moves");
+  await openMap(page, "?m=synthetic");
+  const answer = await page.request.get("/api/v1/heat/BTC/5m/synthetic.bin?side=long");
+  const body = await answer.body();
+  const map = decodeSnapshot(
+    body.buffer.slice(body.byteOffset, body.byteOffset + body.length) as ArrayBuffer,
+  );
+  const legend = await (await page.request.get("/api/v1/legend/BTC/5m")).json();
+  const hotRows = new Set<number>();
+  map.codes.forEach((code, i) => {
+    if (codeToUsd(code, map) >= legend.hi_usd * 1.05) hotRows.add(i % map.rows);
+  });
+  expect(hotRows.size).toBeGreaterThan(3);
+  await page.locator(".chart").focus();
+  await page.keyboard.press("f");
+  await page.waitForTimeout(300);
+  const yellow = await page.evaluate(() => {
+    const canvas = document.querySelector<HTMLCanvasElement>(".chart-canvas td:nth-child(2) canvas");
+    const ctx = canvas?.getContext("2d");
+    if (!canvas || !ctx) throw new Error("no chart canvas");
+    const { data } = ctx.getImageData(0, 0, canvas.width, canvas.height);
+    const rows: number[] = [];
+    for (let y = 0; y < canvas.height; y++)
+      for (let x = 0; x < canvas.width; x++) {
+        const i = (y * canvas.width + x) * 4;
+        if (data[i] > 240 && data[i + 1] > 220 && data[i + 2] < 80) {
+          rows.push(y);
+          break;
+        }
+      }
+    return { rows, height: canvas.height };
+  });
+  // Hovering each drawn row tells its price; every hot row must be among them (one pixel covers several rows).
+  const box = await page.locator(".chart-canvas td:nth-child(2) canvas").first().boundingBox();
+  if (!box) throw new Error("no chart");
+  const prices: number[] = [];
+  for (const y of yellow.rows) {
+    await page.mouse.move(box.x + 200, box.y + y + 0.5);
+    const text = await page.locator(".strip .pair b").textContent();
+    prices.push(Number(text?.split("–")[0].replaceAll(",", "")));
+  }
+  const rowsPerPixel = 4;
+  for (const row of hotRows) {
+    const low = map.price0Usd + row * map.rowUsd;
+    expect(Math.min(...prices.map((price) => Math.abs(price - low)))).toBeLessThanOrEqual(
+      rowsPerPixel * map.rowUsd,
+    );
+  }
+});
+
+test("pixels of closed columns stay the same while the market moves on", async ({ page }) => {
+  await openMap(page);
+  await page.locator(".chart").focus();
+  for (let i = 0; i < 8; i++) await page.keyboard.press("Shift+ArrowLeft");
+  await expect(page).toHaveURL(/from=/);
+  await page.waitForTimeout(200);
+  const pixels = () =>
+    page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".chart-canvas td:nth-child(2) canvas");
+      const ctx = canvas?.getContext("2d");
+      if (!canvas || !ctx) throw new Error("no chart canvas");
+      // Without the dotted line of the last price, which does move.
+      const { data } = ctx.getImageData(0, 0, canvas.width, Math.floor(canvas.height * 0.25));
+      let hash = 0;
+      for (let i = 0; i < data.length; i++) hash = (Math.imul(hash, 31) + data[i]) | 0;
+      return hash;
+    });
+  const before = await pixels();
+  await page.waitForTimeout(2500);
+  expect(await pixels()).toBe(before);
+});
+
+test("a cell explains itself, can be pinned, and comes back with the link", async ({ page }) => {
+  await openMap(page, "?m=synthetic");
+  await page.mouse.move(500, 250);
+  await expect(strip(page)).toContainText("est. L");
+  const card = page.getByRole("region", { name: "Cell" });
+  for (const words of ["longs forced out", "Leverage", "Venues", "Entered", "OI source", "Basis"])
+    await expect(card).toContainText(words);
+  await page.mouse.click(500, 250);
+  await expect(page).toHaveURL(/sel=/);
+  await page.mouse.move(60, 890);
+  const price = await card.locator(".cell-price b").textContent();
+  await page.reload();
+  await drawn(page);
+  await expect(card.locator(".cell-price b")).toHaveText(price ?? "");
+  await expect(mode(page, "synthetic")).toHaveClass(/is-on/);
+});
+
+test("everything can be done with keys", async ({ page }) => {
+  await openMap(page);
+  const chart = page.getByRole("application");
+  await chart.focus();
+  await page.keyboard.press("m");
+  await expect(mode(page, "raw")).toHaveClass(/is-on/);
+  await page.keyboard.press("ArrowLeft");
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByRole("region", { name: "Cell" }).locator(".cell-price")).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/sel=/);
+  await page.keyboard.press("Escape");
+  await expect(page).not.toHaveURL(/sel=/);
+  const lower = page.getByRole("slider", { name: /lower cut-off/ }).first();
+  const before = Number(await lower.getAttribute("aria-valuenow"));
+  await page.keyboard.press("]");
+  await expect.poll(async () => Number(await lower.getAttribute("aria-valuenow"))).toBeGreaterThan(before);
+  await expect(page).toHaveURL(/lo=/);
+  await page.keyboard.press("g");
+  await expect(page.getByRole("dialog", { name: /Go to/ })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await chart.focus();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Help" })).toContainText("pause or resume the replay");
+  await page.screenshot({ path: `${SCREENS}/help.png` });
+  await page.keyboard.press("Escape");
+  await chart.focus();
+  await page.keyboard.press("3");
+  await expect(page).toHaveURL(/tf=15m/);
+  await drawn(page);
+  await page.goBack();
+  await expect(page).not.toHaveURL(/tf=15m/);
+});
+
+test("another instrument is one choice away", async ({ page }) => {
+  await openMap(page);
+  const picker = page.getByLabel("Asset and venue");
+  const options = await picker.locator("option").allTextContents();
+  expect(options.length).toBeGreaterThan(1);
+  await picker.selectOption({ index: 1 });
+  await drawn(page);
+  await expect(page).toHaveURL(/scope=/);
+});
+
+test("the palette and the lock change colours without a request", async ({ page, watch }) => {
+  await openMap(page);
+  const before = heat(watch.requests).length;
+  await page.getByLabel("Palette").selectOption("inferno");
+  await expect(page).toHaveURL(/cm=inferno/);
+  await page.getByRole("button", { name: "Lock this colour scale" }).first().click();
+  await expect(page.getByRole("button", { name: "Lock this colour scale" }).first()).toHaveAttribute(
+    "aria-pressed",
+    "true",
+  );
+  expect(heat(watch.requests).length).toBe(before);
+});
+
+test("the profile can be read as a table", async ({ page }) => {
+  await openMap(page);
+  await page.getByRole("button", { name: "Show the profile as a table" }).click();
+  await expect(page.getByRole("table", { name: /Largest levels/ }).getByRole("row")).toHaveCount(13);
+});
+
+test("a picture of a simulated market says so", async ({ page }) => {
+  test.skip(REAL, "only a simulated market is marked");
+  await openMap(page);
+  await expect(page).toHaveTitle(/^\[SIMULATED\] BTC/);
+  const saving = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save the chart as a picture" }).click();
+  const file = await saving;
+  expect(file.suggestedFilename()).toMatch(/^faultline-BTC-5m-.*-SIMULATED\.png$/);
+  await file.saveAs(`${SCREENS}/export.png`);
+  expect(readFileSync(`${SCREENS}/export.png`).length).toBeGreaterThan(20_000);
+});
+
+test("a lost connection shows, and heals by itself", async ({ page }) => {
+  let drop: (() => Promise<void>) | null = null;
+  let refuse = false;
+  await page.routeWebSocket(/stream/, (socket) => {
+    if (refuse) {
+      void socket.close();
+      return;
+    }
+    socket.connectToServer();
+    drop = () => socket.close();
+  });
+  await openMap(page);
+  await expect(page.locator(".freshness")).toHaveClass(/is-live/);
+  refuse = true;
+  await (drop as unknown as () => Promise<void>)();
+  await expect(page.locator(".freshness")).toHaveClass(/is-offline/);
+  refuse = false;
+  await expect(page.locator(".freshness")).toHaveClass(/is-live/, { timeout: 10_000 });
+  await drawn(page);
+});
+
+test("a replay can be paused, sped up and moved", async ({ page }) => {
+  test.skip(REAL, "needs a replay");
+  await openMap(page, "", "replay");
+  const bar = page.getByRole("region", { name: "Replay" });
+  await bar.getByRole("button", { name: "Pause" }).click();
+  await expect(page.locator(".freshness")).toHaveClass(/is-paused/);
+  await bar.getByLabel("Replay speed").selectOption("300");
+  await expect(bar.getByLabel("Replay speed")).toHaveValue("300");
+  const time = bar.locator(".replay-time").first();
+  const before = await time.textContent();
+  await bar.getByLabel("Time of the replay").press("PageDown");
+  await expect(time).not.toHaveText(before ?? "");
+  await page.locator(".chart").focus();
+  await page.keyboard.press(" ");
+  await expect(page.locator(".freshness")).toHaveClass(/is-live/);
+});
+
+test("on a phone the details are a sheet", async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await openMap(page);
+  await expect(page.locator(".inspector")).toBeHidden();
+  await page.getByRole("button", { name: "Cell, skill, exposure" }).click();
+  await expect(page.locator(".inspector")).toBeVisible();
+  await page.screenshot({ path: `${SCREENS}/phone-sheet.png` });
+});
+
+test("the notices are one click away", async ({ page }) => {
+  await openMap(page);
+  await page.getByRole("link", { name: "Notices" }).click();
+  await expect(page).toHaveURL(/about$/);
+  await expect(page.locator("main")).toContainText("TradingView Lightweight Charts");
+  const link = page.getByRole("link", { name: "All licence texts" });
+  const notices = await page.request.get(new URL((await link.getAttribute("href")) ?? "", page.url()).href);
+  expect(await notices.text()).toContain("lightweight-charts");
+  await page.screenshot({ path: `${SCREENS}/about.png` });
+  await page.goBack();
+  await drawn(page);
+});

@@ -1,0 +1,48 @@
+/** Every state of the page at three sizes in both themes: pictures to look at, and what must hold in each. */
+import { expect } from "@playwright/test";
+import { clipped, drawn, expectAccessible, REAL, SCREENS, scenario, test } from "./browse";
+
+const SIZES = { desktop: [1440, 900], laptop: [1280, 720], phone: [390, 844] } as const;
+const STATES = {
+  data: null,
+  stale: null,
+  empty: "No map for this scope yet",
+  error: "The tape cannot be read",
+  loading: "Rebuilding BTC 5m map",
+} as const;
+
+test.skip(REAL, "the states are made by the development server");
+
+for (const [size, [width, height]] of Object.entries(SIZES))
+  for (const theme of ["dark", "light"] as const)
+    test(`${size} ${theme}`, async ({ page }) => {
+      await page.setViewportSize({ width, height });
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      for (const [state, words] of Object.entries(STATES)) {
+        await scenario(page, state);
+        await page.goto("/map");
+        if (words) await expect(page.locator(".cover")).toContainText(words);
+        else await drawn(page);
+        if (state === "stale") await expect(page.locator(".freshness")).toHaveText(/stale/);
+        await expect(page.locator(".simulated")).toBeVisible();
+        await expect(page.locator(".footer")).toContainText(
+          "Model estimates - not exchange data, not advice",
+        );
+        expect(await clipped(page), `${state} clips text`).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+        if (size !== "laptop" && (state === "data" || theme === "dark")) await expectAccessible(page);
+        await page.screenshot({ path: `${SCREENS}/map-${size}-${theme}-${state}.png` });
+      }
+    });
+
+test("modes", async ({ page }) => {
+  await scenario(page, "replay");
+  await page.goto("/map");
+  await drawn(page);
+  for (const mode of ["raw", "synthetic", "smooth", "hybrid"]) {
+    await page.locator(`.modes label:has(input[value=${mode}])`).click();
+    await page.mouse.move(600, 320);
+    await page.waitForTimeout(350);
+    await page.screenshot({ path: `${SCREENS}/mode-${mode}.png` });
+  }
+});

@@ -1,0 +1,108 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from "vitest";
+import * as text from "../../src/state/format";
+import { DEFAULT_PREFS, formatPrefs, parsePrefs } from "../../src/state/prefs";
+import { DEFAULT_URL, formatUrl, parseUrl, type UrlState } from "../../src/state/url";
+
+describe("the address bar", () => {
+  const full: UrlState = {
+    scope: "okx:BTC-USDT-SWAP",
+    tf: "1h",
+    mode: "raw",
+    fromMs: 1_770_000_000_000,
+    toMs: 1_770_090_000_000,
+    loUsd: 250_000,
+    hiUsd: 38_000_000,
+    palette: "inferno",
+    selected: { tMs: 1_770_010_000_000, priceUsd: 96_225 },
+  };
+
+  it("restores everything it holds", () => {
+    expect(parseUrl(formatUrl(full))).toEqual(full);
+  });
+
+  it("holds only what differs from the default", () => {
+    expect(formatUrl(DEFAULT_URL)).toBe("");
+    expect(formatUrl({ ...DEFAULT_URL, scope: "ETH", mode: "smooth" })).toBe("?scope=ETH&m=smooth");
+    expect(parseUrl("")).toEqual(DEFAULT_URL);
+  });
+
+  it("never breaks the page: what cannot be read becomes the default", () => {
+    expect(parseUrl("?tf=7m&m=x&from=9&to=3&lo=abc&hi=-2&sel=1&scope=")).toEqual(DEFAULT_URL);
+    expect(parseUrl("?from=5").fromMs).toBeNull();
+  });
+});
+
+describe("preferences", () => {
+  const chosen = {
+    ...DEFAULT_PREFS,
+    theme: "light" as const,
+    palette: "cividis" as const,
+    keys: false,
+    cutOffs: { "BTC|5m|estimate": { loUsd: 1e5, hiUsd: 1e7 } },
+  };
+
+  it("survive storage", () => {
+    expect(parsePrefs(formatPrefs(chosen))).toEqual(chosen);
+  });
+
+  it("of another version, damaged or absent are the defaults", () => {
+    expect(parsePrefs(formatPrefs(chosen).replace('"version":1', '"version":0'))).toEqual(DEFAULT_PREFS);
+    for (const bad of [null, "", "{", "null", "3"]) expect(parsePrefs(bad)).toEqual(DEFAULT_PREFS);
+  });
+
+  it("drop single values they do not know and keep the rest", () => {
+    const stored = {
+      version: 1,
+      palette: "jet",
+      theme: "dark",
+      cutOffs: { a: { loUsd: 5, hiUsd: 1 }, b: null },
+    };
+    expect(parsePrefs(JSON.stringify(stored))).toEqual({ ...DEFAULT_PREFS, theme: "dark" });
+  });
+});
+
+describe("numbers on screen", () => {
+  it.each([
+    [31_200_000, "$31.2M"],
+    [999_900, "$1M"],
+    [1_204, "$1.2k"],
+    [960.4, "$960"],
+    [0, "$0"],
+    [-2_500, "−$2.5k"],
+    [6.1e9, "$6.1B"],
+    [null, "–"],
+    [Number.NaN, "–"],
+  ])("%s USD is %s", (value, shown) => {
+    expect(text.usd(value)).toBe(shown);
+  });
+
+  it("typed amounts are read back", () => {
+    expect(text.parseUsd("$2,500,000")).toBe(2_500_000);
+    expect(text.parseUsd("0.4m")).toBe(400_000);
+    expect(text.parseUsd(text.usd(31_200_000))).toBe(31_200_000);
+    for (const bad of ["", "abc", "-3", "0", "1.2.3"]) expect(text.parseUsd(bad)).toBeNull();
+  });
+
+  it("prices have the decimals of their rows", () => {
+    expect(text.price(96_225, 50)).toBe("96,225");
+    expect(text.price(186.95, 0.1)).toBe("187.0");
+    expect(text.price(0.000_123, 0.000_005)).toBe("0.000123");
+    expect(text.price(null, 50)).toBe("–");
+  });
+
+  it("durations and times are short and in UTC", () => {
+    expect([0.42, 42, 420, 10_800, 200_000, null].map(text.duration)).toEqual([
+      "0.4 s",
+      "42 s",
+      "7 min",
+      "3 h",
+      "2 d",
+      "–",
+    ]);
+    expect(text.utcMinute(Date.UTC(2026, 1, 5, 14, 3))).toBe("2026-02-05 14:03");
+    expect(text.utcShort(Date.UTC(2026, 1, 5, 4, 3))).toBe("Feb 5 04:03");
+    expect(text.signedPercent(-0.018)).toBe("−1.80 %");
+    expect(text.signedPercent(0.018)).toBe("+1.80 %");
+  });
+});
