@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.sources.archives.conftest import run
 
 from faultline.errors import ImportRejected
 from faultline.messages import Flag, Kind
 from faultline.units import HOUR_NS, MINUTE_NS, parse_time_ns
-from tests.sources.archives.conftest import run
 
 T = parse_time_ns
 FORMAT = "binance-oi-5m"

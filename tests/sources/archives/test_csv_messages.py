@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.sources.archives.conftest import Folder, run
 
 from faultline.errors import ImportRejected, WorldMismatch
 from faultline.messages import KINDS, Flag, Kind
 from faultline.sources.archives.csv_columns import columns_of
 from faultline.sources.archives.csv_messages import asset_of_id
 from faultline.units import parse_time_ns
-from tests.sources.archives.conftest import Folder, run
 
 T = parse_time_ns
 NOW = T("2026-03-01T12:00")
@@ -218,8 +218,8 @@ def test_an_instrument_is_venue_and_symbol(folder, instrument):
     ("instrument_id", "asset"),
     [
         ("binance:BTCUSDT", "BTC"), ("okx:BTC-USDT-SWAP", "BTC"), ("mixed:SOL", "SOL"), ("hyperliquid:HYPE", "HYPE"),
-        ("deribit:ETH-PERPETUAL", "ETH-PERPETUAL"), ("binance:1000PEPEUSDC", "1000PEPE"), ("kraken:PF_XBTUSD", "PF_XBT"),
-        ("bybit:USDCUSDT", "USDC"), ("x:USDT", "USDT"),
+        ("deribit:ETH-PERPETUAL", "ETH-PERPETUAL"), ("binance:1000PEPEUSDC", "1000PEPE"),
+        ("kraken:PF_XBTUSD", "PF_XBT"), ("bybit:USDCUSDT", "USDC"), ("x:USDT", "USDT"),
     ],
 )  # fmt: skip
 def test_the_asset_of_an_id_is_its_symbol_up_to_the_quote(instrument_id, asset):

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.sources.archives.conftest import minute, run, second
 
 from faultline.errors import ImportRejected
 from faultline.messages import Flag, Kind
 from faultline.units import PriceKind, parse_time_ns
-from tests.sources.archives.conftest import minute, run, second
 
 T = parse_time_ns
 FORMAT = "faultline-2026"

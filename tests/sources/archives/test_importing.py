@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from tests.sources.archives.conftest import Folder
 
 from faultline.errors import FaultlineError, ImportRejected, RequestError, TapeError, WorldMismatch
 from faultline.messages import Batch, Kind, empty_rows
@@ -10,7 +11,6 @@ from faultline.sources.archives import FORMATS, import_files, importing
 from faultline.sources.archives.journal import JOURNAL_FOLDER, Journal, rows_not_on_tape
 from faultline.tape import Tape, TapeWriter
 from faultline.units import parse_time_ns
-from tests.sources.archives.conftest import Folder
 
 START_MS = parse_time_ns("2026-01-10T00:05") // 1_000_000
 ASSETS = ("BTC", "ETH", "SOL", "ARB")
@@ -42,7 +42,9 @@ def load(source, out, **options):
 
 
 def test_the_report_accounts_for_every_row(source, out):
-    source.write("BTC_oi_5m", [(START_MS, 9e4, 1.8e8), (START_MS + 300_000, 0, 0), (START_MS + 602_000, 9e4, 1.8e8)])
+    source.write(
+        "BTC_oi_5m", [(START_MS, 9e4, 1.8e8), (START_MS + 300_000, 0, 0), (START_MS + 602_000, 9e4, 1.8e8)]
+    )
     (source.path / "notes.txt").write_text("hello")
     report = load(source, out, assets=["BTC", "ETH"])
     assert report.rows_read == 3 + 3 * 40

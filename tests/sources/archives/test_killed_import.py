@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-
 from tests.sources.archives.test_importing import fill
 
 #: Forks once per attempt, so that the interpreter starts once. Arguments: source, folder for tapes, seed, rounds.

@@ -7,12 +7,12 @@ import time
 
 import numpy as np
 import pytest
+from tests.sources.archives.conftest import run
 
 from faultline.messages import Flag, Kind
 from faultline.sources.archives import import_files
 from faultline.tape import Tape
 from faultline.units import MINUTE_NS, PriceKind, parse_time_ns
-from tests.sources.archives.conftest import run
 
 pytestmark = pytest.mark.recorded
 T = parse_time_ns
@@ -77,14 +77,24 @@ def test_events_agree_with_a_line_by_line_reading(winter, recorded):
         else:
             if abs(np.log(price / reference)) > 0.03:
                 continue
-            if ts >= change and price < reference * 0.998:
-                side = "long"
-            if ts >= change and price > reference * 1.002:
-                side = "short"
-        found[symbol].append((round(ts * 1e6) * 1_000, 1 if side == "long" else -1, price))
+            is_clear = ts >= change and abs(price / reference - 1) > 0.002
+            is_long = price < reference if is_clear else side == "long"
+        if reference is None:
+            is_long = side == "long"
+        found[symbol].append((round(ts * 1e6) * 1_000, 1 if is_long else -1, price))
     for asset, expected in found.items():
         rows = events_of(winter, asset)
-        assert list(zip(rows["ts_event_ns"].tolist(), rows["side"].tolist(), rows["price_usd"].tolist(), strict=True)) == expected
+        assert (
+            list(
+                zip(
+                    rows["ts_event_ns"].tolist(),
+                    rows["side"].tolist(),
+                    rows["price_usd"].tolist(),
+                    strict=True,
+                )
+            )
+            == expected
+        )
 
 
 def test_events_are_bankruptcy_prices_on_the_right_side_of_the_market(winter):
@@ -92,7 +102,9 @@ def test_events_are_bankruptcy_prices_on_the_right_side_of_the_market(winter):
     close = dict(zip(bars["ts_received_ns"].tolist(), bars["close_usd"].tolist(), strict=True))
     rows = events_of(winter, "BTC")
     assert set(rows["price_kind"]) == {PriceKind.BANKRUPTCY}
-    reference = np.array([close.get((t // MINUTE_NS + 1) * MINUTE_NS, np.nan) for t in rows["ts_event_ns"].tolist()])
+    reference = np.array(
+        [close.get((t // MINUTE_NS + 1) * MINUTE_NS, np.nan) for t in rows["ts_event_ns"].tolist()]
+    )
     offset_bps = -np.log(rows["price_usd"] / reference) * rows["side"] * 1e4
     assert 36 < np.nanmedian(offset_bps) < 44
     assert np.nanmean(offset_bps > 0) > 0.95
@@ -112,7 +124,9 @@ def test_the_calibrators_clock_is_five_hours_behind(winter):
     bars = winter.rows(Kind.BAR, "binance:ETHUSDT")
     marks = winter.rows(Kind.MARK, "mixed:ETH")
     close = dict(zip(bars["ts_received_ns"].tolist(), bars["close_usd"].tolist(), strict=True))
-    reference = np.array([close.get((t // MINUTE_NS + 1) * MINUTE_NS, np.nan) for t in marks["ts_event_ns"].tolist()])
+    reference = np.array(
+        [close.get((t // MINUTE_NS + 1) * MINUTE_NS, np.nan) for t in marks["ts_event_ns"].tolist()]
+    )
     assert np.nanmedian(np.abs(np.log(marks["mark_price_usd"] / reference))) < 1e-3
     events = set(events_of(winter, "ETH")["ts_event_ns"].tolist())
     before_end = marks["ts_event_ns"] < T("2026-02-27T02:35")
@@ -120,7 +134,9 @@ def test_the_calibrators_clock_is_five_hours_behind(winter):
 
 
 def test_bar_keys_are_ends_and_bars_agree_with_the_five_minute_price(winter, recorded):
-    coarse = run("binance-oi-5m", recorded / "binance_oi_5m" / "BTC_oi_5m.csv.gz").rows(Kind.BAR, "binance:BTCUSDT")
+    coarse = run("binance-oi-5m", recorded / "binance_oi_5m" / "BTC_oi_5m.csv.gz").rows(
+        Kind.BAR, "binance:BTCUSDT"
+    )
     price = dict(zip(coarse["ts_received_ns"].tolist(), coarse["close_usd"].tolist(), strict=True))
     bars = winter.rows(Kind.BAR, "binance:BTCUSDT")
     medians = []
@@ -149,7 +165,11 @@ def test_volumes_of_both_sources_agree_where_both_know_them(winter, recorded):
     known = bars[np.isfinite(bars["buy_qty_base"]) & (bars["buy_qty_base"] > 0)]
     ends = (known["ts_received_ns"] // MINUTE_NS).tolist()
     for shift, is_equal in ((-1, True), (0, False)):
-        ratio = [usd[e + shift] / (q * c) for e, q, c in zip(ends, known["buy_qty_base"], known["close_usd"], strict=True) if e + shift in usd]
+        ratio = [
+            usd[e + shift] / (q * c)
+            for e, q, c in zip(ends, known["buy_qty_base"], known["close_usd"], strict=True)
+            if e + shift in usd
+        ]
         agreeing = np.mean(np.abs(np.array(ratio) - 1) < 0.01)
         assert bool(agreeing > 0.9) is is_equal
     assert len(known) > 8_000
@@ -165,7 +185,9 @@ def test_every_listed_fault_of_the_recorder_is_a_gap(winter):
         ("mixed:ETH", "2026-02-27T02:35", "2026-02-28T02:20"),
     ):
         assert (scope, "liquidation", T(start), T(end)) in found
-    assert ("mixed:BTC", "liquidation", T("2026-02-24T01:28"), T("2026-02-24T02:25")) in winter.gaps("padding")
+    assert ("mixed:BTC", "liquidation", T("2026-02-24T01:28"), T("2026-02-24T02:25")) in winter.gaps(
+        "padding"
+    )
     assert ("binance:ETHUSDT", "bar", T("2026-02-23T08:58"), T("2026-02-24T02:20")) in winter.gaps("no_bars")
     assert ("binance:SOLUSDT", "bar", T("2026-02-23T08:57"), T("2026-02-24T03:28")) in winter.gaps("no_open")
 
@@ -173,7 +195,9 @@ def test_every_listed_fault_of_the_recorder_is_a_gap(winter):
 def test_no_liquidation_stands_in_a_fault_of_the_recorder(winter):
     for scope, _kind, start, end in winter.gaps("recorder_down") + winter.gaps("silence"):
         times = winter.rows(Kind.LIQUIDATION, scope)
-        inside = times.size and np.count_nonzero((times["ts_event_ns"] > start + MINUTE_NS) & (times["ts_event_ns"] < end - MINUTE_NS))
+        inside = times.size and np.count_nonzero(
+            (times["ts_event_ns"] > start + MINUTE_NS) & (times["ts_event_ns"] < end - MINUTE_NS)
+        )
         # The event recorder came back minutes before the table's end once, 2026-02-26 and 2026-02-23.
         assert inside <= 120, (scope, start, end, inside)
 
@@ -193,11 +217,21 @@ def test_open_interest_of_seven_coins(recorded):
 
 def test_funding_of_two_sources_agrees(recorded):
     """The five-minute archive holds rates per hour, the hourly one percent per eight hours."""
-    settled = run("binance-oi-5m", recorded / "binance_oi_5m" / "BTC_funding.csv.gz").rows(Kind.FUNDING, "binance:BTCUSDT")
+    settled = run("binance-oi-5m", recorded / "binance_oi_5m" / "BTC_funding.csv.gz").rows(
+        Kind.FUNDING, "binance:BTCUSDT"
+    )
     hourly = run("hourly-totals", recorded / "all_venue_hourly_btc").rows(Kind.FUNDING, "mixed-total:BTC")
     hour = 60 * MINUTE_NS
     rate = dict(zip((hourly["ts_received_ns"] // hour).tolist(), hourly["rate_ratio"].tolist(), strict=True))
-    pairs = [(rate[t], r) for t, r in zip(((settled["ts_event_ns"] + hour // 2) // hour).tolist(), settled["rate_ratio"].tolist(), strict=True) if t in rate]
+    pairs = [
+        (rate[t], r)
+        for t, r in zip(
+            ((settled["ts_event_ns"] + hour // 2) // hour).tolist(),
+            settled["rate_ratio"].tolist(),
+            strict=True,
+        )
+        if t in rate
+    ]
     assert len(pairs) > 200
     assert np.median([abs(a - b) for a, b in pairs]) < 1e-6
 
@@ -221,5 +255,7 @@ def test_the_winter_of_three_coins_is_on_a_tape_within_seconds(recorded, tmp_pat
     assert used_s < 10
     tape = Tape(tmp_path / "tape")
     assert tape.sha256() == report.sha256
-    assert {instrument.id for instrument in tape.instruments()} == {f"binance:{a}USDT" for a in ("BTC", "ETH", "SOL")}
+    assert {instrument.id for instrument in tape.instruments()} == {
+        f"binance:{a}USDT" for a in ("BTC", "ETH", "SOL")
+    }
     assert len(tape.read(Kind.LIQUIDATION, "mixed:ETH")) == 10_587

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("EARLIEST_NS", "LATEST_NS", "Block", "ColumnFile", "ColumnType", "TextColumn")
+__all__ = ("EARLIEST_NS", "LARGEST", "LATEST_NS", "Block", "ColumnFile", "ColumnType", "TextColumn")
 
 #: No market data is older than the first Bitcoin block.
 EARLIEST_NS: Final = parse_time_ns("2009-01-03")
 #: Times from here on are taken for a wrong unit.
 LATEST_NS: Final = parse_time_ns("2100-01-01")
+
+#: No price, size or amount of money is larger, and none but zero is smaller than its inverse.
+LARGEST: Final = 1e18
 
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _BOOLS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
@@ -110,30 +113,32 @@ class Block:
         """A column of prices, sizes or notionals, every value positive and finite.
 
         Raises:
-            ImportRejected: a value is missing, NaN, infinite, zero or negative.
+            ImportRejected: a value is missing, NaN, zero, negative or absurdly large or small.
         """
         values = self.numbers[field]
-        self.check(field, ~(np.isfinite(values) & (values > 0)), "must be a positive number")
+        plausible = (values >= 1 / LARGEST) & (values <= LARGEST)
+        self.check(field, ~plausible, "must be a positive number, at most 1e18")
         return values
 
     def non_negative(self, field: str) -> NDArray[np.float64]:
         """A column of amounts that may be zero.
 
         Raises:
-            ImportRejected: a value is missing, NaN, infinite or negative.
+            ImportRejected: a value is missing, NaN, negative or absurdly large or small.
         """
         values = self.numbers[field]
-        self.check(field, ~(np.isfinite(values) & (values >= 0)), "must be zero or a positive number")
+        plausible = (values == 0) | ((values >= 1 / LARGEST) & (values <= LARGEST))
+        self.check(field, ~plausible, "must be zero or a positive number, at most 1e18")
         return values
 
     def finite(self, field: str) -> NDArray[np.float64]:
         """A column of signed numbers.
 
         Raises:
-            ImportRejected: a value is missing, NaN or infinite.
+            ImportRejected: a value is missing, NaN, infinite or absurdly large.
         """
         values = self.numbers[field]
-        self.check(field, ~np.isfinite(values), "must be a finite number")
+        self.check(field, ~(np.abs(values) <= LARGEST), "must be a finite number, at most 1e18")
         return values
 
     def one_of(self, field: str, allowed: tuple[str, ...]) -> TextColumn:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from faultline.messages import HEADER, KINDS, NO_SEQ, Flag, Kind, TradeCause
-from faultline.sources.archives.column_files import ColumnType
+from faultline.sources.archives.column_files import LARGEST, ColumnType
 from faultline.units import PriceKind
 
 __all__ = ("DEFAULTS", "ID_COLUMN", "SIMULATED_COLUMN", "CsvColumn", "columns_of", "is_time")
@@ -123,6 +123,6 @@ def _column(kind: Kind, name: str, dtype: np.dtype[np.generic], meaning: str) ->
         is_level_gone = kind is Kind.BOOK_LEVEL and name == "qty_base"
         is_position_gone = kind is Kind.WALLET_POSITION and name in {"qty_base", "entry_price_usd"}
         includes_low = name in _MAY_BE_ZERO or is_level_gone or is_position_gone
-        low = -math.inf if name in _ANY_SIGN else 0.0
-        high = 1.0 if name in _AT_MOST_ONE else math.inf
+        low = -LARGEST if name in _ANY_SIGN else 0.0
+        high = 1.0 if name in _AT_MOST_ONE else math.inf if name == "tier_cap_usd" else LARGEST
     return CsvColumn(name, dtype, is_required, low, high, includes_low, allows_zero, meaning)

@@ -7,6 +7,7 @@ columns, plus ``instrument``. Files of any length are read in blocks.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -145,8 +146,6 @@ def _values(block: Block, column: CsvColumn) -> NDArray[np.generic] | int | byte
         values = block.numbers[name]
         too_low = values < column.low if column.includes_low else values <= column.low
         bad = too_low | (values > column.high)
-        if name != "tier_cap_usd":
-            bad |= np.isinf(values)
         if column.is_required:
             bad |= np.isnan(values)
         block.check(name, bad, f"must be {_in_words(column)}")
@@ -159,9 +158,9 @@ def _in_words(column: CsvColumn) -> str:
         without = "" if column.allows_zero else " and not 0"
         return f"a whole number from {int(column.low)} to {int(column.high)}{without}"
     if column.low < 0:
-        return "a finite number"
+        return "a finite number, at most 1e18"
     low = "zero or more" if column.includes_low else "more than zero"
-    return f"a finite number, {low}" + (" and at most 1" if column.high == 1 else "")
+    return f"a number, {low}" + ("" if math.isinf(column.high) else f" and at most {column.high:g}")
 
 
 def _texts(block: Block, column: CsvColumn) -> NDArray[np.bytes_]:

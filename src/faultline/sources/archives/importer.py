@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from faultline.sources.archives.column_files import ColumnFile
     from faultline.sources.archives.report import Selection, Tally
 
-__all__ = ("Importer", "ReadMessages", "asset_of_name", "stem_of")
+__all__ = ("WHOLE_FILE_LIMITS", "Importer", "ReadMessages", "asset_of_name", "stem_of")
 
 #: Bounds of formats whose files must be seen whole.
 WHOLE_FILE_LIMITS: Final = Limits(max_bytes=1 << 30, max_rows=20_000_000)
