@@ -28,6 +28,13 @@ PY_SOURCES := $(shell find src tests tools benchmarks examples -type f \( -name 
 
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 
+# Runs every bench_*.py of a folder, all of them even where one misses its gate.
+define run-each
+failed=0; ran=0; for script in $(1)/bench_*.py; do \
+	[ -f "$$script" ] || continue; ran=1; echo "== $$script"; $(PY) "$$script" $(ARGS) || failed=1; done; \
+[ $$ran -eq 1 ] || { echo "There are no benchmarks in $(1)"; exit 2; }; exit $$failed
+endef
+
 .PHONY: help setup run test check lint types imports unit web web-check web-e2e bench bench-quality torture fuzz \
 	docs lock new-venue clean
 
@@ -81,11 +88,11 @@ web-e2e: $(INSTALLED) $(DASHBOARD) ## the dashboard in a real browser (FAULTLINE
 	if [ $$code -eq 3 ]; then exit 0; elif [ $$code -ne 0 ]; then exit $$code; fi; \
 	FAULTLINE_CHROMIUM=$$chromium $(PY) tools/npm.py run e2e
 
-bench: $(INSTALLED) ## speed of every stage on populated structures (single thread, CPU time)
-	$(PY) -m pytest benchmarks/speed --benchmark-enable -p no:xdist -q $(ARGS)
+bench: $(INSTALLED) ## speed of every stage on populated structures (CPU time, one process each)
+	@$(call run-each,benchmarks/speed)
 
 bench-quality: $(INSTALLED) ## skill of the map on permanent scenarios against its baselines
-	$(PY) -m pytest benchmarks/quality -p no:xdist -q -s $(ARGS)
+	@$(call run-each,benchmarks/quality)
 
 torture: $(INSTALLED) ## long form of the tests that kill the writer and tear its files
 	FAULTLINE_TORTURE=1 $(PY) -m pytest -m torture --timeout 7200 -q $(ARGS)
