@@ -163,23 +163,27 @@ class ColumnSeries:
         self, candles: NDArray[np.float64], starts: NDArray[np.int64], path: NDArray[np.void]
     ) -> None:
         """Fold path bars into open, high, low, close, volume; a column opens where the bar before it closed."""
+        ends = path["end_ns"]
+        skipped = int(np.searchsorted(ends, starts[0], side="right"))
         if not len(path):
             return
         closes = path["close_usd"]
-        first = self._last_close_usd if np.isfinite(self._last_close_usd) else closes[0]
-        opens = np.concatenate([[first], closes[:-1]])
+        before = closes[skipped - 1] if skipped else self._last_close_usd
         self._last_close_usd = float(closes[-1])
-        inside = path["end_ns"] > starts[0]
-        path, closes, opens = path[inside], closes[inside], opens[inside]
+        path, closes = path[skipped:], closes[skipped:]
+        if not len(path):
+            return
+        opens = np.concatenate([[before if np.isfinite(before) else closes[0]], closes[:-1]])
         column = np.searchsorted(starts, path["end_ns"] - 1, side="right") - 1
-        for k in np.unique(column):
-            rows = np.flatnonzero(column == k)
-            bars = path[rows]
-            if np.isnan(candles[k, 0]):
-                candles[k, 0] = opens[rows[0]]
-            candles[k, 1] = np.fmax(candles[k, 1], np.nanmax(bars["high_usd"]))
-            candles[k, 2] = np.fmin(candles[k, 2], np.nanmin(bars["low_usd"]))
-            candles[k, 3] = closes[rows[-1]]
-            known = bars["volume_usd"][np.isfinite(bars["volume_usd"])]
-            if len(known):
-                candles[k, 4] = np.nansum([candles[k, 4], known.sum()])
+        first = np.concatenate([[0], np.flatnonzero(np.diff(column)) + 1])
+        last = np.append(first[1:], len(path)) - 1
+        k = column[first]
+        candles[k, 0] = np.where(np.isnan(candles[k, 0]), opens[first], candles[k, 0])
+        candles[k, 1] = np.fmax(candles[k, 1], np.fmax.reduceat(path["high_usd"], first))
+        candles[k, 2] = np.fmin(candles[k, 2], np.fmin.reduceat(path["low_usd"], first))
+        candles[k, 3] = closes[last]
+        # The volume stays unknown where no bar of the column knows it.
+        known = np.isfinite(path["volume_usd"])
+        total = np.add.reduceat(np.where(known, path["volume_usd"], 0.0), first)
+        seen = np.logical_or.reduceat(known, first)
+        candles[k, 4] = np.where(seen, np.nan_to_num(candles[k, 4]) + total, candles[k, 4])

@@ -107,6 +107,11 @@ def _second_bars_kernel(
     return n
 
 
+def _only(rows: NDArray[np.void], keep: NDArray[np.bool_]) -> NDArray[np.void]:
+    """The rows to keep; almost always all of them, and then they are not copied."""
+    return rows if keep.all() else rows[keep]
+
+
 class PathBuilder:
     """Builds the path of one instrument from its messages, in order of receive time.
 
@@ -149,8 +154,8 @@ class PathBuilder:
         self, trades: NDArray[np.void], marks: NDArray[np.void], upto_ns: int
     ) -> NDArray[np.void]:
         # Insurance-fund and ADL prints, and prices of 0, are book-keeping of the venue: they move nothing.
-        real = trades[(trades["cause"] <= 1) & (trades["price_usd"] > 0)]
-        valid_marks = marks[marks["mark_price_usd"] > 0]
+        real = _only(trades, (trades["cause"] <= 1) & (trades["price_usd"] > 0))
+        valid_marks = _only(marks, marks["mark_price_usd"] > 0)
         room = len(real) + len(valid_marks) + 1
         seconds = np.empty(room, dtype=np.int64)
         values = np.empty((room, 4))

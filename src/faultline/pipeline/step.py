@@ -204,7 +204,8 @@ def _extend(
         total_now = sum((now[iid] for iid in priced[1:]), start=now[priced[0]]) if now else None
         source = shard.reference_id if scope == shard.asset else scope
         path = paths.get(source, np.zeros(0, PATH_ROW))
-        path = path[(path["end_ns"] > span[0]) & (path["end_ns"] <= span[1])]
+        low, high = np.searchsorted(path["end_ns"], span, side="right")
+        path = path[low:high]
         mine = recent & np.isin(events.instrument, ids)
         drawn = ColumnEvents(
             received_ns=events.received_ns[mine],
