@@ -87,7 +87,7 @@ export function legend(map) {
     }
     return plane.maxUsd;
   };
-  return { lo_usd: at(0.3), hi_usd: at(0.998), from_ms: map.t0Ms, to_ms: map.t0Ms + 1199 * map.dtMs };
+  return { lo_usd: at(0.3), hi_usd: at(0.998), from_ms: map.t0Ms, to_ms: map.t0Ms + 699 * map.dtMs };
 }
 
 const usdOf = (map, plane, side, column, row) =>

@@ -24,7 +24,7 @@ const TYPES = {
   ".svg": "image/svg+xml",
 };
 const PLANES = ["real", "synthetic", "smooth"];
-const LAST_BAR = START_BARS + 380;
+const LAST_BAR = START_BARS + 280;
 
 const clock = {
   column: START_BARS - 1,
@@ -41,7 +41,7 @@ const clock = {
     const { t0Ms, dtMs } = market("BTC", "5m");
     return {
       at_ns: clock.asOfMs() * 1e6,
-      from_ns: (t0Ms + 600 * dtMs) * 1e6,
+      from_ns: (t0Ms + 400 * dtMs) * 1e6,
       to_ns: (t0Ms + LAST_BAR * dtMs) * 1e6,
       speed: clock.speed,
       paused: clock.paused,
@@ -144,9 +144,10 @@ async function replay(request, response) {
 }
 
 function jump(column) {
-  clock.column = Math.max(600, Math.min(LAST_BAR, column));
+  clock.column = Math.max(400, Math.min(LAST_BAR, column));
   clock.k = 0;
   clock.seq += 1;
+  recent.length = 0;
   for (const follower of followers)
     for (const sub of follower.subs) follower.socket.send(JSON.stringify({ type: "resync", sub: sub.sub }));
 }
@@ -225,6 +226,8 @@ const server = createServer((request, response) => {
 });
 
 const followers = new Set();
+/** Ticks of the recent past, so that a client can resume: what the real engine keeps as frames. */
+const recent = [];
 
 function follow(follower, wanted) {
   if (!known(wanted.scope, wanted.tf))
@@ -235,50 +238,49 @@ function follow(follower, wanted) {
   follower.subs = wanted.planes
     .flatMap((plane) => ["long", "short"].map((side) => ({ plane, side })))
     .map((sub, index) => ({ ...sub, sub: index + 1 }));
-  for (const { plane, side, sub } of follower.subs)
+  for (const sub of follower.subs) {
+    const { plane, side } = sub;
+    const about = { sub: sub.sub, scope: wanted.scope, tf: wanted.tf, plane, side };
     follower.socket.send(
-      JSON.stringify({
-        type: "subscribed",
-        sub,
-        scope: wanted.scope,
-        tf: wanted.tf,
-        plane,
-        side,
-        seq: clock.seq,
-        columns: clock.column + 1,
-      }),
+      JSON.stringify({ type: "subscribed", ...about, seq: clock.seq, columns: clock.column + 1 }),
     );
+    resume(follower, sub, wanted.after_seq?.[`${plane}/${side}`]);
+  }
+}
+
+function frameOf(map, { plane, side, sub }, { seq, column, k }) {
+  const now = columnAt(map, plane, side, column, k);
+  const before =
+    k === 0
+      ? map.planes[plane][side].subarray((column - 1) * map.rows, column * map.rows)
+      : columnAt(map, plane, side, column, k - 1);
+  const changes = [];
+  for (let row = 0; row < map.rows; row++) if (now[row] !== before[row]) changes.push([row, now[row]]);
+  return encodeFrame({ plane, side, sub, seq, column }, changes);
+}
+
+/** Frames a client has missed since `after`; a jump in between cannot be resumed. */
+function resume(follower, sub, after) {
+  if (after === undefined || after >= clock.seq) return;
+  const missed = recent.filter(({ seq }) => seq > after);
+  if (missed.length !== clock.seq - after)
+    follower.socket.send(JSON.stringify({ type: "resync", sub: sub.sub }));
+  else for (const tick of missed) follower.socket.send(frameOf(follower.map, sub, tick));
 }
 
 function sendTick(follower) {
   const { map, socket } = follower;
-  for (const { plane, side, sub } of follower.subs) {
-    const now = columnAt(map, plane, side, clock.column, clock.k);
-    const before =
-      clock.k === 0
-        ? map.planes[plane][side].subarray((clock.column - 1) * map.rows, clock.column * map.rows)
-        : columnAt(map, plane, side, clock.column, clock.k - 1);
-    const changes = [];
-    for (let row = 0; row < map.rows; row++) if (now[row] !== before[row]) changes.push([row, now[row]]);
-    socket.send(encodeFrame({ plane, side, sub, seq: clock.seq, column: clock.column }, changes));
-  }
+  for (const sub of follower.subs) socket.send(frameOf(map, sub, clock));
   const bar = barAt(map, clock.column, clock.k);
+  const times = {
+    index: clock.column,
+    t_ms: map.t0Ms + clock.column * map.dtMs,
+    closed: clock.k === TICKS_PER_BAR - 1,
+  };
+  const prices = { o: bar.open, h: bar.high, l: bar.low, c: bar.close };
+  const flows = { volume_usd: bar.volume, long_usd: bar.long, short_usd: bar.short };
   socket.send(
-    JSON.stringify({
-      type: "candle",
-      scope: map.scope,
-      tf: map.tf,
-      index: clock.column,
-      t_ms: map.t0Ms + clock.column * map.dtMs,
-      o: bar.open,
-      h: bar.high,
-      l: bar.low,
-      c: bar.close,
-      volume_usd: bar.volume,
-      long_usd: bar.long,
-      short_usd: bar.short,
-      closed: clock.k === TICKS_PER_BAR - 1,
-    }),
+    JSON.stringify({ type: "candle", scope: map.scope, tf: map.tf, ...times, ...prices, ...flows }),
   );
   socket.send(JSON.stringify({ type: "status", ...answers.status(clock, follower.scenario) }));
 }
@@ -306,6 +308,8 @@ setInterval(() => {
     clock.column += 1;
     if (clock.column > LAST_BAR) return jump(START_BARS - 1);
   }
+  recent.push({ seq: clock.seq, column: clock.column, k: clock.k });
+  if (recent.length > 400) recent.shift();
   for (const follower of followers)
     if (follower.map && !["stale", "empty", "loading", "error"].includes(follower.scenario))
       sendTick(follower);

@@ -19,6 +19,8 @@ export interface Subscription {
   readonly scope: string;
   readonly tf: string;
   readonly planes: readonly string[];
+  /** `seq` held of each "plane/side": the engine sends what came after it, or asks for a fresh fetch. */
+  readonly after_seq: Readonly<Record<string, number>>;
 }
 
 /** What the socket needs from the browser; tests pass their own. */
@@ -47,7 +49,7 @@ export function backOffMs(attempt: number, jitter: number): number {
 
 export class Stream {
   private socket: WebSocket | null = null;
-  private wanted: Subscription | null = null;
+  private wanted: (() => Subscription) | null = null;
   private attempt = 0;
   private everOpen = false;
   private heartbeatS = 15;
@@ -61,9 +63,9 @@ export class Stream {
   ) {}
 
   /** Follow this map from now on. A new connection leaves nothing behind of what was followed before. */
-  subscribe(subscription: Subscription): void {
+  subscribe(wanted: () => Subscription): void {
     this.drop();
-    this.wanted = subscription;
+    this.wanted = wanted;
     this.stopped = false;
     this.everOpen = false;
     this.attempt = 0;
@@ -107,7 +109,7 @@ export class Stream {
   }
 
   private sendSubscription(): void {
-    if (this.wanted) this.socket?.send(JSON.stringify({ type: "subscribe", ...this.wanted }));
+    if (this.wanted) this.socket?.send(JSON.stringify({ type: "subscribe", ...this.wanted() }));
   }
 
   private receive(payload: string | ArrayBuffer): void {

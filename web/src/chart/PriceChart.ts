@@ -141,11 +141,11 @@ export class PriceChart {
       lines: [{ text: mark, color: c.watermark, fontSize: 54, fontFamily, fontStyle: "bold" }],
     });
     this.paneCaption.applyOptions({
-      horzAlign: "left",
+      horzAlign: "right",
       vertAlign: "top",
       lines: [
         {
-          text: " Liquidated: shorts up, longs down",
+          text: "Liquidated: shorts up, longs down ",
           color: c.text,
           fontSize: 11,
           fontFamily,

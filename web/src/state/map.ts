@@ -38,6 +38,8 @@ class MapFeed {
   private abort = new AbortController();
   private wanted: { scope: string; tf: string } | null = null;
   private subs = new Set<number>();
+  /** The map the stream is subscribed to. */
+  private followed: string | null = null;
   private pending: (ColumnFrame | StreamMessage)[] = [];
   private loading = false;
   private reloadTimer = 0;
@@ -54,10 +56,9 @@ class MapFeed {
   });
 
   open(scope: string, tf: string): void {
-    const same = this.wanted?.scope === scope && this.wanted.tf === tf;
-    this.wanted = { scope, tf };
-    if (!same) {
-      this.subs.clear();
+    if (this.wanted?.scope !== scope || this.wanted.tf !== tf) {
+      this.stream.stop();
+      this.followed = null;
       batch(() => {
         mapData.value = null;
         profile.value = null;
@@ -65,8 +66,7 @@ class MapFeed {
         mapState.value = { kind: "loading" };
       });
     }
-    // Frames that arrive while the snapshots travel are kept and applied on top of them.
-    this.stream.subscribe({ scope, tf, planes: MAP_PLANES });
+    this.wanted = { scope, tf };
     void this.load();
   }
 
@@ -74,6 +74,7 @@ class MapFeed {
     this.abort.abort();
     this.stream.stop();
     this.wanted = null;
+    this.followed = null;
     window.clearTimeout(this.reloadTimer);
     window.clearTimeout(this.profileTimer);
   }
@@ -125,9 +126,19 @@ class MapFeed {
     });
     const waiting = this.pending;
     this.pending = [];
+    this.follow(data);
     for (const item of waiting)
       if ("rows" in item) this.columnFrame(item);
       else this.message(item);
+  }
+
+  /** Subscribe from what is held on: the engine adds what came between the snapshot and the subscription. */
+  private follow({ scope, tf }: MapData): void {
+    const key = `${scope}|${tf}`;
+    if (this.followed === key) return;
+    this.followed = key;
+    this.subs.clear();
+    this.stream.subscribe(() => ({ scope, tf, planes: MAP_PLANES, after_seq: mapData.peek()?.seqs() ?? {} }));
   }
 
   private fail(error: unknown): void {

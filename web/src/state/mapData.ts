@@ -68,6 +68,13 @@ export class MapData {
     return this.grids.get(`${plane}:${side}`) ?? null;
   }
 
+  /** Sequence number held of each "plane/side". */
+  seqs(): Record<string, number> {
+    return Object.fromEntries(
+      [...this.grids.values()].map(({ header, seq }) => [`${header.plane}/${header.side}`, seq]),
+    );
+  }
+
   plane(plane: MapPlane): ComposedGrid | null {
     return this.composed[plane];
   }

@@ -2,6 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import type { ColourScale } from "../heat/transfer";
 import { prefs, setPrefs } from "./prefs";
+import type { Mode } from "./url";
 import { linkCutOff, mode, scope, timeframe, urlCutOff } from "./view";
 
 export type ScaleKind = "estimate" | "events";
@@ -10,6 +11,16 @@ export type ScaleKind = "estimate" | "events";
 export const measuredEnds = signal<Record<ScaleKind, ColourScale | null>>({ estimate: null, events: null });
 /** Days the ends were measured on, for the legend. */
 export const measuredSpan = signal<{ fromMs: number; toMs: number } | null>(null);
+
+const SHOWN: Readonly<Record<Mode, readonly ScaleKind[]>> = {
+  raw: ["events"],
+  synthetic: ["estimate"],
+  smooth: ["estimate"],
+  hybrid: ["estimate", "events"],
+};
+
+/** Scales the colours on screen belong to. */
+export const shownKinds = computed(() => SHOWN[mode.value]);
 
 const key = (kind: ScaleKind) => `${scope.value}|${timeframe.value}|${kind}`;
 

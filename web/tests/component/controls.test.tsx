@@ -217,6 +217,6 @@ describe("what must always be said", () => {
     scores.value = { available: true, reports, simulated: true, stale: false };
     render(<SkillLine />, root);
     expect(root.textContent).toContain("T +0.080 [+0.050, +0.100] at 5 min refresh");
-    expect(root.textContent).toContain("Gone after 60 min without refresh");
+    expect(root.textContent).toContain("Gone after 1 h without refresh");
   });
 });

@@ -10,6 +10,7 @@ class FakeEngine {
   seq = 10;
   broken = false;
   readonly asked: string[] = [];
+  readonly subscriptions: { after_seq: Record<string, number> }[] = [];
   socket: {
     onopen?: () => void;
     onmessage?: (event: { data: unknown }) => void;
@@ -68,11 +69,14 @@ describe("the map feed", () => {
         constructor() {
           engine.socket = this;
         }
-        send(): void {}
+        send(text: string): void {
+          engine.subscriptions.push(JSON.parse(text));
+        }
         close(): void {}
       },
     );
     mapFeed.open("BTC", "5m");
+    await settle();
     engine.socket?.onopen?.();
     engine.say({
       type: "subscribed",
@@ -83,7 +87,6 @@ describe("the map feed", () => {
       side: "long",
       seq: 10,
     });
-    await settle();
   });
 
   afterEach(() => {
@@ -99,6 +102,17 @@ describe("the map feed", () => {
     expect(heatRequests()).toBe(6);
     expect(measuredEnds.value.estimate).toEqual({ loUsd: 2000, hiUsd: 90_000 });
     expect(mapData.value?.bars[1]).toMatchObject({ close: 1, longUsd: null });
+  });
+
+  it("subscribes from the numbers of the snapshots on", () => {
+    expect(engine.subscriptions).toHaveLength(1);
+    expect(engine.subscriptions[0]).toMatchObject({
+      scope: "BTC",
+      tf: "5m",
+      planes: ["real", "synthetic", "smooth"],
+    });
+    expect(engine.subscriptions[0].after_seq).toMatchObject({ "synthetic/long": 10, "real/short": 10 });
+    expect(Object.keys(engine.subscriptions[0].after_seq)).toHaveLength(6);
   });
 
   it("applies frames at once and redraws once per animation frame", async () => {

@@ -30,6 +30,12 @@ describe("the exposure profile", () => {
     expect([bins.long[0], bins.short[0]]).toEqual([4, 40]);
   });
 
+  it("leaves out what lies above and below the pane", () => {
+    const bins = binProfile(PROFILE, { ...PANE, top: 103, bottom: 97 }, 100, 1);
+    expect(Math.max(...bins.short)).toBe(20);
+    expect([bins.long[0], bins.short[0], bins.long[99]]).toEqual([0, 20, 3]);
+  });
+
   it("accumulates away from price: longs downwards, shorts upwards", () => {
     const bins = binProfile(PROFILE, PANE, 100, 1);
     const at = (price: number) => bins.cumulative[Math.floor(priceToY(price + 0.5, PANE))];

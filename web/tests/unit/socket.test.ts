@@ -52,7 +52,7 @@ class FakeHost {
   }
 }
 
-const MAP = { scope: "BTC", tf: "5m", planes: ["real"] };
+const MAP = { scope: "BTC", tf: "5m", planes: ["real"], after_seq: { "real/long": 4 } };
 const HELLO = JSON.stringify({ type: "hello", protocol: 1, heartbeat_s: 15 });
 
 describe("the stream", () => {
@@ -79,7 +79,7 @@ describe("the stream", () => {
       },
       host,
     );
-    stream.subscribe(MAP);
+    stream.subscribe(() => MAP);
     host.last.onopen?.();
   });
 
@@ -131,7 +131,7 @@ describe("the stream", () => {
 
   it("leaves the old map behind when another one is wanted", () => {
     const old = host.last;
-    stream.subscribe({ ...MAP, tf: "1h" });
+    stream.subscribe(() => ({ ...MAP, tf: "1h" }));
     expect(old.closed).toBe(true);
     old.onmessage?.({ data: HELLO });
     old.onclose?.();

@@ -120,7 +120,7 @@ function CellCard() {
   const answer = detail.kind === "ready" ? detail.answer : null;
   return (
     <section class="card" aria-label="Cell">
-      <h3>
+      <h2>
         Cell
         {selected.value && (
           <button
@@ -134,7 +134,7 @@ function CellCard() {
             <Icon name="close" />
           </button>
         )}
-      </h3>
+      </h2>
       {!cell && <p class="quiet">Point at the map to see what a cell holds. Click to pin it.</p>}
       {cell && <Headline cell={cell} answer={answer} />}
       {cell && detail.kind === "error" && <p class="warn">{detail.message}</p>}
@@ -149,7 +149,7 @@ function ExposureCard() {
   if (!now) return null;
   return (
     <section class="card">
-      <h3>Exposure</h3>
+      <h2>Exposure</h2>
       <dl class="rows">
         <dt>Open interest, long</dt>
         <dd>{usd(now.oi_long_usd)}</dd>

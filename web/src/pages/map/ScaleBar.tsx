@@ -15,6 +15,7 @@ import {
   type ScaleKind,
   scaleOf,
   setCutOff,
+  shownKinds,
   toggleLock,
 } from "../../state/scale";
 import { mode } from "../../state/view";
@@ -133,11 +134,11 @@ function endsText(): string {
 }
 
 export function ScaleBar() {
-  const raw = mode.value === "raw";
   return (
     <section class="scalebar" aria-label="Colour scale" title={endsText()}>
-      {!raw && <Scale kind="estimate" />}
-      {(raw || mode.value === "hybrid") && <Scale kind="events" />}
+      {shownKinds.value.map((kind) => (
+        <Scale key={kind} kind={kind} />
+      ))}
       <label class="palette">
         <span class="visually-hidden">Palette</span>
         <select

@@ -22,6 +22,8 @@ export function SkillLine() {
   );
 }
 
+const day = (ms: number) => <time class="no-wrap">{utcMinute(ms).slice(0, 10)}</time>;
+
 function Figure({ figure }: { figure: SkillFigure | null }) {
   if (!figure) return <td class="quiet">not measured</td>;
   return (
@@ -39,7 +41,7 @@ export function SkillCard() {
   if (!skill)
     return (
       <section class="card">
-        <h3>Measured skill</h3>
+        <h2>Measured skill</h2>
         <p class="quiet">
           Not yet measured. Until an evaluation on recorded data has run, read the map as a hypothesis; the
           whole forward estimate is hatched.
@@ -48,7 +50,7 @@ export function SkillCard() {
     );
   return (
     <section class="card">
-      <h3>Measured skill</h3>
+      <h2>Measured skill</h2>
       <p class="quiet">
         Gain over the age table ("how long since price was there"), per event, with 95 % interval.
       </p>
@@ -71,8 +73,8 @@ export function SkillCard() {
         </tbody>
       </table>
       <p class="quiet">
-        n = {skill.rows[0].nScored.toLocaleString("en-US")} events,{" "}
-        {utcMinute(skill.rows[0].fromMs).slice(0, 10)} to {utcMinute(skill.rows[0].toMs).slice(0, 10)}.
+        {skill.rows[0].nScored.toLocaleString("en-US")} events, {day(skill.rows[0].fromMs)} to{" "}
+        {day(skill.rows[0].toMs)}.
       </p>
       <p class="warn">{goneText(skill)}</p>
     </section>

@@ -1,14 +1,14 @@
 /** What buttons and keys do to the chart that is on screen. */
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { postReplay } from "../../api/endpoints";
 import type { PriceChart } from "../../chart/PriceChart";
 import { heatExtent } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
 import { refreshStatus, simulated, status } from "../../state/engine";
-import { utcMinute } from "../../state/format";
+import { usd, utcMinute } from "../../state/format";
 import { mapData } from "../../state/map";
 import { prefs, resolvedTheme, setPrefs } from "../../state/prefs";
-import { mainKind, nudgeCutOff, scaleOf } from "../../state/scale";
+import { mainKind, nudgeCutOff, scaleOf, shownKinds } from "../../state/scale";
 import { MODES, TIMEFRAMES } from "../../state/url";
 import {
   chooseMode,
@@ -93,13 +93,18 @@ export function toggleReplay(): void {
   if (replay) void replayCommand({ pause: !replay.paused });
 }
 
-/** Stop following the stream to the right edge when somebody looks at the past. */
-export const followsNow = signal(true);
-effect(() => {
-  if (span.value === null) followsNow.value = true;
-});
-
 const STAMP_PX = 46;
+
+/** The ends of the colours in words: a picture without them could not be read. */
+function scaleText(): string {
+  return shownKinds.value
+    .map((kind) => ({ kind, scale: scaleOf(kind) }))
+    .map(
+      ({ kind, scale }) =>
+        `${kind} ${scale ? `${usd(scale.loUsd)} to ${usd(scale.hiUsd)}` : "not measured"} per cell`,
+    )
+    .join(", ");
+}
 
 /** The chart as PNG with a line that says what it is; a simulated market is marked in picture and file name. */
 export function exportPicture(): void {
@@ -124,10 +129,11 @@ export function exportPicture(): void {
   ctx.fillText(heading, 10, 19);
   ctx.font = "12px sans-serif";
   ctx.fillText("Model estimates - not exchange data, not advice", 10, 37);
+  ctx.textAlign = "right";
+  ctx.fillText(`${scaleText()}  ·  Charts: TradingView Lightweight Charts`, canvas.width / ratio - 10, 37);
   if (simulated.value) {
     ctx.font = "700 14px sans-serif";
     ctx.fillStyle = dark ? "#fbbf24" : "#8a5300";
-    ctx.textAlign = "right";
     ctx.fillText("SIMULATED MARKET", canvas.width / ratio - 10, 19);
   }
   const link = document.createElement("a");

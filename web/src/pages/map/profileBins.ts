@@ -33,8 +33,10 @@ export function binProfile(
     if (prices[i] + half <= lastPrice) running[i] = fromPrice.below += profile.long_usd[i] ?? 0;
   for (let i = 0; i < prices.length; i++) {
     // A row taller than a bin fills all bins it covers.
-    const first = Math.max(0, Math.floor(priceToY(prices[i] + 2 * half, pane) / binPx));
-    const last = Math.min(count - 1, Math.max(first, Math.ceil(priceToY(prices[i], pane) / binPx) - 1));
+    const top = Math.floor(priceToY(prices[i] + 2 * half, pane) / binPx);
+    const bottom = Math.max(top, Math.ceil(priceToY(prices[i], pane) / binPx) - 1);
+    if (bottom < 0 || top >= count) continue;
+    const [first, last] = [Math.max(0, top), Math.min(count - 1, bottom)];
     for (let bin = first; bin <= last; bin++) {
       long[bin] = Math.max(long[bin], profile.long_usd[i] ?? 0);
       short[bin] = Math.max(short[bin], profile.short_usd[i] ?? 0);
