@@ -95,7 +95,9 @@ class Socket:
 
     def send(self, content):
         payload = content if isinstance(content, bytes) else json.dumps(content).encode()
-        length = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack(">H", len(payload))
+        length = (
+            bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + struct.pack(">H", len(payload))
+        )
         self._socket.sendall(b"\x81" + length + bytes(4) + payload)
 
     def receive(self):

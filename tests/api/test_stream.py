@@ -91,7 +91,9 @@ def test_frames_turn_the_snapshot_into_the_present_map(client, store, market):
 
 
 def _bytes(client, side):
-    return client.get(f"/api/v1/heat/BTC/5m/synthetic.bin?side={side}", headers={"accept-encoding": "identity"}).content
+    return client.get(
+        f"/api/v1/heat/BTC/5m/synthetic.bin?side={side}", headers={"accept-encoding": "identity"}
+    ).content
 
 
 @pytest.mark.parametrize("per_map", [False, True])
@@ -254,7 +256,9 @@ def opened(server, request=SUBSCRIBE, **options):
 def test_maps_and_streams_work_over_a_real_socket(live, store, market):
     with httpx.Client(base_url=live.address) as http:
         snapshot = decode_snapshot(
-            http.get("/api/v1/heat/BTC/5m/synthetic.bin?side=long", headers={"accept-encoding": "identity"}).content
+            http.get(
+                "/api/v1/heat/BTC/5m/synthetic.bin?side=long", headers={"accept-encoding": "identity"}
+            ).content
         )
         assert np.array_equal(snapshot.codes, store.snapshot("BTC", "5m", "synthetic", "long").codes)
     socket = opened(live)
@@ -287,7 +291,9 @@ def test_a_slow_client_is_dropped_and_everybody_else_gets_everything(live, store
     reader = threading.Thread(target=read)
     reader.start()
     deadline = time.monotonic() + 20
-    while httpx.get(f"{live.address}/metrics").text.find('faultline_stream_ended_total{reason="slow"} 1.0') < 0:
+    while (
+        httpx.get(f"{live.address}/metrics").text.find('faultline_stream_ended_total{reason="slow"} 1.0') < 0
+    ):
         assert time.monotonic() < deadline, "the slow client was never dropped"
         for _ in range(20):
             noisy[...] = rng.lognormal(12, 1, columns.usd.shape)
@@ -334,7 +340,11 @@ def test_another_origin_cannot_open_a_stream_on_a_real_socket(live):
 def test_hooks_run_when_the_server_starts_and_stops(store):
     calls = []
     app = build_app(
-        store, None, ApiSettings(), on_startup=[lambda: calls.append("start")], on_shutdown=[lambda: calls.append("stop")]
+        store,
+        None,
+        ApiSettings(),
+        on_startup=[lambda: calls.append("start")],
+        on_shutdown=[lambda: calls.append("stop")],
     )
     with LiveServer(app) as server:
         assert calls == ["start"]

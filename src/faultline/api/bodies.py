@@ -241,9 +241,9 @@ class ScoresBody(Envelope):
 class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One order to a replay: exactly one of the four fields."""
 
-    at_ns: Annotated[int, Meta(ge=0, le=4_102_444_800_000_000_000)] | msgspec.UnsetType = msgspec.UNSET
-    at_ms: Annotated[int, Meta(ge=0, le=4_102_444_800_000)] | msgspec.UnsetType = msgspec.UNSET
-    speed: Annotated[float, Meta(gt=0, le=1_000_000)] | msgspec.UnsetType = msgspec.UNSET
+    at_ns: Annotated[int, Meta(ge=1, le=4_102_444_800_000_000_000)] | msgspec.UnsetType = msgspec.UNSET
+    at_ms: Annotated[int, Meta(ge=1, le=4_102_444_800_000)] | msgspec.UnsetType = msgspec.UNSET
+    speed: Annotated[float, Meta(ge=0.001, le=1_000_000)] | msgspec.UnsetType = msgspec.UNSET
     pause: bool | msgspec.UnsetType = msgspec.UNSET
 
     def order(self) -> dict[str, Any]:

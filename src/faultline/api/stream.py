@@ -164,7 +164,9 @@ class _Client:
             raise missing[0]
         new = [key for key, _ in wanted if map_subject(key) not in self._seen]
         if len(self._seen) + len(new) > self._context.settings.client_maps_max:
-            raise RequestError("too many maps for one client", where="subscribe", hint="open another connection")
+            raise RequestError(
+                "too many maps for one client", where="subscribe", hint="open another connection"
+            )
         self._queue.extend(candle_subject(request.scope, request.tf))
         for key, after_seq in wanted:
             async with self._lock:
@@ -174,7 +176,9 @@ class _Client:
         body = msgspec.to_builtins(self._context.status_body())
         await self._send_json({"type": "status", **body})
 
-    def _sorted_out(self, request: SubscribeRequest) -> tuple[list[tuple[MapKey, int | None]], list[NotFound]]:
+    def _sorted_out(
+        self, request: SubscribeRequest
+    ) -> tuple[list[tuple[MapKey, int | None]], list[NotFound]]:
         """Maps that are stored, and one error for each that is not."""
         wanted, missing = [], []
         for key, after_seq in request.maps():

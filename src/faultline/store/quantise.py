@@ -131,7 +131,52 @@ def _table(rung: int) -> tuple[NDArray[np.uint8], int]:
     lower = (indices << _DROPPED_BITS).astype(np.int32).view(np.float32).astype(np.float64)
     upper = ((indices + 1) << _DROPPED_BITS).astype(np.int32).view(np.float32).astype(np.float64)
     steps = np.log10(np.sqrt(lower * upper) / code_range.vmin_usd) * (CODE_STEPS / DECADES)
-    return np.clip(np.rint(steps) + 1, 1, 255).astype(np.uint8), first
+    codes = np.clip(np.rint(steps) + 1, 1, 255)
+    # One row in front for everything below half of ``vmin``.
+    return np.concatenate([[0], codes]).astype(np.uint8), first - 1
+
+
+@njit(cache=True, nogil=True)
+def _rows_kernel(bits: NDArray[np.int32], first_index: int, last_row: int, rows: NDArray[np.uint16]) -> int:
+    """Table row of each float32 by its top bits; returns how many were negative or infinite.
+
+    A positive float32 read as an integer grows with its value, so ``(bits >> 13) - first_index`` clipped to
+    the table is its row; row 0 is "nothing", which NaN, infinities and everything negative get. Selects only:
+    runs on vectors.
+    """
+    first, last = np.int32(first_index), np.int32(last_row)
+    infinite = np.int32(0x7F800000)
+    nothing = np.int32(0)
+    for i in range(bits.shape[0]):
+        raw = bits[i]
+        row = (raw >> np.int32(13)) - first
+        row = max(nothing, row)
+        row = min(last, row)
+        rows[i] = row if raw < infinite else nothing
+    n_bad = np.int32(0)
+    for i in range(bits.shape[0]):
+        raw = bits[i]
+        size = raw & np.int32(0x7FFFFFFF)
+        n_bad += np.int32((size == infinite) | ((raw < 0) & (size > 0) & (size < infinite)))
+    return int(n_bad)
+
+
+@njit(cache=True, nogil=True)
+def _lookup_kernel(rows: NDArray[np.uint16], table: NDArray[np.uint8], codes: NDArray[np.uint8]) -> None:
+    """``codes[p] = table[rows[p]]``."""
+    for p in range(rows.shape[0]):
+        codes[p] = table[rows[p]]
+
+
+@njit(cache=True, nogil=True)
+def _keep_kernel(codes: NDArray[np.uint8], previous: NDArray[np.uint8]) -> None:
+    """``codes[p] = previous[p]`` where both are non-zero and differ by at most one; a select, so it runs on
+    vectors.
+    """
+    for p in range(codes.shape[0]):
+        code, kept = codes[p], previous[p]
+        step = code - kept + np.uint64(1)
+        codes[p] = kept if (step <= np.uint64(2)) & (code != 0) & (kept != 0) else code
 
 
 @njit(cache=True, nogil=True)
@@ -142,29 +187,13 @@ def _quantise_kernel(
     before: NDArray[np.uint8],
     codes: NDArray[np.uint8],
 ) -> int:
-    """Log code by the top bits of a float32, then the dead band along time.
-
-    A positive float32 read as an integer grows with its value, so ``bits >> 13`` minus the index of ``vmin /
-    2`` is a row of ``table``. ``code[t, p] = code[t-1, p]`` where both are non-zero and differ by at most
-    one.
+    """Look every cell up, then apply the dead band column after column, each against the finished one before
+    it.
     """
-    n_columns, n_rows = bits.shape
-    last = table.shape[0] - 1
     n_bad = 0
-    for t in range(n_columns):
-        for p in range(n_rows):
-            raw = bits[t, p]
-            index = (raw >> 13) - first_index
-            code = np.uint8(0)
-            if index >= 0:
-                if raw < 0x7F800000:
-                    code = table[min(index, last)]
-                elif raw == 0x7F800000:
-                    n_bad += 1
-            elif raw < 0 and raw != -0x80000000 and (raw & 0x7FFFFFFF) <= 0x7F800000:
-                n_bad += 1
-            old = before[p] if t == 0 else codes[t - 1, p]
-            if code != 0 and old != 0 and abs(np.int32(code) - np.int32(old)) <= 1:
-                code = old
-            codes[t, p] = code
+    rows = np.empty(bits.shape[1], np.uint16)
+    for t in range(codes.shape[0]):
+        n_bad += _rows_kernel(bits[t], first_index, table.shape[0] - 1, rows)
+        _lookup_kernel(rows, table, codes[t])
+        _keep_kernel(codes[t], before if t == 0 else codes[t - 1])
     return n_bad

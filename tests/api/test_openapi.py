@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from faultline.api.app import build_app
+from faultline.api.settings import ApiSettings
+from faultline.store.maps import MapStore
+from faultline.testing.market import fake_market, fill_store
+
+LONG = os.environ.get("FAULTLINE_FUZZ") == "1"
+
+
+def filled_app():
+    store = MapStore(first_seq=0)
+    fill_store(store, fake_market(seed=2, n_columns=40, n_rows=30))
+    store.explain = lambda scope, tf, t_ns, price: {
+        "price_low_usd": price,
+        "price_high_usd": price + 50.0,
+        "t_ms": t_ns // 1_000_000,
+        "long_usd": 1.0,
+        "short_usd": None,
+        "venues": [],
+        "bands": [],
+        "entry_window": None,
+        "oi_source": "x",
+        "oi_age_s": None,
+        "learned_share": 0.0,
+        "assumed_share": 1.0,
+        "distance_ratio": 0.0,
+    }
+    store.profile_of = lambda scope: {
+        "prices_usd": [1.0],
+        "long_usd": [1.0],
+        "short_usd": [None],
+        "lo_usd": [0.0],
+        "hi_usd": [2.0],
+        "oi_long_usd": 1.0,
+        "oi_short_usd": 1.0,
+        "learned_share": 0.0,
+    }
+    store.control = lambda order: None
+    return build_app(store, None, ApiSettings(allowed_hosts=("testserver",)))
+
+
+SCHEMA = schemathesis.openapi.from_asgi("/api/v1/openapi.json", filled_app(), headers={"host": "localhost"})
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=500 if LONG else 12,
+    deadline=None,
+    derandomize=not LONG,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_every_answer_is_one_the_description_promises(case):
+    # "Exactly one of four fields" is a rule that the description of the body cannot express.
+    inexpressible = [positive_data_acceptance] if case.operation.path.endswith("/replay") else []
+    case.call_and_validate(headers={"host": "localhost"}, excluded_checks=inexpressible)
+
+
+def test_the_description_names_every_route_and_its_failures():
+    described = filled_app().openapi_schema.to_schema()["paths"]
+    assert set(described) == {
+        "/api/v1/status",
+        "/api/v1/assets",
+        "/api/v1/scores",
+        "/api/v1/heat/{scope_id}/{tf}/{plane_file}",
+        "/api/v1/legend/{scope_id}/{tf}",
+        "/api/v1/candles/{scope_id}/{tf}",
+        "/api/v1/cell/{scope_id}/{tf}",
+        "/api/v1/profile/{scope_id}",
+        "/api/v1/replay",
+        "/livez",
+        "/readyz",
+    }
+    for operations in described.values():
+        for operation in operations.values():
+            assert {"400", "403", "404", "503"} <= set(operation["responses"])
+            assert "application/problem+json" in operation["responses"]["404"]["content"]
+            assert operation["summary"]
+
+
+@pytest.mark.parametrize("route", sorted(filled_app().openapi_schema.to_schema()["paths"]))
+def test_every_route_is_in_the_reference(root, route):
+    assert route.replace("{scope_id}", "{scope}").replace("{plane_file}", "{plane}.{bin|json}") in (
+        root / "docs" / "reference" / "api.md"
+    ).read_text(encoding="utf-8")
