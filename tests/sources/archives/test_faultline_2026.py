@@ -461,3 +461,19 @@ def test_time_that_runs_backwards_is_refused(early):
     )
     with pytest.raises(ImportRejected, match="must not decrease"):
         run(FORMAT, early.path)
+
+
+def test_only_what_is_imported_counts_as_repaired(mixed):
+    """The bar of 10:05 is merged from two lines, and the event in it has the wrong side."""
+    end = minute("2026-02-25T10:05")
+    with (mixed.path / "minute_ohlc.csv").open() as stream:
+        lines = stream.read().splitlines()[1:]
+    twice = [line for line in lines for _ in range(1 + line.startswith(f"BTC,{end},"))]
+    mixed.write("minute_ohlc", twice)
+    mixed.write("minute_inputs", [inputs_line("BTC", "2026-02-25T10:05", 80_000.0, 0, 0)])
+    mixed.write("force_orders", [event("BTC", "2026-02-25T10:04:30", "short", 79_600.0)])
+    whole = run(FORMAT, mixed.path)
+    part = run(FORMAT, mixed.path, to_ns=T("2026-02-25T10:04"))
+    assert whole.tally.repaired == {"bars_merged": 1, "zero_volume_dropped": 1, "side": 1}
+    assert part.tally.repaired == {}
+    assert part.tally.rejected == {"outside_selection": 121 + 1 + 1 - 3}

@@ -55,20 +55,21 @@ def _read(files: Sequence[ColumnFile], selection: Selection, tally: Tally) -> It
             yield make(asset, block, selection, tally)
 
 
-def _grid_times_ns(block: Block, tally: Tally) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Window ends on the five-minute grid, and the mask of rows that are near enough to it."""
+def _grid_times_ns(
+    block: Block, tally: Tally
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Window ends on the five-minute grid, the mask of rows near enough to it, and that of rows not quite on it."""
     stamp_ns = block.integers_as_ns("t", MILLISECOND_NS, "milliseconds")
     block.check("t", np.diff(stamp_ns, prepend=stamp_ns[0] - 1) <= 0, "must increase from line to line")
     time_ns = (stamp_ns + _WINDOW_NS // 2) // _WINDOW_NS * _WINDOW_NS
     on_grid = np.abs(stamp_ns - time_ns) <= _STAMP_TOLERANCE_NS
     on_grid &= np.diff(time_ns, prepend=time_ns[0] - 1) > 0
     tally.reject("off_grid", ~on_grid)
-    tally.repair("stamp_rounded", on_grid & (stamp_ns != time_ns))
-    return time_ns, on_grid
+    return time_ns, on_grid, stamp_ns != time_ns
 
 
 def _oi_batches(asset: str, block: Block, selection: Selection, tally: Tally) -> list[Batch]:
-    time_ns, kept = _grid_times_ns(block, tally)
+    time_ns, kept, is_rounded = _grid_times_ns(block, tally)
     oi, oi_usd = block.non_negative("oi"), block.non_negative("oi_usd")
     # A failed poll shows as zero; nobody closes every contract of a listed coin.
     is_zero = (oi == 0) | (oi_usd == 0)
@@ -80,6 +81,7 @@ def _oi_batches(asset: str, block: Block, selection: Selection, tally: Tally) ->
     kept &= ~is_spike
     chosen = selection.mask(time_ns)
     tally.reject("outside_selection", kept & ~chosen)
+    tally.repair("stamp_rounded", kept & chosen & is_rounded)
 
     time_ns, oi, oi_usd, price = time_ns[kept], oi[kept], oi_usd[kept], price[kept]
     instrument_id = contract_id(asset)

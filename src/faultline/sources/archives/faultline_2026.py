@@ -70,6 +70,7 @@ class _Events:
     time_ns: NDArray[np.int64]
     side: NDArray[np.int8]
     is_repaired: NDArray[np.bool_]
+    is_unchecked: NDArray[np.bool_]
     price_usd: NDArray[np.float64]
     qty_base: NDArray[np.float64]
     notional_usd: NDArray[np.float64]
@@ -93,6 +94,8 @@ def _read(files: Sequence[ColumnFile], selection: Selection, tally: Tally) -> It
         rows = minute.rows()
         chosen = selection.mask(rows["ts_received_ns"]) & selection.wants(asset)
         tally.reject_rows("outside_selection", int(minute.n_lines[~chosen].sum()))
+        tally.repair_rows("bars_merged", int(minute.n_merged[chosen].sum()))
+        tally.repair("zero_volume_dropped", minute.had_no_volume & chosen)
         if chosen.any():
             first_ns = int(rows["ts_received_ns"][chosen][0])
             yield [*contract_batch(asset, first_ns), Batch(Kind.BAR, contract_id(asset), rows[chosen])]
@@ -135,8 +138,13 @@ def _read_events(file: ColumnFile, bars: dict[str, MinuteBars], tally: Tally) ->
         )
         tally.reject("foreign_instrument", is_foreign)
         rows, close = rows[~is_foreign], close[~is_foreign]
-        side, is_repaired = _repair_sides(time_ns[rows], is_long[rows], price[rows], close, tally)
-        events[asset] = _Events(time_ns[rows], side, is_repaired, price[rows], qty[rows], notional[rows])
+        events[asset] = _Events(
+            time_ns[rows],
+            *_repair_sides(time_ns[rows], is_long[rows], price[rows], close),
+            price[rows],
+            qty[rows],
+            notional[rows],
+        )
     return events
 
 
@@ -145,22 +153,19 @@ def _repair_sides(
     is_long: NDArray[np.bool_],
     price_usd: NDArray[np.float64],
     close_usd: NDArray[np.float64],
-    tally: Tally,
-) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Side of each position, and whether it differs from the recorded one.
+) -> tuple[NDArray[np.int8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Side of each position, whether it differs from the recorded one, and whether it could not be checked.
 
     From the mixed recording on, part of the events carry the opposite side. A bankruptcy price lies below the market
     for a long and above it for a short, so an event clearly on one side of the close of its minute tells its own.
     """
     is_mixed = time_ns >= MIXED_FROM_NS
     has_bar = np.isfinite(close_usd)
-    tally.leave_unchecked("side_without_bar", is_mixed & ~has_bar)
     below = is_mixed & has_bar & (price_usd < close_usd * (1 - _SIDE_DISTANCE))
     above = is_mixed & has_bar & (price_usd > close_usd * (1 + _SIDE_DISTANCE))
     is_repaired = (below & ~is_long) | (above & is_long)
-    tally.repair("side", is_repaired)
     side = np.where(is_long ^ is_repaired, Side.LONG, Side.SHORT).astype(np.int8)
-    return side, is_repaired
+    return side, is_repaired, is_mixed & ~has_bar
 
 
 def _liquidations(asset: str, events: _Events, selection: Selection, tally: Tally) -> list[Batch]:
@@ -169,13 +174,13 @@ def _liquidations(asset: str, events: _Events, selection: Selection, tally: Tall
     The first recording stamped events with its own clock (fractions of milliseconds), the second with the venue's
     (whole milliseconds): there the receive time is assumed.
     """
-    if not selection.wants(asset):
-        tally.reject("outside_selection", np.ones(len(events.time_ns), dtype=np.bool_))
-        return []
-    tally.reject("outside_selection", ~selection.mask(events.time_ns))
+    selected = selection.mask(events.time_ns) & selection.wants(asset)
+    tally.reject("outside_selection", ~selected)
+    tally.repair("side", selected & events.is_repaired)
+    tally.leave_unchecked("side_without_bar", selected & events.is_unchecked)
     batches: list[Batch] = []
     for is_mixed in (False, True):
-        chosen = (events.time_ns >= MIXED_FROM_NS) == is_mixed
+        chosen = selected & ((events.time_ns >= MIXED_FROM_NS) == is_mixed)
         flags = np.full(
             int(chosen.sum()), Flag.RECEIVED_ASSUMED if is_mixed else Flag.SAMPLED, dtype=np.uint32
         )

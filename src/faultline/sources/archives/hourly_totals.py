@@ -79,13 +79,15 @@ def _batches(block: Block, selection: Selection, tally: Tally) -> list[Batch]:
     rows = {
         Kind.BAR: make_rows(Kind.BAR, start_ns, end_ns, bar),
         Kind.LIQUIDATION: _totals(start_ns, long_usd[kept], short_usd[kept]),
-        Kind.OPEN_INTEREST: _open_interest(block, kept, end_ns, tally),
+        Kind.OPEN_INTEREST: _open_interest(block, kept, end_ns),
         Kind.FUNDING: _funding(block, kept, end_ns),
     }
     if "cvd_close" in block.numbers:
-        cvd = block.numbers["cvd_close"][kept]
-        tally.repair("zero_cvd_dropped", cvd == 0)
-        tally.leave_unchecked("cvd_not_imported", np.isfinite(cvd) & (cvd != 0))
+        cvd = block.numbers["cvd_close"]
+        tally.repair("zero_cvd_dropped", sound & chosen & (cvd == 0))
+        tally.leave_unchecked("cvd_not_imported", sound & chosen & np.isfinite(cvd) & (cvd != 0))
+    if "oi_close" in block.numbers:
+        tally.repair("zero_open_interest_dropped", sound & chosen & (block.numbers["oi_close"] == 0))
     batches: list[Batch] = []
     for kind, found in rows.items():
         batches += make_batches(kind, _ID, found, selection)
@@ -118,15 +120,12 @@ def _totals(
     return make_rows(Kind.LIQUIDATION, each_ns, each_ns + HOUR_NS, fields, Flag.TOTAL)
 
 
-def _open_interest(
-    block: Block, kept: NDArray[np.intp], end_ns: NDArray[np.int64], tally: Tally
-) -> NDArray[np.void]:
+def _open_interest(block: Block, kept: NDArray[np.intp], end_ns: NDArray[np.int64]) -> NDArray[np.void]:
     """Open interest at the end of each hour; zero is a failed poll and is left out."""
     if "oi_close" not in block.numbers:
         return make_rows(Kind.OPEN_INTEREST, end_ns[:0], end_ns[:0], {})
     oi_usd = block.numbers["oi_close"][kept]
     block.check("oi_close", block.numbers["oi_close"] < 0, "must not be negative")
-    tally.repair("zero_open_interest_dropped", oi_usd == 0)
     known = np.isfinite(oi_usd) & (oi_usd > 0)
     return make_rows(
         Kind.OPEN_INTEREST, end_ns[known], end_ns[known], {"oi_usd": oi_usd[known]}, Flag.RECEIVED_ASSUMED

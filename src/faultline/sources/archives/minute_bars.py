@@ -59,8 +59,11 @@ class MinuteBars:
     close_usd: NDArray[np.float64]
     buy_qty_base: NDArray[np.float64]
     sell_qty_base: NDArray[np.float64]
-    #: Lines of the files that each bar was made of.
+    #: Lines of the files that each bar was made of, and those of them that repeat its key in ``minute_ohlc``.
     n_lines: NDArray[np.int64]
+    n_merged: NDArray[np.int64]
+    #: Both volumes stood as zero in ``minute_inputs``.
+    had_no_volume: NDArray[np.bool_]
 
     def rows(self) -> NDArray[np.void]:
         """Messages of kind ``bar``, shape (n,)."""
@@ -158,14 +161,13 @@ def _read_ohlc(file: ColumnFile, tally: Tally) -> dict[str, _Columns]:
         rows = rows[np.lexsort((stamp_s[rows], keys[rows]))]
         first = np.flatnonzero(np.diff(keys[rows], prepend=-1.0) > 0)
         last = np.append(first[1:], len(rows)) - 1
-        tally.repair("bars_merged", np.ones(len(rows) - len(first), dtype=np.bool_))
         found[asset] = {
             "end_key": keys[rows][first],
             "open_usd": o[rows][first],
             "high_usd": np.maximum.reduceat(h[rows], first),
             "low_usd": np.minimum.reduceat(l[rows], first),
             "close_usd": c[rows][last],
-            "n_lines": (last - first + 1).astype(np.float64),
+            "n_merged": (last - first).astype(np.float64),
         }
     return found
 
@@ -182,10 +184,9 @@ def _read_inputs(file: ColumnFile, tally: Tally) -> dict[str, _Columns]:
     tally.reject("inconsistent_bar", is_ok & ~sound)
     # Both volumes zero while the price is quoted: the source had no trades to count.
     no_volume = (buy == 0) & (sell == 0)
-    tally.repair("zero_volume_dropped", sound & no_volume)
     buy, sell = np.where(no_volume, np.nan, buy), np.where(no_volume, np.nan, sell)
     columns = {"end_key": keys, "high_usd": high, "low_usd": low, "close_usd": close}
-    columns |= {"buy_qty_base": buy, "sell_qty_base": sell}
+    columns |= {"buy_qty_base": buy, "sell_qty_base": sell, "no_volume": no_volume.astype(np.float64)}
     return _last_of_each(block, columns, sound, tally)
 
 
@@ -227,7 +228,7 @@ def _join(
         count = int(outside.sum())
         columns = {
             name: np.concatenate(
-                (values, extra.get(name, np.full(count, 0.0 if name == "n_lines" else np.nan)))
+                (values, extra.get(name, np.full(count, -1.0 if name == "n_merged" else np.nan)))
             )
             for name, values in prices.items()
         }
@@ -235,8 +236,10 @@ def _join(
         columns = {name: values[order] for name, values in columns.items()}
     elif others is not None:
         n_bars = len(others["end_key"])
-        columns = {**others, "open_usd": np.full(n_bars, np.nan), "n_lines": np.zeros(n_bars)}
-    keys, n_lines = columns["end_key"], columns["n_lines"].astype(np.int64)
+        columns = {**others, "open_usd": np.full(n_bars, np.nan), "n_merged": np.full(n_bars, -1.0)}
+    keys, n_merged = columns["end_key"], columns["n_merged"].astype(np.int64)
+    n_lines = n_merged + 1
+    had_no_volume = np.zeros(len(keys), dtype=np.bool_)
     buy = np.full(len(keys), np.nan)
     sell = np.full(len(keys), np.nan)
     if others is not None:
@@ -245,6 +248,7 @@ def _join(
         buy[at[has_bar]] = others["buy_qty_base"][has_bar]
         sell[at[has_bar]] = others["sell_qty_base"][has_bar]
         n_lines[at[has_bar]] += 1
+        had_no_volume[at[has_bar]] = others["no_volume"][has_bar] > 0
     if flows is not None:
         at, has_bar = _positions(keys, flows["end_key"])
         is_needed = has_bar & np.isnan(buy[at])
@@ -263,6 +267,8 @@ def _join(
         buy_qty_base=buy,
         sell_qty_base=sell,
         n_lines=n_lines,
+        n_merged=np.maximum(n_merged, 0),
+        had_no_volume=had_no_volume,
     )
 
 

@@ -125,6 +125,11 @@ class Tally:
         """Count the rows of a mask as corrected."""
         self._count(self.repaired, reason, mask)
 
+    def repair_rows(self, reason: str, count: int) -> None:
+        """Count a number of rows as corrected."""
+        if count:
+            self.repaired[reason] += count
+
     def leave_unchecked(self, reason: str, mask: NDArray[np.bool_]) -> None:
         """Count the rows of a mask as kept without a check."""
         self._count(self.unchecked, reason, mask)
