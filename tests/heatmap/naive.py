@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from faultline.heatmap.ledger_kernels import ENTRY_SPLIT as SPLIT
+
 MINUTE_NS = 60_000_000_000
 WIDTH = 5e-4
 
@@ -46,7 +48,7 @@ class NaiveLedger:
                 yield None, share
                 continue
             shift = math.log(1 - d) if side == 0 else math.log(1 + d)
-            yield math.floor((part + 0.5) / 4 + shift / WIDTH), share
+            yield math.floor((part + 0.5) / SPLIT + shift / WIDTH), share
 
     def decay_to(self, time):
         if time // MINUTE_NS != self.clock // MINUTE_NS:
@@ -104,8 +106,8 @@ class NaiveLedger:
             return
         if units_long + units_short == 0:
             return
-        entry = math.floor(self.place(price) * 4)
-        bucket, part = entry // 4, entry % 4
+        entry = math.floor(self.place(price) * SPLIT)
+        bucket, part = entry // SPLIT, entry % SPLIT
         self.recentre(bucket)
         if low is not None:
             self.flush()

@@ -12,8 +12,14 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 
-from faultline.heatmap.grid import project_kernel, row_positions_kernel
+from faultline.heatmap.grid import (
+    project_kernel,
+    project_shares_kernel,
+    row_positions_kernel,
+    row_shares_kernel,
+)
 from faultline.heatmap.ledger_kernels import (
+    ACCOUNT_DEPOSITED,
     ACCOUNT_RUNNING,
     ENTRY_SPLIT,
     I_CLOCK,
@@ -23,38 +29,39 @@ from faultline.heatmap.ledger_kernels import (
     I_PENDING,
     I_REF,
     I_REJECTED,
+    N_SLOTS,
     R_PENDING_TRIGGER,
     R_TRIGGER,
     apply_deposit_kernel,
     apply_sweep_kernel,
     decay_kernel,
+    position_kernel,
     scale_kernel,
 )
 
 __all__ = ("advance_kernel", "heat_kernel", "totals_kernel")
 
-#: Lanes of a row; rows of more leverages are several such blocks.
-_LANES: Final = 8
-_MINUTE: Final = 60_000_000_000
-_DAY: Final = 86_400_000_000_000
+_SECOND: Final = 1_000_000_000
+_MINUTE: Final = 60 * _SECOND
 
 
 @njit(cache=True, nogil=True)
 def _weigh_rows_kernel(rows: Any, weights: Any, out: Any) -> None:
-    """out[b] += sum over l of rows[b, l] * weights[l], as a fixed tree of eight lanes per block."""
-    zero = np.float32(0.0)
-    for b in range(rows.shape[0]):
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
-        for k in range(0, rows.shape[1], _LANES):
-            s0 += rows[b, k] * weights[k]
-            s1 += rows[b, k + 1] * weights[k + 1]
-            s2 += rows[b, k + 2] * weights[k + 2]
-            s3 += rows[b, k + 3] * weights[k + 3]
-            s4 += rows[b, k + 4] * weights[k + 4]
-            s5 += rows[b, k + 5] * weights[k + 5]
-            s6 += rows[b, k + 6] * weights[k + 6]
-            s7 += rows[b, k + 7] * weights[k + 7]
-        out[b] += ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
+    """out[b] += sum over l of rows[b, l] * weights[l]: blocks of sixteen lanes, each a balanced tree."""
+    for k in range(0, rows.shape[1], 16):
+        w0, w1, w2, w3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        w4, w5, w6, w7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
+        w8, w9, w10, w11 = weights[k + 8], weights[k + 9], weights[k + 10], weights[k + 11]
+        w12, w13, w14, w15 = weights[k + 12], weights[k + 13], weights[k + 14], weights[k + 15]
+        for b in range(rows.shape[0]):
+            r = rows[b, k : k + 16]
+            even = ((r[0] * w0 + r[8] * w8) + (r[4] * w4 + r[12] * w12)) + (
+                (r[2] * w2 + r[10] * w10) + (r[6] * w6 + r[14] * w14)
+            )
+            odd = ((r[1] * w1 + r[9] * w9) + (r[5] * w5 + r[13] * w13)) + (
+                (r[3] * w3 + r[11] * w11) + (r[7] * w7 + r[15] * w15)
+            )
+            out[b] += even + odd
 
 
 @njit(cache=True, nogil=True)
@@ -106,11 +113,12 @@ def totals_kernel(state: Any, tables: Any, mix: Any, scale: Any, out: Any) -> No
 
 @njit(cache=True, nogil=True)
 def _column_kernel(
-    state: Any, tables: Any, mix: Any, positions: Any, scale: Any, heat: Any, column: Any, totals: Any
+    state: Any, tables: Any, mix: Any, projection: Any, scale: Any, heat: Any, column: Any, totals: Any
 ) -> None:
     """One map column at the present clock into ``column`` f4 (2, n_rows), and ``totals`` f8 (2,)."""
     scale_kernel(state, tables, state.integers[I_CLOCK], scale, False)
     totals_kernel(state, tables, mix, scale, totals)
+    positions, first_rows, shares, spread = projection
     n_rows = column.shape[1]
     begin = max(0, int(np.searchsorted(positions, 0.0, side="right")) - 1)
     end = min(state.mass.shape[2], int(np.searchsorted(positions, float(n_rows), side="left")))
@@ -120,44 +128,87 @@ def _column_kernel(
             weights[lev] = mix[j, lev] * scale[j, lev]
         for side in range(2):
             heat_kernel(state, tables, j, side, weights, begin, end, heat)
-            project_kernel(heat, positions, begin, end, column[side])
+            if spread:
+                project_shares_kernel(heat, first_rows, shares, begin, end, column[side])
+            else:
+                project_kernel(heat, positions, begin, end, column[side])
 
 
 @njit(cache=True, nogil=True)
-def _usable_kernel(value: float) -> bool:
-    """Whether a price or an amount is positive and finite."""
-    return 0.0 < value < math.inf
+def _apply_bar_kernel(state: Any, tables: Any, bar: Any, growth: Any, scale: Any) -> None:
+    """Let time pass to the bar's end, consume its range, deposit at its close. Missing values move nothing."""
+    ints = state.integers
+    low, high, close = bar.low_usd, bar.high_usd, bar.close_usd
+    long, short = bar.units_long, bar.units_short
+    decay_kernel(state, tables, bar.end_ns, scale)
+    if 0.0 < low <= high < math.inf:
+        apply_sweep_kernel(state, tables, low, high, scale)
+    elif not (math.isnan(low) or math.isnan(high)):
+        ints[I_REJECTED] += 1
+    if math.isnan(long) or math.isnan(short) or math.isnan(close) or long + short == 0.0:
+        return
+    if 0.0 <= long < math.inf and 0.0 <= short < math.inf and 0.0 < close < math.inf:
+        scale_kernel(state, tables, ints[I_CLOCK], growth, True)
+        apply_deposit_kernel(state, tables, close, long, short, growth, scale)
+    else:
+        ints[I_REJECTED] += 1
 
 
 @njit(cache=True, nogil=True)
-def _apply_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, growth: Any, scale: Any) -> None:
-    """Apply bars ``begin..end``: time passes, the range is consumed, the close is deposited at.
+def _quiet_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any) -> int:
+    """Apply bars that only deposit at an entry bin that already waits; returns the first bar that needs more.
 
-    Missing values move nothing, impossible ones are counted. Most bars reach no level, so the checks that tell
-    stand here, before any call.
+    Nothing is spread, consumed, moved or folded here, so a bar costs one logarithm and one row of multiply-adds. The
+    growth of the scale is the product of ``scale_kernel`` in the same order, its first two factors kept in ``base``.
     """
     ints, reals = state.integers, state.reals
+    pending, pending_bin, accounts = state.pending, state.pending_bin, state.accounts
+    growth = tables.growth
+    n_lanes, reference, kept = base.shape[1], ints[I_REF], -1
+    floor = max(reals[R_TRIGGER], reals[R_PENDING_TRIGGER])
+    roof = min(reals[R_TRIGGER + 1], reals[R_PENDING_TRIGGER + 1])
+    clock = ints[I_CLOCK]
     for i in range(begin, end):
         bar = bars[i]
-        clock, low, high, close = bar.end_ns, bar.low_usd, bar.high_usd, bar.close_usd
-        long, short = bar.units_long, bar.units_short
-        if clock // _MINUTE != ints[I_CLOCK] // _MINUTE or clock - ints[I_REF] >= _DAY:
-            decay_kernel(state, tables, clock, scale)
-        ints[I_CLOCK] = clock
-        if _usable_kernel(low) and _usable_kernel(high) and low <= high:
-            reached_long = low < reals[R_TRIGGER] or low < reals[R_PENDING_TRIGGER]
-            if reached_long or high > reals[R_TRIGGER + 1] or high > reals[R_PENDING_TRIGGER + 1]:
-                apply_sweep_kernel(state, tables, low, high, scale)
-        elif not (math.isnan(low) or math.isnan(high)):
-            ints[I_REJECTED] += 1
-        if long < 0.0 or short < 0.0 or math.isinf(long) or math.isinf(short):
-            ints[I_REJECTED] += 1
-        elif long + short > 0.0:
-            if _usable_kernel(close):
-                scale_kernel(state, tables, clock, growth, True)
-                apply_deposit_kernel(state, tables, close, long, short, growth, scale)
-            elif not math.isnan(close):
-                ints[I_REJECTED] += 1
+        time, long, short = bar.end_ns, bar.units_long, bar.units_short
+        elapsed = time - reference
+        seconds = elapsed // _SECOND
+        fits = floor <= bar.low_usd <= bar.high_usd <= roof and 0.0 < bar.close_usd < math.inf
+        fits = fits and 0.0 <= long < math.inf and 0.0 <= short < math.inf and long + short > 0.0
+        if not fits or time // _MINUTE != clock // _MINUTE or seconds >= 86_400 or seconds * _SECOND != elapsed:
+            ints[I_CLOCK] = clock
+            return i
+        entry = math.floor(position_kernel(bar.close_usd) * ENTRY_SPLIT)
+        slot = entry % N_SLOTS
+        if pending_bin[slot] != entry:
+            ints[I_CLOCK] = clock
+            return i
+        if seconds // 60 != kept:
+            kept = seconds // 60
+            for j in range(base.shape[0]):
+                for lane in range(n_lanes):
+                    base[j, lane] = growth[j, 0, kept // 60, lane] * growth[j, 1, kept % 60, lane]
+        second = seconds % 60
+        for j in range(base.shape[0]):
+            for lane in range(n_lanes):
+                factor = base[j, lane] * growth[j, 2, second, lane]
+                pending[j, slot, 0, lane] += long * factor
+                pending[j, slot, 1, lane] += short * factor
+            accounts[j, ACCOUNT_DEPOSITED, 0, 0] += long
+            accounts[j, ACCOUNT_DEPOSITED, 1, 0] += short
+        clock = time
+    ints[I_CLOCK] = clock
+    return end
+
+
+@njit(cache=True, nogil=True)
+def _apply_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any, scratch: Any) -> None:
+    """Apply bars ``begin..end``: quiet ones in one pass, the others one by one."""
+    while begin < end:
+        begin = _quiet_bars_kernel(state, tables, bars, begin, end, base)
+        if begin < end:
+            _apply_bar_kernel(state, tables, bars[begin], scratch[1], scratch[0])
+            begin += 1
 
 
 @njit(cache=True, nogil=True)
@@ -180,13 +231,25 @@ def advance_kernel(
     n_buckets = state.mass.shape[2]
     positions = np.empty(n_buckets + 1)
     heat = np.zeros(n_buckets, dtype=np.float32)
+    first_rows, shares, spread = np.empty(n_buckets, dtype=np.int64), np.empty((n_buckets, 4)), True
+    base = np.zeros(scratch.shape[1:])
     drawn_first = state.integers[I_FIRST] - 1
     applied = 0
     for column in range(column_at.shape[0]):
-        _apply_bars_kernel(state, tables, bars, applied, column_at[column], scratch[1], scratch[0])
+        _apply_bars_kernel(state, tables, bars, applied, column_at[column], base, scratch)
         applied = column_at[column]
         if drawn_first != state.integers[I_FIRST]:
             drawn_first = state.integers[I_FIRST]
             row_positions_kernel(drawn_first, n_buckets, rows[0], int(rows[1]), positions)
-        _column_kernel(state, tables, mix, positions, scratch[0], heat, columns[column], totals[column])
-    _apply_bars_kernel(state, tables, bars, applied, bars.shape[0], scratch[1], scratch[0])
+            spread = row_shares_kernel(positions, first_rows, shares)
+        _column_kernel(
+            state,
+            tables,
+            mix,
+            (positions, first_rows, shares, spread),
+            scratch[0],
+            heat,
+            columns[column],
+            totals[column],
+        )
+    _apply_bars_kernel(state, tables, bars, applied, bars.shape[0], base, scratch)

@@ -25,7 +25,11 @@ __all__ = (
     "bucket_edge_usd",
     "bucket_of",
     "bucket_position",
+    "project_kernel",
     "project_rows",
+    "project_shares_kernel",
+    "row_positions_kernel",
+    "row_shares_kernel",
 )
 
 #: Width of a bucket in log price: five basis points.
@@ -100,6 +104,43 @@ def project_kernel(values: Any, positions: Any, begin: int, end: int, out: Any) 
             if row >= 0:
                 out[row] += per_row * (min(high, row + 1.0) - max(low, row))
             row += 1
+
+
+@njit(cache=True, nogil=True)
+def row_shares_kernel(positions: Any, rows: Any, shares: Any) -> bool:
+    """First row of each bucket into ``rows`` i8 (B,) and its shares of that row and the next into ``shares`` f8 (B, 4).
+
+    False where a bucket is higher than four rows allow; then ``project_kernel`` has to do it.
+    """
+    for index in range(rows.shape[0]):
+        low, high = positions[index], positions[index + 1]
+        first = math.floor(low)
+        if high > first + shares.shape[1]:
+            return False
+        rows[index] = first
+        for k in range(shares.shape[1]):
+            shares[index, k] = max(0.0, min(high, first + k + 1.0) - max(low, first + k)) / (high - low)
+    return True
+
+
+@njit(cache=True, nogil=True)
+def project_shares_kernel(values: Any, rows: Any, shares: Any, begin: int, end: int, out: Any) -> None:
+    """Spread ``values[begin:end]`` over rows by shares known beforehand: no division, no floor."""
+    n_rows = out.shape[0]
+    for index in range(begin, end):
+        value = values[index]
+        if value == 0.0:
+            continue
+        first = rows[index]
+        if first >= 0 and first + 3 < n_rows:
+            out[first] += value * shares[index, 0]
+            out[first + 1] += value * shares[index, 1]
+            out[first + 2] += value * shares[index, 2]
+            out[first + 3] += value * shares[index, 3]
+            continue
+        for k in range(4):
+            if 0 <= first + k < n_rows:
+                out[first + k] += value * shares[index, k]
 
 
 @njit(cache=True, nogil=True)

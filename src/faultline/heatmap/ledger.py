@@ -430,7 +430,7 @@ class Ledger:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays; ``from_state`` continues bit for bit."""
-        out: dict[str, NDArray[Any]] = {"version": np.array([_STATE_VERSION])}
+        out: dict[str, NDArray[Any]] = {"version": np.array([_STATE_VERSION]), "parameters": self._fingerprint()}
         low = self._arrays.integers[ledger_kernels.I_LO : ledger_kernels.I_LO + 2]
         high = self._arrays.integers[ledger_kernels.I_HI : ledger_kernels.I_HI + 2]
         for name, part in self._arrays._asdict().items():
@@ -457,6 +457,8 @@ class Ledger:
         try:
             if int(state["version"][0]) != _STATE_VERSION:
                 raise ValueError(f"version {int(state['version'][0])}")
+            if not np.array_equal(state["parameters"], ledger._fingerprint()):
+                raise ValueError("it was taken with other parameters")
             for name, part in arrays._asdict().items():
                 if name not in {"mass", "remaining"}:
                     np.copyto(part, state[name], casting="safe")
@@ -478,6 +480,11 @@ class Ledger:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(part).tobytes())
         return digest.hexdigest()
+
+    def _fingerprint(self) -> NDArray[np.uint8]:
+        """Hash of the parameters, uint8 (32,)."""
+        text = msgspec.json.encode([self.n_buckets, *self.parameters])
+        return np.frombuffer(hashlib.sha256(text).digest(), dtype=np.uint8)
 
     def _mix(self, mix: ArrayLike) -> NDArray[np.float64]:
         """The mix as (J, L) float64.
@@ -521,7 +528,7 @@ def _empty_arrays(n_hypotheses: int, n_buckets: int, n_lanes: int) -> LedgerArra
 def _tables(parameters: Sequence[LedgerParameters]) -> LedgerTables:
     """Hazards, decay tables and stencils of every hypothesis; lanes beyond the leverages are 0."""
     n_leverages = len(parameters[0].leverages)
-    n_lanes = -(-n_leverages // 8) * 8
+    n_lanes = -(-n_leverages // 16) * 16
     n_nodes = len(parameters[0].nodes()[0])
     hazard = np.zeros((len(parameters), n_lanes))
     weights = np.zeros((len(parameters), n_nodes))

@@ -51,8 +51,8 @@ __all__ = (
     "scale_kernel",
 )
 
-#: Entry bins per bucket: an opening is placed to 1.25 bp of its price.
-ENTRY_SPLIT: Final = 4
+#: Entry bins per bucket: an opening is placed to 2.5 bp of its price.
+ENTRY_SPLIT: Final = 2
 #: Offset of a level that does not exist (no margin left, or a long that no positive price liquidates).
 ABSENT: Final = -(2**30)
 #: Entry bin of a slot in which nothing waits.
@@ -448,25 +448,30 @@ def _consume_kernel(state: Any, tables: Any, side: int, price: float, scale: Any
     ints = state.integers
     place = position_kernel(price)
     edge = math.floor(place)
-    first = ints[I_FIRST]
+    first, n_leverages = ints[I_FIRST], tables.n_leverages
     begin, end = (max(edge, ints[I_LO + side]), ints[I_HI + side])
     if side == 1:
         begin, end = ints[I_LO + side], min(edge, ints[I_HI + side])
     for j in range(state.mass.shape[0]):
+        mass, remaining = state.mass[j, side], state.remaining[j, side]
+        swept, running = state.accounts[j, ACCOUNT_SWEPT, side], state.accounts[j, ACCOUNT_RUNNING, side]
         for bucket in range(begin, end + 1):
-            share = _covered_kernel(state, j, side, bucket, place)
-            row = state.mass[j, side, bucket - first]
-            for lev in range(tables.n_leverages):
-                gone = row[lev] * share
-                state.accounts[j, ACCOUNT_SWEPT, side, lev] += gone * scale[j, lev]
-                state.accounts[j, ACCOUNT_RUNNING, side, lev] -= gone
-                row[lev] -= gone
+            index, inside = bucket - first, place - bucket
+            left = inside if side == 0 else 1.0 - inside
+            front = remaining[index]
+            if left >= front:
+                continue
+            share = 1.0 if left <= 0.0 else 1.0 - left / front
+            for lev in range(n_leverages):
+                gone = mass[index, lev] * share
+                swept[lev] += gone * scale[j, lev]
+                running[lev] -= gone
+                mass[index, lev] -= gone
             if share >= 1.0:
-                row[:] = 0.0
-                state.remaining[j, side, bucket - first] = 1.0
-            elif share > 0.0:
-                inside = place - bucket
-                state.remaining[j, side, bucket - first] = inside if side == 0 else 1.0 - inside
+                mass[index, :] = 0.0
+                remaining[index] = 1.0
+            else:
+                remaining[index] = left
     state.reals[R_TRIGGER + side] = price
     if side == 0:
         ints[I_HI] = min(ints[I_HI], edge)
