@@ -9,7 +9,7 @@ import type { HeatScene } from "./HeatLayer";
 import type { ThemeName } from "./theme";
 
 /** In Hybrid the past belongs to what happened: what was expected there steps back to this opacity. */
-const PAST_OPACITY = 0.42;
+const PAST_OPACITY = 0.5;
 
 export interface SceneChoice {
   readonly mode: Mode;
@@ -31,7 +31,7 @@ function lut(
   if (!scale) return new Uint32Array(256);
   const overlay = isEvents && choice.mode === "hybrid";
   const name = overlay ? eventPaletteFor(choice.palette) : choice.palette;
-  const steps = paletteSteps(name, choice.theme === "light" && !overlay);
+  const steps = paletteSteps(name, choice.theme === "light");
   const fade = choice.theme === "light" && !overlay ? FADE_LIGHT : FADE_DARK;
   return buildLut(range, scale, steps, isEvents ? "events" : choice.stretch, opacity, fade);
 }

@@ -68,7 +68,8 @@ function Answer({ answer }: { answer: CellAnswer }) {
         <dd>{window ? `${utcShort(window.from_ms)} – ${utcShort(window.to_ms)}` : MISSING}</dd>
         <dt>OI source</dt>
         <dd>
-          {answer.oi_source ?? MISSING}, {duration(answer.oi_age_s)} old
+          {answer.oi_source?.replaceAll("_", " ") || MISSING}
+          {answer.oi_age_s !== null && `, ${duration(answer.oi_age_s)} old`}
         </dd>
         <dt>Basis</dt>
         <Learned learned={answer.learned_share} assumed={answer.assumed_share} />

@@ -30,7 +30,7 @@ function draw(canvas: HTMLCanvasElement): void {
   for (let i = 0; i < bins.long.length; i++) {
     ctx.fillStyle = bins.long[i] >= bins.short[i] ? c.long : c.short;
     const length = (Math.max(bins.long[i], bins.short[i]) / bins.most) * (width - 8);
-    if (length > 0.3) ctx.fillRect(0, i * BIN_PX, length, BIN_PX - 0.4);
+    if (length > 0.3) ctx.fillRect(0, i * BIN_PX, length, BIN_PX);
   }
   drawCumulative(ctx, bins.cumulative, bins.total, width, c.text);
   const y = priceToY(last, pane);

@@ -29,7 +29,7 @@ const GRADIENT_STOPS = 24;
 function gradient(kind: ScaleKind, loUsd: number, hiUsd: number): string {
   const overlay = kind === "events" && mode.value === "hybrid";
   const name = overlay ? eventPaletteFor(prefs.value.palette) : prefs.value.palette;
-  const steps = paletteSteps(name, resolvedTheme() === "light" && !overlay);
+  const steps = paletteSteps(name, resolvedTheme() === "light");
   const stretch = kind === "events" ? "events" : prefs.value.stretch;
   const stops = Array.from({ length: GRADIENT_STOPS + 1 }, (_, i) => {
     const amount = loUsd * (hiUsd / loUsd) ** (i / GRADIENT_STOPS);
