@@ -10,6 +10,7 @@ from faultline.messages import Batch, Kind, empty_rows
 from faultline.sources.archives import FORMATS, import_files, importing
 from faultline.sources.archives.journal import JOURNAL_FOLDER, Journal, rows_not_on_tape
 from faultline.tape import Tape, TapeWriter
+from faultline.tape.export import write_rows
 from faultline.units import parse_time_ns
 
 START_MS = parse_time_ns("2026-01-10T00:05") // 1_000_000
@@ -119,6 +120,22 @@ def test_other_assets_and_other_times_of_the_same_files_may_follow(source, tmp_p
     assert report.rows_kept < whole.rows_kept
     with pytest.raises(ImportRejected, match="already"):
         load(source, tmp_path / "parts", assets=["ARB"], from_ns=middle - 10**12, to_ns=middle)
+
+
+def test_what_a_tape_exports_as_csv_imports_as_the_same_tape(source, out, tmp_path):
+    report = load(source, out)
+    tape = Tape(out)
+    (tmp_path / "export").mkdir()
+    for kind in map(Kind, report.kinds):
+        with (tmp_path / "export" / f"{kind}.csv").open("wb") as stream:
+            write_rows(tape, kind, tape.ids(kind), stream, "csv")
+    again = import_files("csv", [tmp_path / "export"], tmp_path / "again")
+    assert again.sha256 == report.sha256
+
+
+def test_assets_are_named_in_any_case(source, tmp_path):
+    digests = {load(source, tmp_path / name, assets=[name]).sha256 for name in ("btc", "BTC")}
+    assert len(digests) == 1
 
 
 def test_a_bad_line_anywhere_leaves_no_trace_on_the_tape(source, out):

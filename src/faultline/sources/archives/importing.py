@@ -119,7 +119,7 @@ def _selection(from_ns: int | None, to_ns: int | None, assets: Iterable[str] | N
         raise RequestError(
             f"the time to import is empty: {span}", where="--from, --to", hint="--to is exclusive."
         )
-    chosen = None if assets is None else frozenset(assets)
+    chosen = None if assets is None else frozenset(asset.upper() for asset in assets)
     if chosen is not None and not chosen:
         raise RequestError("no asset is named", where="--assets", hint="Name some, or leave the option out.")
     return Selection(from_ns, to_ns, chosen)

@@ -114,7 +114,8 @@ class Journal:
                 raise ImportRejected(
                     f"an earlier import of format {known.format} into this tape was interrupted",
                     where=str(self._folder / f"{known.key}.json"),
-                    hint=f"Run it again first, with the same options: it continues where it stopped ({names}).",
+                    hint=f"Run it again with the same options, and it continues where it stopped ({names}); "
+                    "or import into a fresh tape.",
                 )
             shared = entry.shares_rows_with(known)
             if shared:
