@@ -28,6 +28,7 @@ def live():
 
 @pytest.fixture(scope="session")
 def long_run():
-    """Ten days of the world in which maps are evaluated."""
-    simulation = Simulation(load_world("evaluation"), 1, START_NS)
+    """Ten days of the world in which maps are evaluated, in coarser steps."""
+    world = msgspec.structs.replace(load_world("evaluation"), step_s=4.0)
+    simulation = Simulation(world, 1, START_NS)
     return simulation, simulation.advance(START_NS + 10 * 24 * HOUR_NS)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from faultline.messages import KINDS, Batch, Kind, empty_rows, sort_rows
 from faultline.tape import Tape, TapeWriter
 
+IS_LONG = os.environ.get("FAULTLINE_FUZZ") == "1"
+#: For properties that write to disk in every example: the profile's count would take an hour.
+on_disk = settings(max_examples=400 if IS_LONG else 40)
 BTC = "binance:BTCUSDT"
 START_NS = 1_770_000_000_000_000_000
 

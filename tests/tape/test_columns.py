@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tape.rows import BTC, any_kind, hostile_rows, random_rows, same
+from tests.tape.rows import BTC, any_kind, hostile_rows, on_disk, random_rows, same
 
 from faultline.messages import KINDS, Kind, empty_rows, sort_rows
 from faultline.tape.columns import Column, arrow_schema, columns_of, encode_rows, misfits, widen
@@ -54,6 +54,8 @@ def naive_decoded(table, columns, dtype):
     return rows
 
 
+@pytest.mark.timeout(900)
+@on_disk
 @given(st.data())
 def test_every_row_of_every_kind_comes_back_bit_by_bit(tmp_path_factory, data):
     kind = data.draw(any_kind())
@@ -61,6 +63,8 @@ def test_every_row_of_every_kind_comes_back_bit_by_bit(tmp_path_factory, data):
     assert same(decoded(tmp_path_factory.mktemp("part"), kind, rows), rows)
 
 
+@pytest.mark.timeout(900)
+@on_disk
 @given(st.data())
 def test_decoder_equals_its_slow_twin(tmp_path_factory, data):
     kind = data.draw(any_kind())
@@ -71,6 +75,8 @@ def test_decoder_equals_its_slow_twin(tmp_path_factory, data):
     assert same(decoded(tmp_path_factory.mktemp("part"), kind, rows), twin)
 
 
+@pytest.mark.timeout(900)
+@on_disk
 @given(st.data())
 def test_widened_columns_hold_both_files(tmp_path_factory, data):
     kind = data.draw(any_kind())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.tape.rows import BTC, START_NS, expected_of, random_rows, same, trades, write_tape
+from tests.tape.rows import BTC, START_NS, expected_of, on_disk, random_rows, same, trades, write_tape
 
 from faultline.errors import TapeError
 from faultline.instruments import ContractKind, FormulaFamily, Instrument, Tier, instrument_rows
@@ -41,6 +41,8 @@ def overlapping_batches(draw):
     return batches
 
 
+@pytest.mark.timeout(900)
+@on_disk
 @given(
     overlapping_batches(),
     st.lists(st.booleans(), min_size=5, max_size=5),
@@ -69,6 +71,8 @@ def test_rows_come_in_total_order_from_any_layout(tmp_path_factory, batches, sea
     assert prices.tolist() == inside["price_usd"].tolist()
 
 
+@pytest.mark.timeout(900)
+@on_disk
 @given(overlapping_batches(), st.integers(0, 6), st.integers(1, 9), st.integers(1, 3))
 def test_stream_gives_every_row_once_in_its_chunk(tmp_path_factory, batches, from_ns, length_ns, chunk_ns):
     path = write_tape(tmp_path_factory.mktemp("tape") / "tape", batches)

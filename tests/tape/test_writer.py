@@ -17,6 +17,7 @@ from tests.tape.rows import (
     assert_holds,
     crashed_copy,
     hostile_rows,
+    on_disk,
     random_rows,
     read_all,
     same,
@@ -31,6 +32,8 @@ from faultline.tape import Tape, TapeWriter, verify
 from faultline.tape.layout import list_segments, list_tape
 
 
+@pytest.mark.timeout(900)
+@on_disk
 @given(st.data())
 def test_any_rows_of_any_kind_come_back_open_and_sealed(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("tape") / "tape"

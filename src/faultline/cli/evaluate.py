@@ -119,7 +119,7 @@ def _check(
         return again[-1].sha256
 
     with progress_bar("check frozen", quiet=quiet) as progress:
-        return check_frozen(rebuild, frozen, progress=progress)
+        return dict(msgspec.to_builtins(check_frozen(rebuild, frozen, progress=progress)))
 
 
 def _show(body: dict[str, Any], *, simulated: bool) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 
+from faultline.heatmap.anchor import usd_per_unit_kernel
 from faultline.heatmap.grid import (
-    project_kernel,
-    project_shares_kernel,
+    gather_rows_kernel,
     row_positions_kernel,
     row_shares_kernel,
 )
@@ -30,6 +30,7 @@ from faultline.heatmap.ledger_kernels import (
     I_REF,
     I_REJECTED,
     N_SLOTS,
+    NO_ENTRY,
     R_PENDING_TRIGGER,
     R_TRIGGER,
     apply_deposit_kernel,
@@ -37,6 +38,7 @@ from faultline.heatmap.ledger_kernels import (
     decay_kernel,
     position_kernel,
     scale_kernel,
+    take_slot_kernel,
 )
 
 __all__ = ("advance_kernel", "heat_kernel", "totals_kernel")
@@ -91,11 +93,14 @@ def heat_kernel(state: Any, tables: Any, j: int, side: int, weights: Any, begin:
 
 @njit(cache=True, nogil=True)
 def totals_kernel(state: Any, tables: Any, mix: Any, scale: Any, out: Any) -> None:
-    """Standing units per side under ``mix`` (J, L), summed over hypotheses, into ``out`` f8 (2,)."""
+    """Standing units per side and group under ``mix`` (J, L), summed over hypotheses, into ``out`` f8 (2, 2).
+
+    Group 0 are the leverages above those that close the sum to the open interest, group 1 the closing ones.
+    """
     ints = state.integers
     n_buckets = state.mass.shape[2]
+    out[:] = 0.0
     for side in range(2):
-        total = 0.0
         for j in range(state.mass.shape[0]):
             for lev in range(tables.n_leverages):
                 units = state.accounts[j, ACCOUNT_RUNNING, side, lev]
@@ -107,31 +112,50 @@ def totals_kernel(state: Any, tables: Any, mix: Any, scale: Any, out: Any) -> No
                     for node in range(offsets.shape[0]):
                         if 0 <= base + offsets[node] < n_buckets:
                             units += state.pending[j, slot, side, lev] * tables.weights[j, node]
-                total += mix[j, lev] * scale[j, lev] * units
-        out[side] = max(total, 0.0)
+                out[side, tables.closing[lev]] += mix[j, lev] * scale[j, lev] * units
+    for side in range(2):
+        for group in range(2):
+            out[side, group] = max(out[side, group], 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _standing_kernel(state: Any, side: int, begin: int, end: int) -> tuple[int, int]:
+    """The part of ``begin..end`` (indices of the window) in which anything of a side can stand."""
+    ints = state.integers
+    if ints[I_PENDING] > 0:
+        return begin, end
+    low = max(begin, ints[I_LO + side] - ints[I_FIRST])
+    return low, max(low, min(end, ints[I_HI + side] - ints[I_FIRST] + 1))
 
 
 @njit(cache=True, nogil=True)
 def _column_kernel(
-    state: Any, tables: Any, mix: Any, projection: Any, scale: Any, heat: Any, column: Any, totals: Any
+    state: Any, tables: Any, mix: Any, projection: Any, anchor: Any, scale: Any, heat: Any, column: Any, totals: Any
 ) -> None:
-    """One map column at the present clock into ``column`` f4 (2, n_rows), and ``totals`` f8 (2,)."""
+    """One map column at the present clock into ``column`` f4 (2, n_rows), and units into ``totals`` f8 (2, 2).
+
+    ``anchor`` is the open interest of a side in USD and the worth of a unit; NaN draws units instead of USD.
+    """
     scale_kernel(state, tables, state.integers[I_CLOCK], scale, False)
     totals_kernel(state, tables, mix, scale, totals)
-    positions, first_rows, shares, spread = projection
+    positions, buckets, shares = projection
     n_rows = column.shape[1]
     begin = max(0, int(np.searchsorted(positions, 0.0, side="right")) - 1)
     end = min(state.mass.shape[2], int(np.searchsorted(positions, float(n_rows), side="left")))
     weights = np.zeros(state.mass.shape[3], dtype=np.float32)
-    for j in range(state.mass.shape[0]):
-        for lev in range(tables.n_leverages):
-            weights[lev] = mix[j, lev] * scale[j, lev]
-        for side in range(2):
-            heat_kernel(state, tables, j, side, weights, begin, end, heat)
-            if spread:
-                project_shares_kernel(heat, first_rows, shares, begin, end, column[side])
-            else:
-                project_kernel(heat, positions, begin, end, column[side])
+    for side in range(2):
+        above, below = 1.0, 1.0
+        if not math.isnan(anchor[0]):
+            above, below = usd_per_unit_kernel(anchor[0], anchor[1], totals[side, 0], totals[side, 1])
+        for j in range(state.mass.shape[0]):
+            for lev in range(tables.n_leverages):
+                weights[lev] = mix[j, lev] * scale[j, lev] * (below if tables.closing[lev] else above)
+            low, high = _standing_kernel(state, side, begin, end)
+            if low < high:
+                heat_kernel(state, tables, j, side, weights, begin, end, heat)
+                first = max(0, math.floor(positions[low]))
+                last = min(n_rows, math.floor(positions[high]) + 1)
+                gather_rows_kernel(heat, buckets, shares, first, last, column[side])
 
 
 @njit(cache=True, nogil=True)
@@ -156,48 +180,49 @@ def _apply_bar_kernel(state: Any, tables: Any, bar: Any, growth: Any, scale: Any
 
 @njit(cache=True, nogil=True)
 def _quiet_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any) -> int:
-    """Apply bars that only deposit at an entry bin that already waits; returns the first bar that needs more.
+    """Apply bars that reach no level and end in the minute of the one before; returns the first that needs more.
 
-    Nothing is spread, consumed, moved or folded here, so a bar costs one logarithm and one row of multiply-adds. The
+    Nothing is spread, consumed, moved or folded here, so a bar costs one logarithm and two rows of multiply-adds. The
     growth of the scale is the product of ``scale_kernel`` in the same order, its first two factors kept in ``base``.
     """
     ints, reals = state.integers, state.reals
-    pending, pending_bin, accounts = state.pending, state.pending_bin, state.accounts
-    growth = tables.growth
-    n_lanes, reference, kept = base.shape[1], ints[I_REF], -1
-    floor = max(reals[R_TRIGGER], reals[R_PENDING_TRIGGER])
-    roof = min(reals[R_TRIGGER + 1], reals[R_PENDING_TRIGGER + 1])
-    clock = ints[I_CLOCK]
+    pending, pending_bin, accounts, growth = state.pending, state.pending_bin, state.accounts, tables.growth
+    n_buckets, centre = state.mass.shape[2], ints[I_FIRST] + state.mass.shape[2] // 2
+    reference, kept = ints[I_REF], -1
     for i in range(begin, end):
         bar = bars[i]
-        time, long, short = bar.end_ns, bar.units_long, bar.units_short
+        time, long, short, close = bar.end_ns, bar.units_long, bar.units_short, bar.close_usd
         elapsed = time - reference
         seconds = elapsed // _SECOND
-        fits = floor <= bar.low_usd <= bar.high_usd <= roof and 0.0 < bar.close_usd < math.inf
-        fits = fits and 0.0 <= long < math.inf and 0.0 <= short < math.inf and long + short > 0.0
-        if not fits or time // _MINUTE != clock // _MINUTE or seconds >= 86_400 or seconds * _SECOND != elapsed:
-            ints[I_CLOCK] = clock
+        if time // _MINUTE != ints[I_CLOCK] // _MINUTE or seconds >= 86_400 or seconds * _SECOND != elapsed:
             return i
-        entry = math.floor(position_kernel(bar.close_usd) * ENTRY_SPLIT)
-        slot = entry % N_SLOTS
-        if pending_bin[slot] != entry:
-            ints[I_CLOCK] = clock
+        calm = reals[R_TRIGGER] <= bar.low_usd <= bar.high_usd <= reals[R_TRIGGER + 1]
+        calm = calm and reals[R_PENDING_TRIGGER] <= bar.low_usd and bar.high_usd <= reals[R_PENDING_TRIGGER + 1]
+        calm = calm and bar.low_usd > 0.0 and bar.high_usd < math.inf
+        if not calm or not (0.0 < close < math.inf and 0.0 <= long < math.inf and 0.0 <= short < math.inf):
             return i
-        if seconds // 60 != kept:
-            kept = seconds // 60
+        if long + short > 0.0:
+            entry = math.floor(position_kernel(close) * ENTRY_SPLIT)
+            slot = entry % N_SLOTS
+            if pending_bin[slot] != entry:
+                far = abs(entry // ENTRY_SPLIT - centre) > n_buckets // 8
+                if far or pending_bin[slot] != NO_ENTRY:
+                    return i
+                take_slot_kernel(state, tables, slot, entry)
+            if seconds // 60 != kept:
+                kept = seconds // 60
+                for j in range(base.shape[0]):
+                    for lane in range(base.shape[1]):
+                        base[j, lane] = growth[j, 0, kept // 60, lane] * growth[j, 1, kept % 60, lane]
+            second = seconds % 60
             for j in range(base.shape[0]):
-                for lane in range(n_lanes):
-                    base[j, lane] = growth[j, 0, kept // 60, lane] * growth[j, 1, kept % 60, lane]
-        second = seconds % 60
-        for j in range(base.shape[0]):
-            for lane in range(n_lanes):
-                factor = base[j, lane] * growth[j, 2, second, lane]
-                pending[j, slot, 0, lane] += long * factor
-                pending[j, slot, 1, lane] += short * factor
-            accounts[j, ACCOUNT_DEPOSITED, 0, 0] += long
-            accounts[j, ACCOUNT_DEPOSITED, 1, 0] += short
-        clock = time
-    ints[I_CLOCK] = clock
+                for lane in range(base.shape[1]):
+                    factor = base[j, lane] * growth[j, 2, second, lane]
+                    pending[j, slot, 0, lane] += long * factor
+                    pending[j, slot, 1, lane] += short * factor
+                accounts[j, ACCOUNT_DEPOSITED, 0, 0] += long
+                accounts[j, ACCOUNT_DEPOSITED, 1, 0] += short
+        ints[I_CLOCK] = time
     return end
 
 
@@ -213,7 +238,16 @@ def _apply_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int,
 
 @njit(cache=True, nogil=True)
 def advance_kernel(
-    state: Any, tables: Any, bars: Any, mix: Any, column_at: Any, rows: Any, columns: Any, totals: Any, scratch: Any
+    state: Any,
+    tables: Any,
+    bars: Any,
+    mix: Any,
+    column_at: Any,
+    anchors: Any,
+    rows: Any,
+    columns: Any,
+    totals: Any,
+    scratch: Any,
 ) -> None:
     """Apply ``bars`` in order; before bar ``column_at[k]`` draw column ``k``.
 
@@ -223,15 +257,17 @@ def advance_kernel(
         bars: record array of PATH_BAR.
         mix: f8 (J, L).
         column_at: i8 (n,), sorted, number of bars applied before each column.
+        anchors: f8 (n, 2), open interest per side and worth of a unit in USD; NaN for units.
         rows: f8 (3,): height of a row in USD, first row, number of rows.
         columns: f4 (n, 2, n_rows), zero, filled.
-        totals: f8 (n, 2), filled.
+        totals: f8 (n, 2, 2), filled: units per side and group.
         scratch: f8 (2, J, Lp).
     """
     n_buckets = state.mass.shape[2]
     positions = np.empty(n_buckets + 1)
     heat = np.zeros(n_buckets, dtype=np.float32)
-    first_rows, shares, spread = np.empty(n_buckets, dtype=np.int64), np.empty((n_buckets, 4)), True
+    n_rows = int(rows[2])
+    buckets, shares = np.empty((n_rows, 2), dtype=np.int64), np.empty((n_rows, 2), dtype=np.float32)
     base = np.zeros(scratch.shape[1:])
     drawn_first = state.integers[I_FIRST] - 1
     applied = 0
@@ -241,12 +277,13 @@ def advance_kernel(
         if drawn_first != state.integers[I_FIRST]:
             drawn_first = state.integers[I_FIRST]
             row_positions_kernel(drawn_first, n_buckets, rows[0], int(rows[1]), positions)
-            spread = row_shares_kernel(positions, first_rows, shares)
+            row_shares_kernel(positions, buckets, shares)
         _column_kernel(
             state,
             tables,
             mix,
-            (positions, first_rows, shares, spread),
+            (positions, buckets, shares),
+            anchors[column],
             scratch[0],
             heat,
             columns[column],

@@ -25,9 +25,9 @@ __all__ = (
     "bucket_edge_usd",
     "bucket_of",
     "bucket_position",
+    "gather_rows_kernel",
     "project_kernel",
     "project_rows",
-    "project_shares_kernel",
     "row_positions_kernel",
     "row_shares_kernel",
 )
@@ -107,40 +107,37 @@ def project_kernel(values: Any, positions: Any, begin: int, end: int, out: Any) 
 
 
 @njit(cache=True, nogil=True)
-def row_shares_kernel(positions: Any, rows: Any, shares: Any) -> bool:
-    """First row of each bucket into ``rows`` i8 (B,) and its shares of that row and the next into ``shares`` f8 (B, 4).
+def row_shares_kernel(positions: Any, buckets: Any, shares: Any) -> None:
+    """First and last bucket of each display row into ``buckets`` i8 (n, 2), and which share of them falls into it.
 
-    False where a bucket is higher than four rows allow; then ``project_kernel`` has to do it.
+    ``shares`` f4 (n, 2). Buckets between the two lie in the row as a whole. A row without buckets has its last bucket
+    before its first; in a row inside one bucket the second share is 0.
     """
-    for index in range(rows.shape[0]):
-        low, high = positions[index], positions[index + 1]
-        first = math.floor(low)
-        if high > first + shares.shape[1]:
-            return False
-        rows[index] = first
-        for k in range(shares.shape[1]):
-            shares[index, k] = max(0.0, min(high, first + k + 1.0) - max(low, first + k)) / (high - low)
-    return True
+    n_buckets = positions.shape[0] - 1
+    for row in range(buckets.shape[0]):
+        first = max(int(np.searchsorted(positions, float(row), side="right")) - 1, 0)
+        last = min(int(np.searchsorted(positions, row + 1.0, side="left")) - 1, n_buckets - 1)
+        buckets[row, 0], buckets[row, 1] = first, last
+        shares[row, :] = 0.0
+        if first <= last:
+            low, high = positions[first], positions[first + 1]
+            shares[row, 0] = max(0.0, min(high, row + 1.0) - max(low, float(row))) / (high - low)
+        if first < last:
+            low, high = positions[last], positions[last + 1]
+            shares[row, 1] = (min(high, row + 1.0) - low) / (high - low)
 
 
 @njit(cache=True, nogil=True)
-def project_shares_kernel(values: Any, rows: Any, shares: Any, begin: int, end: int, out: Any) -> None:
-    """Spread ``values[begin:end]`` over rows by shares known beforehand: no division, no floor."""
-    n_rows = out.shape[0]
-    for index in range(begin, end):
-        value = values[index]
-        if value == 0.0:
+def gather_rows_kernel(values: Any, buckets: Any, shares: Any, begin: int, end: int, out: Any) -> None:
+    """Add to each row of ``begin..end`` what its buckets hold: no division, no search, each row written once."""
+    for row in range(begin, end):
+        first, last = buckets[row, 0], buckets[row, 1]
+        if first > last:
             continue
-        first = rows[index]
-        if first >= 0 and first + 3 < n_rows:
-            out[first] += value * shares[index, 0]
-            out[first + 1] += value * shares[index, 1]
-            out[first + 2] += value * shares[index, 2]
-            out[first + 3] += value * shares[index, 3]
-            continue
-        for k in range(4):
-            if 0 <= first + k < n_rows:
-                out[first + k] += value * shares[index, k]
+        total = values[first] * shares[row, 0] + values[last] * shares[row, 1]
+        for index in range(first + 1, last):
+            total += values[index]
+        out[row] += total
 
 
 @njit(cache=True, nogil=True)

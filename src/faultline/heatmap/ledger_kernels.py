@@ -49,6 +49,7 @@ __all__ = (
     "fold_kernel",
     "position_kernel",
     "scale_kernel",
+    "take_slot_kernel",
 )
 
 #: Entry bins per bucket: an opening is placed to 2.5 bp of its price.
@@ -120,6 +121,8 @@ class LedgerTables(NamedTuple):
     weights: Any
     #: i8 (2,), offset of the level nearest to the entry: long (highest), short (lowest).
     nearest: Any
+    #: i8 (Lp,), 1 for leverages that close the sum to the open interest.
+    closing: Any
     n_leverages: Any
 
 
@@ -339,6 +342,20 @@ def _recentre_kernel(state: Any, tables: Any, bucket: int, scale: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
+def take_slot_kernel(state: Any, tables: Any, slot: int, entry: int) -> None:
+    """Let openings of an entry bin wait in an empty slot, and move the prices that would reach their nearest levels."""
+    ints, reals = state.integers, state.reals
+    bucket = entry // ENTRY_SPLIT
+    state.pending_bin[slot] = entry
+    state.pending_order[ints[I_PENDING]] = slot
+    ints[I_PENDING] += 1
+    top = math.exp((bucket + tables.nearest[0] + 1) * BUCKET_LOG)
+    bottom = math.exp((bucket + tables.nearest[1]) * BUCKET_LOG)
+    reals[R_PENDING_TRIGGER] = max(reals[R_PENDING_TRIGGER], top)
+    reals[R_PENDING_TRIGGER + 1] = min(reals[R_PENDING_TRIGGER + 1], bottom)
+
+
+@njit(cache=True, nogil=True)
 def apply_deposit_kernel(
     state: Any, tables: Any, price: float, units_long: float, units_short: float, growth: Any, scale: Any
 ) -> None:
@@ -352,13 +369,7 @@ def apply_deposit_kernel(
     if waiting != NO_ENTRY and waiting != entry:
         flush_kernel(state, tables, scale)
     if state.pending_bin[slot] != entry:
-        state.pending_bin[slot] = entry
-        state.pending_order[ints[I_PENDING]] = slot
-        ints[I_PENDING] += 1
-        top = math.exp((bucket + tables.nearest[0] + 1) * BUCKET_LOG)
-        bottom = math.exp((bucket + tables.nearest[1]) * BUCKET_LOG)
-        state.reals[R_PENDING_TRIGGER] = max(state.reals[R_PENDING_TRIGGER], top)
-        state.reals[R_PENDING_TRIGGER + 1] = min(state.reals[R_PENDING_TRIGGER + 1], bottom)
+        take_slot_kernel(state, tables, slot, entry)
     for j in range(state.mass.shape[0]):
         rows = state.pending[j, slot]
         for lev in range(rows.shape[1]):

@@ -7,7 +7,7 @@ A failed poll is missing, never zero.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ("OpenInterest",)
+
+
+#: Rows kept.
+_ROWS_MAX: Final = 20_000
 
 
 class OpenInterest:
@@ -31,19 +35,21 @@ class OpenInterest:
         """Take in rows of kind ``open_interest``, sorted by receive time; invalid values are skipped."""
         base, usd = rows["oi_base"], rows["oi_usd"]
         valid = (base > 0) | (usd > 0)
-        self._received_ns = np.concatenate([self._received_ns[-1:], rows["ts_received_ns"][valid]])
-        self._oi_base = np.concatenate([self._oi_base[-1:], base[valid]])
-        self._oi_usd = np.concatenate([self._oi_usd[-1:], usd[valid]])
+        if not valid.any():
+            return
+        self._received_ns = np.concatenate([self._received_ns[-_ROWS_MAX:], rows["ts_received_ns"][valid]])
+        self._oi_base = np.concatenate([self._oi_base[-_ROWS_MAX:], base[valid]])
+        self._oi_usd = np.concatenate([self._oi_usd[-_ROWS_MAX:], usd[valid]])
 
     def usd_at(self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]) -> NDArray[np.float64]:
         """Open interest of one side in USD at ``times_ns``, valued at ``prices_usd``; NaN before the first row.
 
-        Only rows received at or before each time count. ``times_ns`` must not lie before the last
-        row of an earlier ``apply`` call.
+        Only rows received at or before each time count; the last rows are kept, so that a recent past can be asked for.
         """
         index = np.searchsorted(self._received_ns, times_ns, side="right") - 1
         base = self._oi_base[index]
-        return np.where(np.isfinite(base), base * prices_usd, self._oi_usd[index])
+        known = np.where(np.isfinite(base), base * prices_usd, self._oi_usd[index])
+        return np.where(index < 0, math.nan, known)
 
     @property
     def as_of_ns(self) -> int:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from faultline.heatmap.anchor import closing_lanes, usd_per_unit_kernel
 from faultline.heatmap.bands import BAND_LABELS, band_of
 from faultline.heatmap.display import DisplayRows
 from faultline.heatmap.grid import bucket_edge_usd, project_rows
-from faultline.units import MILLISECOND_NS, SECOND_NS, TIMEFRAMES_NS
+from faultline.units import DAY_NS, MILLISECOND_NS, SECOND_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from faultline.heatmap.ledger import Ledger
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.shard import Shard
 
@@ -116,25 +116,27 @@ def explain_cell(
 def _cell_usd(
     shard: Shard, item: InstrumentState, moment_ns: int, row: int, row_usd: float
 ) -> NDArray[np.float64] | None:
-    """USD of one display row by side and leverage, shape (2, L)."""
-    ledger: Ledger | None = item.ledger
+    """USD of one display row by side and leverage, shape (2, L); None where that past is forgotten."""
+    past = (item.ledger, item.anchor.worth_usd)
     if moment_ns < shard.reached_ns:
-        ledger = item.history.ledger_at(moment_ns, [item.parameters])
-    if ledger is None:
-        return None
-    mix = shard.mixes[0]
-    out = np.zeros((2, len(mix)))
-    closes = item.history.bars(moment_ns - 86_400 * SECOND_NS, moment_ns)["close_usd"]
+        known = item.history.ledger_at(moment_ns, [item.parameters])
+        if known is None:
+            return None
+        past = known
+    ledger, worth_usd = past
+    mix, closing = shard.mixes[0], closing_lanes(item.parameters.leverages)
+    closes = item.history.bars(moment_ns - DAY_NS, moment_ns)["close_usd"]
     price = float(closes[-1]) if len(closes) else item.price_usd
     oi_usd = float(np.nan_to_num(item.open_interest_usd(np.array([moment_ns]), np.array([price])))[0])
-    totals = ledger.profile(mix[None, :])[0].sum(axis=1)
-    for k in range(len(mix)):
-        alone = np.zeros_like(mix)
-        alone[k] = mix[k]
-        units = ledger.profile(alone[None, :])[0]
-        out[:, k] = project_rows(units, ledger.first_bucket, row_usd, row, 1)[:, 0]
-    scale: NDArray[np.float64] = np.divide(oi_usd, totals, out=np.zeros(2), where=totals > 0)
-    return out * scale[:, None]
+    high, low = (ledger.total(np.where(lanes, mix, 0.0)) for lanes in (~closing, closing))
+    out = np.zeros((2, len(mix)))
+    for lane in range(len(mix)):
+        units = ledger.profile(np.where(np.arange(len(mix)) == lane, mix, 0.0))[0]
+        out[:, lane] = project_rows(units, ledger.first_bucket, row_usd, row, 1)[:, 0]
+    for side in range(2):
+        above, below = usd_per_unit_kernel(oi_usd, worth_usd, high[side], low[side])
+        out[side] *= np.where(closing, below, above)
+    return out
 
 
 def _entry_window(

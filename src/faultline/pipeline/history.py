@@ -36,6 +36,7 @@ _DAILY_MAX: Final = 60
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Checkpoint:
     time_ns: int
+    worth_usd: float
     packed: bytes
 
     def ledger(self, parameters: Sequence[LedgerParameters]) -> Ledger:
@@ -60,21 +61,25 @@ class PathHistory:
             while self._n_bars - len(self._chunks[0]) >= _BARS_MAX:
                 self._n_bars -= len(self._chunks.pop(0))
 
-    def checkpoint(self, time_ns: int, ledger: Ledger) -> None:
-        """Remember the ledger as it stands after every bar that ended by ``time_ns``, a whole hour."""
+    def checkpoint(self, time_ns: int, ledger: Ledger, worth_usd: float) -> None:
+        """Remember the ledger as it stands after every bar that ended by ``time_ns``, a whole hour.
+
+        ``worth_usd`` is the worth of a unit from then on (``heatmap.anchor``).
+        """
         buffer = io.BytesIO()
         # The pieces have names of our own and no pickled objects.
         np.savez(buffer, allow_pickle=False, **ledger.state())
-        self._hourly.append(_Checkpoint(time_ns, zlib.compress(buffer.getvalue(), 1)))
+        self._hourly.append(_Checkpoint(time_ns, worth_usd, zlib.compress(buffer.getvalue(), 1)))
         while len(self._hourly) > _HOURLY_MAX:
             oldest = self._hourly.pop(0)
             if oldest.time_ns % DAY_NS < HOUR_NS:
                 self._daily.append(oldest)
         del self._daily[:-_DAILY_MAX]
 
-    def ledger_at(self, time_ns: int, parameters: Sequence[LedgerParameters]) -> Ledger | None:
-        """The ledger after every bar that ended by ``time_ns``; None where the past is no longer kept."""
-        known = [point for point in self._daily + self._hourly if point.time_ns <= time_ns]
+    def ledger_at(self, time_ns: int, parameters: Sequence[LedgerParameters]) -> tuple[Ledger, float] | None:
+        """The ledger after every bar that ended by ``time_ns``, and the worth of a unit; None where forgotten."""
+        # A column that closes on the hour was drawn before the hour's change of the worth.
+        known = [point for point in self._daily + self._hourly if point.time_ns < time_ns]
         if not known or not self._chunks:
             return None
         start = known[-1]
@@ -84,7 +89,7 @@ class PathHistory:
         ledger = start.ledger(parameters)
         flat_mix = np.ones((1, len(parameters[0].leverages)))
         ledger.advance(bars, flat_mix, np.zeros(0, dtype=np.int64), first_row=0, n_rows=1, row_usd=1.0)
-        return ledger
+        return ledger, start.worth_usd
 
     def bars(self, after_ns: int, upto_ns: int) -> NDArray[np.void]:
         """Bars that ended in (after_ns, upto_ns], sorted."""

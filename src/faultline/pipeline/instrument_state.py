@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from faultline.heatmap.anchor import InterestAnchor, closing_lanes, usd_per_unit_kernel
 from faultline.heatmap.ledger import PATH_BAR, Ledger
 from faultline.market.interest import OpenInterest
 from faultline.market.opening import OpeningProxy
@@ -41,6 +42,7 @@ class InstrumentState:
         self.opening = OpeningProxy()
         self.interest = OpenInterest()
         self.ledger = Ledger([parameters])
+        self.anchor = InterestAnchor()
         self.pending = np.zeros(0, dtype=PATH_BAR)
         self.history = PathHistory()
         self.price_usd = math.nan
@@ -93,14 +95,19 @@ class InstrumentState:
         if n_ready:
             self.price_usd = float(ready["close_usd"][-1])
         index = np.searchsorted(ready["end_ns"], close_ns, side="right")
-        columns, totals = self.ledger.advance(
-            ready, mix[None, :], index, first_row=rows.first_row, n_rows=rows.n_rows, row_usd=rows.row_usd
-        )
         closes = np.concatenate([[before], ready["close_usd"]])[index]
         oi_usd = self.open_interest_usd(close_ns, closes)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            scale = np.where(totals > 0, oi_usd[:, None] / totals, 0.0)
-        return columns.astype(np.float64) * scale[:, :, None], oi_usd
+        columns, _ = self.ledger.advance(
+            ready,
+            mix[None, :],
+            index,
+            first_row=rows.first_row,
+            n_rows=rows.n_rows,
+            row_usd=rows.row_usd,
+            oi_usd=np.nan_to_num(oi_usd),
+            worth_usd=self.anchor.worth_usd,
+        )
+        return columns.astype(np.float64), oi_usd
 
     def open_interest_usd(
         self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]
@@ -120,15 +127,34 @@ class InstrumentState:
         return "volume" if math.isfinite(self.opening.hourly_volume_usd) else "none"
 
     def heat_usd(self, mixes: NDArray[np.float64], now_ns: int) -> NDArray[np.float64]:
-        """Heat now under each mix, shape (n_mixes, 2, B) USD per log bucket from ``ledger.first_bucket``."""
+        """Heat now under each mix, shape (n_mixes, 2, B) USD per log bucket from ``ledger.first_bucket``.
+
+        The worth of a unit belongs to the first mix; under another mix other units make the same open interest.
+        """
         oi_usd = float(self.open_interest_usd(np.array([now_ns]), np.array([self.price_usd]))[0])
-        out = np.empty((len(mixes), 2, self.ledger.n_buckets))
-        for k, mix in enumerate(mixes):
-            units = self.ledger.profile(mix[None, :])[0]
-            totals = units.sum(axis=1)
-            scale = np.divide(oi_usd, totals, out=np.zeros(2), where=totals > 0)
-            out[k] = units * np.nan_to_num(scale)[:, None]
+        closing = closing_lanes(self.parameters.leverages)
+        out = np.zeros((len(mixes), 2, self.ledger.n_buckets))
+        if not math.isfinite(oi_usd):
+            return out
+        units = [
+            [
+                self.ledger.profile(np.where(lanes, mix, 0.0))[0].astype(np.float64)
+                for lanes in (~closing, closing)
+            ]
+            for mix in mixes
+        ]
+        first = sum(part.sum() for part in units[0])
+        for k, (high, low) in enumerate(units):
+            worth = self.anchor.worth_usd * first / max(high.sum() + low.sum(), 1e-300)
+            for side in range(2):
+                above, below = usd_per_unit_kernel(oi_usd, worth, high[side].sum(), low[side].sum())
+                out[k, side] = high[side] * above + low[side] * below
         return out
+
+    def follow_interest(self, now_ns: int, mix: NDArray[np.float64], elapsed_ns: int) -> None:
+        """Move the worth of a unit towards the present open interest over the units that stand."""
+        oi_usd = float(self.open_interest_usd(np.array([now_ns]), np.array([self.price_usd]))[0])
+        self.anchor.follow(oi_usd, float(self.ledger.total(mix[None, :]).mean()), elapsed_ns)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
@@ -138,6 +164,7 @@ class InstrumentState:
             "opening": self.opening.state(),
             "interest": self.interest.state(),
             "ledger": self.ledger.state(),
+            "anchor": self.anchor.state(),
         }
         for name, part in parts.items():
             out.update({f"{name}.{key}": value for key, value in part.items()})
@@ -158,5 +185,6 @@ class InstrumentState:
         instrument.path = PathBuilder.from_state(part("path"))
         instrument.opening = OpeningProxy.from_state(part("opening"))
         instrument.interest = OpenInterest.from_state(part("interest"))
+        instrument.anchor = InterestAnchor.from_state(part("anchor"))
         instrument.ledger = Ledger.from_state([parameters], part("ledger"))
         return instrument

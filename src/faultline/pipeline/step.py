@@ -251,9 +251,11 @@ def _every_hour(shard: Shard, time_ns: int) -> None:
     if reference is None:
         return
     shard.rows.follow(time_ns, reference.price_usd)
+    for item in shard.with_path():
+        item.follow_interest(time_ns, shard.mixes[0], HOUR_NS)
     if shard.keeps_history:
         for item in shard.with_path():
-            item.history.checkpoint(time_ns, item.ledger)
+            item.history.checkpoint(time_ns, item.ledger, item.anchor.worth_usd)
 
 
 def _freeze(shard: Shard, time_ns: int) -> Forecast:
