@@ -51,7 +51,7 @@ def main() -> int:
         length, call = f"{length_ns / HOUR_NS:.1f} h", f"{call_ns / SECOND_NS:g} s"
         print(
             f"{name}: {length} in calls of {call} took {medians['cpu_s']:.2f} s CPU, "
-            f"{medians['times_real']:,.0f} x real time; warm-up {medians['warm_up_s']:.2f} s, {medians['rows']:,.0f} rows"
+            f"{medians['times_real']:,.0f} x real time; warm-up {medians['warm_up_s']:.2f} s"
         )
     target = Path(__file__).parent / "results" / "simulator.json"
     target.parent.mkdir(exist_ok=True)
