@@ -88,7 +88,9 @@ def _event_times_ms(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64]
     return times_ms, np.sqrt(intensity[minutes])
 
 
-def _prices_ticks(n: int, root_intensity: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+def _prices_ticks(
+    n: int, root_intensity: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
     """Prices in whole ticks: a random walk in the logarithm, with jumps."""
     scale = DAILY_VOLATILITY_RATIO / np.sqrt(TRADES_PER_DAY)
     steps = rng.standard_normal(n) * scale * root_intensity / root_intensity.mean()

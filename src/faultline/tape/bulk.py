@@ -75,8 +75,8 @@ def read_pieces(
 def _overlap(ordered: Sequence[Piece]) -> bool:
     """True where the order of two pieces' rows cannot be told from their bounds."""
     for before, after in itertools.pairwise(ordered):
-        is_continued = before.source is after.source and after.index == before.index + 1
-        if after.first_ns < before.last_ns or (after.first_ns == before.last_ns and not is_continued):
+        is_next = before.source is after.source and after.index == before.index + 1
+        if after.first_ns <= before.last_ns and not (is_next and after.follows(before.last_ns)):
             return True
     return False
 

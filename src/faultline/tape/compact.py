@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from faultline.errors import TapeNotFound
 from faultline.tape.columns import Column, misfits, widen
-from faultline.tape.cursor import Piece, RowCursor
+from faultline.tape.cursor import Piece, RowCursor, join_rows
 from faultline.tape.layout import OPEN_FOLDER, fsync_folder, list_tape
 from faultline.tape.lock import TapeLock
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest
@@ -24,6 +23,7 @@ from faultline.tape.parts import ROWS_PER_GROUP, PartReader, place_parts, write_
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from faultline.messages import Kind
@@ -126,13 +126,13 @@ def _groups(kind: Kind, readers: Sequence[PartReader]) -> Iterator[NDArray[np.vo
         kept.append(rows)
         n_kept += len(rows)
         if n_kept >= ROWS_PER_GROUP:
-            joined = np.concatenate(kept)
+            joined = join_rows(kept)
             whole = n_kept - n_kept % ROWS_PER_GROUP
             for start in range(0, whole, ROWS_PER_GROUP):
                 yield joined[start : start + ROWS_PER_GROUP]
             kept, n_kept = [joined[whole:]], n_kept - whole
     if n_kept:
-        yield np.concatenate(kept)
+        yield join_rows(kept)
 
 
 def _checked(columns: tuple[Column, ...], groups: Iterator[NDArray[np.void]]) -> Iterator[NDArray[np.void]]:

@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("Piece", "RowCursor", "RowSource", "field_views", "merge_sorted")
+__all__ = ("Piece", "RowCursor", "RowSource", "field_views", "join_rows", "merge_sorted")
 
 
 class RowSource(Protocol):
     """A file whose pieces can be decoded."""
+
+    @property
+    def is_in_order(self) -> bool:
+        """True where each piece of the file follows the one before in total order; False: each is sorted alone."""
+        ...
 
     def read_into(
         self,
@@ -54,6 +59,21 @@ class Piece:
         """Index of the piece in its file."""
         return self.order[1]
 
+    def follows(self, last_ns: int) -> bool:
+        """True where the piece, next in its file, surely comes after rows of that file received until ``last_ns``."""
+        return self.source.is_in_order or self.first_ns > last_ns
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class _Run:
+    """Sorted rows that are read and not taken yet, and where they came from."""
+
+    order: tuple[int, int]
+    source: RowSource
+    #: Index of the piece that follows in the source.
+    following: int
+    rows: NDArray[np.void]
+
 
 class RowCursor:
     """Reads pieces of one instrument forward in time.
@@ -69,25 +89,30 @@ class RowCursor:
         self._fields = self._dtype.names or ()
         wanted = [piece for piece in pieces if from_ns is None or piece.last_ns >= from_ns]
         self._unread = sorted(wanted, key=lambda piece: (piece.first_ns, piece.order), reverse=True)
-        self._pending: list[tuple[tuple[int, int], NDArray[np.void]]] = []
+        self._pending: list[_Run] = []
         self._from_ns = from_ns
 
     def take(self, until_ns: int | None = None) -> NDArray[np.void]:
         """Rows received before ``until_ns`` that were not taken yet (all of them for None)."""
-        while self._unread and (until_ns is None or self._unread[-1].first_ns < until_ns):
-            self._load(self._unread.pop())
-        taken: list[tuple[tuple[int, int], NDArray[np.void]]] = []
-        left: list[tuple[tuple[int, int], NDArray[np.void]]] = []
-        for order, rows in self._pending:
+        while self._is_due(until_ns):
+            chain = [self._unread.pop()]
+            while self._is_due(until_ns) and _continues(self._unread[-1], chain[-1]):
+                chain.append(self._unread.pop())
+            self._load(chain)
+        taken: list[_Run] = []
+        left: list[_Run] = []
+        for run in self._pending:
+            rows = run.rows
             split = len(rows) if until_ns is None else int(np.searchsorted(rows["ts_received_ns"], until_ns))
             if split:
-                taken.append((order, rows[:split]))
+                taken.append(dataclasses.replace(run, rows=rows[:split]))
             if split < len(rows):
-                # A small rest is copied, so that the piece it came from can be freed.
-                left.append((order, rows[split:].copy() if 4 * split > 3 * len(rows) else rows[split:]))
+                # A small rest is copied, so that the rows before it can be freed.
+                rest = join_rows([rows[split:]]) if 4 * split > 3 * len(rows) else rows[split:]
+                left.append(dataclasses.replace(run, rows=rest))
         self._pending = left
-        taken.sort(key=_order)
-        return merge_sorted([rows for _, rows in taken], self._dtype)
+        taken.sort(key=lambda run: run.order)
+        return merge_sorted([run.rows for run in taken], self._dtype)
 
     def windows(self, until_ns: int | None = None) -> Iterator[NDArray[np.void]]:
         """Rows received before ``until_ns``, in stretches that end where a piece begins; none is empty."""
@@ -102,13 +127,34 @@ class RowCursor:
         if len(rows):
             yield rows
 
-    def _load(self, piece: Piece) -> None:
-        rows = np.empty(piece.n_rows, dtype=self._dtype)
-        piece.source.read_into(field_views(rows), 0, self._fields, piece.index, piece.index + 1)
-        if self._from_ns is not None and piece.first_ns < self._from_ns:
+    def _is_due(self, until_ns: int | None) -> bool:
+        return bool(self._unread) and (until_ns is None or self._unread[-1].first_ns < until_ns)
+
+    def _load(self, chain: Sequence[Piece]) -> None:
+        """Read adjacent pieces of one file behind the rest of the piece before them, without a copy afterwards."""
+        first = chain[0]
+        rest = next((run for run in self._pending if _follows(first, run)), None)
+        n_rest = 0 if rest is None else len(rest.rows)
+        rows = np.empty(n_rest + sum(piece.n_rows for piece in chain), dtype=self._dtype)
+        if rest is not None:
+            rows.view(np.uint8)[: rest.rows.nbytes] = rest.rows.view(np.uint8)
+            self._pending.remove(rest)
+        first.source.read_into(field_views(rows), n_rest, self._fields, first.index, chain[-1].index + 1)
+        if self._from_ns is not None and first.first_ns < self._from_ns:
             rows = rows[np.searchsorted(rows["ts_received_ns"], self._from_ns) :]
         if len(rows):
-            self._pending.append((piece.order, rows))
+            order = first.order if rest is None else rest.order
+            self._pending.append(_Run(order, first.source, chain[-1].index + 1, rows))
+
+
+def _continues(piece: Piece, before: Piece) -> bool:
+    is_next = piece.source is before.source and piece.index == before.index + 1
+    return is_next and piece.follows(before.last_ns)
+
+
+def _follows(piece: Piece, run: _Run) -> bool:
+    is_next = piece.source is run.source and piece.index == run.following
+    return is_next and piece.follows(int(run.rows["ts_received_ns"][-1]))
 
 
 def field_views(rows: NDArray[np.void]) -> dict[str, NDArray[Any]]:
@@ -129,11 +175,13 @@ def merge_sorted(runs: Sequence[NDArray[np.void]], dtype: np.dtype[np.void]) -> 
         return np.empty(0, dtype=dtype)
     by_time = sorted(runs, key=_first_key)
     follow = all(_last_key(before) < _first_key(after) for before, after in itertools.pairwise(by_time))
-    return np.concatenate(by_time) if follow else sort_rows(np.concatenate(runs))
+    return join_rows(by_time) if follow else sort_rows(join_rows(runs))
 
 
-def _order(item: tuple[tuple[int, int], NDArray[np.void]]) -> tuple[int, int]:
-    return item[0]
+def join_rows(runs: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """Runs one after the other, copied as bytes: NumPy would copy field by field."""
+    joined: NDArray[np.void] = np.concatenate([run.view(np.uint8) for run in runs]).view(runs[0].dtype)
+    return joined
 
 
 def _first_key(rows: NDArray[np.void]) -> tuple[int, int]:

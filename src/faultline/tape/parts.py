@@ -227,6 +227,11 @@ class PartReader:
         self._by_field = {column.field: column for column in self.header.columns}
 
     @property
+    def is_in_order(self) -> bool:
+        """A sealed file is sorted from its first row to its last."""
+        return True
+
+    @property
     def groups(self) -> tuple[Group, ...]:
         """The row groups, in order of time."""
         return self.header.groups

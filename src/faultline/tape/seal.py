@@ -14,6 +14,7 @@ import numpy as np
 
 from faultline.messages import Kind, sort_rows
 from faultline.tape.columns import columns_of
+from faultline.tape.cursor import join_rows
 from faultline.tape.layout import (
     RECEIPT_FOLDER,
     PartFile,
@@ -110,7 +111,15 @@ def _rows_by_instrument(reader: SegmentReader) -> Iterator[tuple[tuple[Kind, str
     keys = dict.fromkeys((frame.kind, frame.instrument_id) for frame in reader.frames)
     for key in sorted(keys):
         pieces = [reader.rows(frame) for frame in reader.frames if (frame.kind, frame.instrument_id) == key]
-        yield key, sort_rows(np.concatenate(pieces))
+        yield key, _sorted(join_rows(pieces))
+
+
+def _sorted(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Rows by receive time and sequence; recordings mostly are already."""
+    times, seqs = rows["ts_received_ns"], rows["seq"]
+    later = times[1:] > times[:-1]
+    is_sorted = later.all() or (later | ((times[1:] == times[:-1]) & (seqs[1:] >= seqs[:-1]))).all()
+    return rows if is_sorted else sort_rows(rows)
 
 
 def _days(rows: NDArray[np.void]) -> Iterator[tuple[int, NDArray[np.void]]]:

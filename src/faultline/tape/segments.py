@@ -72,6 +72,11 @@ class SegmentReader:
         self.refresh()
 
     @property
+    def is_in_order(self) -> bool:
+        """Frames come as they were appended."""
+        return False
+
+    @property
     def n_rows(self) -> int:
         """Rows in valid frames."""
         return sum(frame.n_rows for frame in self.frames)
