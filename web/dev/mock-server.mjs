@@ -5,10 +5,11 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { WebSocketServer } from "ws";
 import * as answers from "./answers.mjs";
-import { encodeFrame, encodeSnapshot } from "./lhm1.mjs";
-import { ASSETS, barAt, columnAt, market, START_BARS, TF_MINUTES, TICKS_PER_BAR } from "./market.mjs";
+import { clock, known, scenarioOf } from "./clock.mjs";
+import { encodeSnapshot } from "./lhm1.mjs";
+import { columnAt, market } from "./market.mjs";
+import { jump, serveStream } from "./stream.mjs";
 
 const PORT = Number(process.env.MOCK_PORT ?? 8732);
 const TICK_MS = Number(process.env.MOCK_TICK_MS ?? 500);
@@ -23,35 +24,6 @@ const TYPES = {
   ".txt": "text/plain; charset=utf-8",
   ".svg": "image/svg+xml",
 };
-const PLANES = ["real", "synthetic", "smooth"];
-const LAST_BAR = START_BARS + 280;
-
-const clock = {
-  column: START_BARS - 1,
-  k: 0,
-  seq: 1,
-  speed: 60,
-  paused: false,
-  at: () => ({ column: clock.column, k: clock.k }),
-  asOfMs() {
-    const map = market("BTC", "5m");
-    return Math.round(map.t0Ms + (clock.column + (clock.k + 1) / TICKS_PER_BAR) * map.dtMs);
-  },
-  replay() {
-    const { t0Ms, dtMs } = market("BTC", "5m");
-    return {
-      at_ns: clock.asOfMs() * 1e6,
-      from_ns: (t0Ms + 400 * dtMs) * 1e6,
-      to_ns: (t0Ms + LAST_BAR * dtMs) * 1e6,
-      speed: clock.speed,
-      paused: clock.paused,
-    };
-  },
-};
-
-const scenarioOf = (request) => /(?:^|;\s*)mock=([a-z]+)/.exec(request.headers.cookie ?? "")?.[1] ?? "data";
-const known = (scope, tf) =>
-  tf in TF_MINUTES && Object.values(ASSETS).some(({ scopes }) => scopes.includes(scope));
 
 function send(request, response, code, type, body, headers = {}) {
   const gzip = /gzip/.test(request.headers["accept-encoding"] ?? "") && body.length > 1400;
@@ -143,15 +115,6 @@ async function replay(request, response) {
   json(request, response, "replay", { replay: clock.replay() });
 }
 
-function jump(column) {
-  clock.column = Math.max(400, Math.min(LAST_BAR, column));
-  clock.k = 0;
-  clock.seq += 1;
-  recent.length = 0;
-  for (const follower of followers)
-    for (const sub of follower.subs) follower.socket.send(JSON.stringify({ type: "resync", sub: sub.sub }));
-}
-
 function api(request, response, url) {
   const scenario = scenarioOf(request);
   const [, , route, scope, tf, leaf] = url.pathname.split("/").slice(1).map(decodeURIComponent);
@@ -225,101 +188,9 @@ const server = createServer((request, response) => {
   else page(request, response, url);
 });
 
-const followers = new Set();
-/** Ticks of the recent past, so that a client can resume: what the real engine keeps as frames. */
-const recent = [];
-
-function follow(follower, wanted) {
-  if (!known(wanted.scope, wanted.tf))
-    return follower.socket.send(
-      JSON.stringify({ type: "error", code: "unknown_scope", detail: "unknown map" }),
-    );
-  follower.map = market(wanted.scope, wanted.tf);
-  follower.subs = wanted.planes
-    .flatMap((plane) => ["long", "short"].map((side) => ({ plane, side })))
-    .map((sub, index) => ({ ...sub, sub: index + 1 }));
-  for (const sub of follower.subs) {
-    const { plane, side } = sub;
-    const about = { sub: sub.sub, scope: wanted.scope, tf: wanted.tf, plane, side };
-    follower.socket.send(
-      JSON.stringify({ type: "subscribed", ...about, seq: clock.seq, columns: clock.column + 1 }),
-    );
-    resume(follower, sub, wanted.after_seq?.[`${plane}/${side}`]);
-  }
-}
-
-function frameOf(map, { plane, side, sub }, { seq, column, k }) {
-  const now = columnAt(map, plane, side, column, k);
-  const before =
-    k === 0
-      ? map.planes[plane][side].subarray((column - 1) * map.rows, column * map.rows)
-      : columnAt(map, plane, side, column, k - 1);
-  const changes = [];
-  for (let row = 0; row < map.rows; row++) if (now[row] !== before[row]) changes.push([row, now[row]]);
-  return encodeFrame({ plane, side, sub, seq, column }, changes);
-}
-
-/** Frames a client has missed since `after`; a jump in between cannot be resumed. */
-function resume(follower, sub, after) {
-  if (after === undefined || after >= clock.seq) return;
-  const missed = recent.filter(({ seq }) => seq > after);
-  if (missed.length !== clock.seq - after)
-    follower.socket.send(JSON.stringify({ type: "resync", sub: sub.sub }));
-  else for (const tick of missed) follower.socket.send(frameOf(follower.map, sub, tick));
-}
-
-function sendTick(follower) {
-  const { map, socket } = follower;
-  for (const sub of follower.subs) socket.send(frameOf(map, sub, clock));
-  const bar = barAt(map, clock.column, clock.k);
-  const times = {
-    index: clock.column,
-    t_ms: map.t0Ms + clock.column * map.dtMs,
-    closed: clock.k === TICKS_PER_BAR - 1,
-  };
-  const prices = { o: bar.open, h: bar.high, l: bar.low, c: bar.close };
-  const flows = { volume_usd: bar.volume, long_usd: bar.long, short_usd: bar.short };
-  socket.send(
-    JSON.stringify({ type: "candle", scope: map.scope, tf: map.tf, ...times, ...prices, ...flows }),
-  );
-  socket.send(JSON.stringify({ type: "status", ...answers.status(clock, follower.scenario) }));
-}
-
-const sockets = new WebSocketServer({ server, path: "/api/v1/stream" });
-sockets.on("connection", (socket, request) => {
-  const follower = { socket, scenario: scenarioOf(request), subs: [], map: null };
-  followers.add(follower);
-  socket.send(
-    JSON.stringify({ type: "hello", protocol: 1, heartbeat_s: 15, backlog: "reconnect and refetch" }),
-  );
-  socket.on("message", (text) => {
-    const message = JSON.parse(String(text));
-    if (message.type === "subscribe") follow(follower, message);
-  });
-  socket.on("close", () => followers.delete(follower));
-});
-
-setInterval(() => {
-  if (clock.paused) return;
-  clock.k += 1;
-  clock.seq += 1;
-  if (clock.k === TICKS_PER_BAR) {
-    clock.k = 0;
-    clock.column += 1;
-    if (clock.column > LAST_BAR) return jump(START_BARS - 1);
-  }
-  recent.push({ seq: clock.seq, column: clock.column, k: clock.k });
-  if (recent.length > 400) recent.shift();
-  for (const follower of followers)
-    if (follower.map && !["stale", "empty", "loading", "error"].includes(follower.scenario))
-      sendTick(follower);
-}, TICK_MS);
-setInterval(() => {
-  for (const { socket } of followers) socket.send(JSON.stringify({ type: "ping", t_ms: Date.now() }));
-}, 15_000);
-
+serveStream(server, TICK_MS);
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));
 market("BTC", "5m");
 server.listen(PORT, "127.0.0.1", () =>
-  console.log(`SIMULATED development server: http://127.0.0.1:${PORT}/map  (planes: ${PLANES.join(", ")})`),
+  console.log(`SIMULATED development server: http://127.0.0.1:${PORT}/map`),
 );

@@ -1,5 +1,4 @@
 /** What a trader does with the map. */
-import { readFileSync } from "node:fs";
 import { expect, type Page } from "@playwright/test";
 import { codeToUsd } from "../../src/heat/codes";
 import { decodeSnapshot } from "../../src/heat/format";
@@ -178,65 +177,6 @@ test("the profile can be read as a table", async ({ page }) => {
   await openMap(page);
   await page.getByRole("button", { name: "Show the profile as a table" }).click();
   await expect(page.getByRole("table", { name: /Largest levels/ }).getByRole("row")).toHaveCount(13);
-});
-
-test("a picture of a simulated market says so", async ({ page }) => {
-  test.skip(REAL, "only a simulated market is marked");
-  await openMap(page);
-  await expect(page).toHaveTitle(/^\[SIMULATED\] BTC/);
-  const saving = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Save the chart as a picture" }).click();
-  const file = await saving;
-  expect(file.suggestedFilename()).toMatch(/^faultline-BTC-5m-.*-SIMULATED\.png$/);
-  await file.saveAs(`${SCREENS}/export.png`);
-  expect(readFileSync(`${SCREENS}/export.png`).length).toBeGreaterThan(20_000);
-});
-
-test("a lost connection shows, and heals by itself", async ({ page }) => {
-  let drop: (() => Promise<void>) | null = null;
-  let refuse = false;
-  await page.routeWebSocket(/stream/, (socket) => {
-    if (refuse) {
-      void socket.close();
-      return;
-    }
-    socket.connectToServer();
-    drop = () => socket.close();
-  });
-  await openMap(page);
-  await expect(page.locator(".freshness")).toHaveClass(/is-live/);
-  refuse = true;
-  await (drop as unknown as () => Promise<void>)();
-  await expect(page.locator(".freshness")).toHaveClass(/is-offline/);
-  refuse = false;
-  await expect(page.locator(".freshness")).toHaveClass(/is-live/, { timeout: 10_000 });
-  await drawn(page);
-});
-
-test("a replay can be paused, sped up and moved", async ({ page }) => {
-  test.skip(REAL, "needs a replay");
-  await openMap(page, "", "replay");
-  const bar = page.getByRole("region", { name: "Replay" });
-  await bar.getByRole("button", { name: "Pause" }).click();
-  await expect(page.locator(".freshness")).toHaveClass(/is-paused/);
-  await bar.getByLabel("Replay speed").selectOption("300");
-  await expect(bar.getByLabel("Replay speed")).toHaveValue("300");
-  const time = bar.locator(".replay-time").first();
-  const before = await time.textContent();
-  await bar.getByLabel("Time of the replay").press("PageDown");
-  await expect(time).not.toHaveText(before ?? "");
-  await page.locator(".chart").focus();
-  await page.keyboard.press(" ");
-  await expect(page.locator(".freshness")).toHaveClass(/is-live/);
-});
-
-test("on a phone the details are a sheet", async ({ page }) => {
-  await page.setViewportSize({ width: 390, height: 844 });
-  await openMap(page);
-  await expect(page.locator(".inspector")).toBeHidden();
-  await page.getByRole("button", { name: "Cell, skill, exposure" }).click();
-  await expect(page.locator(".inspector")).toBeVisible();
-  await page.screenshot({ path: `${SCREENS}/phone-sheet.png` });
 });
 
 test("the notices are one click away", async ({ page }) => {
