@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from granian.constants import Interfaces
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ("serve", "serve_async")
 
+#: Longest wait for the server's own threads to end.
+_THREADS_END_S = 1.0
+#: Where Linux lists the threads of this process.
+_TASKS = Path("/proc/self/task")
 #: Largest head of a request, in bytes.
 _HEAD_BYTES_MAX = 64 * 1024
 
@@ -55,6 +61,7 @@ async def serve_async(
         ConfigError: the address cannot be bound.
     """
     port = _free_port(host, port)
+    threads_before = _native_threads()
     server = Server(
         app,
         address=host,
@@ -77,6 +84,7 @@ async def serve_async(
         await asyncio.gather(*watching, return_exceptions=True)
         for number in caught:
             loop.remove_signal_handler(number)
+        await _threads_ended(threads_before)
 
 
 def _free_port(host: str, port: int) -> int:
@@ -106,6 +114,23 @@ def _catch_signals(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) ->
             continue
         caught.append(number)
     return caught
+
+
+def _native_threads() -> set[int]:
+    """Threads of this process that Python did not start; empty where the system does not tell."""
+    if not _TASKS.is_dir():
+        return set()
+    known = {thread.native_id for thread in threading.enumerate()}
+    return {int(task.name) for task in _TASKS.iterdir()} - known
+
+
+async def _threads_ended(before: set[int]) -> None:
+    """Wait for the server's threads: one that still runs while the interpreter shuts down aborts the process."""
+    if not before:
+        await asyncio.sleep(_THREADS_END_S / 4)
+    deadline_s = asyncio.get_running_loop().time() + _THREADS_END_S
+    while _native_threads() - before and asyncio.get_running_loop().time() < deadline_s:
+        await asyncio.sleep(0.005)
 
 
 async def _announce(

@@ -83,7 +83,7 @@ class MapColumns:
         Raises:
             StoreError: unknown plane or side, wrong shape, times off the grid or not ascending.
         """
-        dt_ns = checked_timeframe_ns(self.timeframe, str(self.key))
+        dt_ns = _checked_timeframe_ns(self.timeframe, str(self.key))
         if self.plane not in PLANES or self.side not in {"long", "short"}:
             raise _refused(
                 self.key,
@@ -104,7 +104,7 @@ class MapColumns:
             raise _refused(
                 self.key, f"rows cannot be {self.row_usd!r} USD high", "give a positive row height"
             )
-        check_times(self.key, self.t_ns, dt_ns, self.n_closed)
+        _check_times(self.key, self.t_ns, dt_ns, self.n_closed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,12 +131,12 @@ class Candles:
         Raises:
             StoreError: the arrays differ in length, or times are off the grid.
         """
-        dt_ns = checked_timeframe_ns(self.timeframe, self.scope)
+        dt_ns = _checked_timeframe_ns(self.timeframe, self.scope)
         columns = [np.asarray(getattr(self, name), np.float64) for name in CANDLE_FIELDS]
         name = f"{self.scope}/{self.timeframe}/candles"
         if any(column.shape != self.t_ns.shape for column in columns):
             raise _refused(name, "its arrays differ in length", "give every field one number per time")
-        check_times(name, self.t_ns, dt_ns, self.n_closed)
+        _check_times(name, self.t_ns, dt_ns, self.n_closed)
         return np.stack(columns, axis=1) if len(self.t_ns) else np.empty((0, len(columns)))
 
 
@@ -194,7 +194,7 @@ class StatusChange:
 Change = ColumnChange | Resync | CandleChange | StatusChange
 
 
-def checked_timeframe_ns(timeframe: str, where: str) -> int:
+def _checked_timeframe_ns(timeframe: str, where: str) -> int:
     """Length of a column in nanoseconds.
 
     Raises:
@@ -206,7 +206,7 @@ def checked_timeframe_ns(timeframe: str, where: str) -> int:
     return dt_ns
 
 
-def check_times(name: object, t_ns: NDArray[np.int64], dt_ns: int, n_closed: int) -> None:
+def _check_times(name: object, t_ns: NDArray[np.int64], dt_ns: int, n_closed: int) -> None:
     """Refuse times that are not ascending starts on a grid of ``dt_ns``.
 
     Raises:

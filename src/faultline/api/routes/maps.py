@@ -134,14 +134,14 @@ def chosen_encoding(accepted: str | None) -> str:
 
 
 def _map_headers(context: ApiContext, scale: Legend | None) -> dict[str, str]:
-    common = context.envelope()
+    world = context.envelope()
     headers = {
         "cache-control": "no-cache",
         "vary": "Accept-Encoding",
-        "x-faultline-simulated": str(common["simulated"]).lower(),
-        "x-faultline-as-of-ns": str(common["as_of_ns"]),
-        "x-faultline-as-of-ms": str(common["as_of_ms"]),
-        "x-faultline-stale": str(common["stale"]).lower(),
+        "x-faultline-simulated": str(world["simulated"]).lower(),
+        "x-faultline-as-of-ns": str(world["as_of_ns"]),
+        "x-faultline-as-of-ms": str(world["as_of_ms"]),
+        "x-faultline-stale": str(world["stale"]).lower(),
     }
     if scale is not None:
         headers["x-faultline-legend"] = f"{scale.lo_usd:.6g},{scale.hi_usd:.6g}"
