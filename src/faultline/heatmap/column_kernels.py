@@ -45,6 +45,7 @@ __all__ = ("advance_kernel", "heat_kernel", "totals_kernel")
 
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
+_DAY: Final = 86_400 * _SECOND
 
 
 @njit(cache=True, nogil=True)
@@ -120,12 +121,20 @@ def totals_kernel(state: Any, tables: Any, mix: Any, scale: Any, out: Any) -> No
 
 @njit(cache=True, nogil=True)
 def _standing_kernel(state: Any, side: int, begin: int, end: int) -> tuple[int, int]:
-    """The part of ``begin..end`` (indices of the window) in which anything of a side can stand."""
+    """The part of ``begin..end`` (indices of the window) in which anything of a side can stand.
+
+    Waiting longs stand somewhere below their entries, waiting shorts above.
+    """
     ints = state.integers
-    if ints[I_PENDING] > 0:
-        return begin, end
-    low = max(begin, ints[I_LO + side] - ints[I_FIRST])
-    return low, max(low, min(end, ints[I_HI + side] - ints[I_FIRST] + 1))
+    low, high = ints[I_LO + side] - ints[I_FIRST], ints[I_HI + side] - ints[I_FIRST] + 1
+    if low >= high:
+        low, high = end, begin
+    for position in range(ints[I_PENDING]):
+        entry = state.pending_bin[state.pending_order[position]] // ENTRY_SPLIT - ints[I_FIRST]
+        low = min(low, entry) if side == 1 else begin
+        high = max(high, entry + 1) if side == 0 else end
+    low = max(begin, min(low, end))
+    return low, max(low, min(high, end))
 
 
 @njit(cache=True, nogil=True)
@@ -152,88 +161,76 @@ def _column_kernel(
                 weights[lev] = mix[j, lev] * scale[j, lev] * (below if tables.closing[lev] else above)
             low, high = _standing_kernel(state, side, begin, end)
             if low < high:
-                heat_kernel(state, tables, j, side, weights, begin, end, heat)
+                heat_kernel(state, tables, j, side, weights, low, high, heat)
                 first = max(0, math.floor(positions[low]))
                 last = min(n_rows, math.floor(positions[high]) + 1)
-                gather_rows_kernel(heat, buckets, shares, first, last, column[side])
+                if first < last:
+                    # Rows at both rims reach into buckets in which nothing of this side stands.
+                    heat[buckets[first, 0] : low] = np.float32(0.0)
+                    heat[high : buckets[last - 1, 1] + 1] = np.float32(0.0)
+                    gather_rows_kernel(heat, buckets, shares, first, last, column[side])
 
 
 @njit(cache=True, nogil=True)
-def _apply_bar_kernel(state: Any, tables: Any, bar: Any, growth: Any, scale: Any) -> None:
-    """Let time pass to the bar's end, consume its range, deposit at its close. Missing values move nothing."""
-    ints = state.integers
-    low, high, close = bar.low_usd, bar.high_usd, bar.close_usd
-    long, short = bar.units_long, bar.units_short
-    decay_kernel(state, tables, bar.end_ns, scale)
-    if 0.0 < low <= high < math.inf:
-        apply_sweep_kernel(state, tables, low, high, scale)
-    elif not (math.isnan(low) or math.isnan(high)):
-        ints[I_REJECTED] += 1
-    if math.isnan(long) or math.isnan(short) or math.isnan(close) or long + short == 0.0:
-        return
-    if 0.0 <= long < math.inf and 0.0 <= short < math.inf and 0.0 < close < math.inf:
-        scale_kernel(state, tables, ints[I_CLOCK], growth, True)
-        apply_deposit_kernel(state, tables, close, long, short, growth, scale)
-    else:
-        ints[I_REJECTED] += 1
-
-
-@njit(cache=True, nogil=True)
-def _quiet_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any) -> int:
-    """Apply bars that reach no level and end in the minute of the one before; returns the first that needs more.
-
-    Nothing is spread, consumed, moved or folded here, so a bar costs one logarithm and two rows of multiply-adds. The
-    growth of the scale is the product of ``scale_kernel`` in the same order, its first two factors kept in ``base``.
-    """
-    ints, reals = state.integers, state.reals
-    pending, pending_bin, accounts, growth = state.pending, state.pending_bin, state.accounts, tables.growth
-    n_buckets, centre = state.mass.shape[2], ints[I_FIRST] + state.mass.shape[2] // 2
-    reference, kept = ints[I_REF], -1
-    for i in range(begin, end):
-        bar = bars[i]
-        time, long, short, close = bar.end_ns, bar.units_long, bar.units_short, bar.close_usd
-        elapsed = time - reference
-        seconds = elapsed // _SECOND
-        if time // _MINUTE != ints[I_CLOCK] // _MINUTE or seconds >= 86_400 or seconds * _SECOND != elapsed:
-            return i
-        calm = reals[R_TRIGGER] <= bar.low_usd <= bar.high_usd <= reals[R_TRIGGER + 1]
-        calm = calm and reals[R_PENDING_TRIGGER] <= bar.low_usd and bar.high_usd <= reals[R_PENDING_TRIGGER + 1]
-        calm = calm and bar.low_usd > 0.0 and bar.high_usd < math.inf
-        if not calm or not (0.0 < close < math.inf and 0.0 <= long < math.inf and 0.0 <= short < math.inf):
-            return i
-        if long + short > 0.0:
-            entry = math.floor(position_kernel(close) * ENTRY_SPLIT)
-            slot = entry % N_SLOTS
-            if pending_bin[slot] != entry:
-                far = abs(entry // ENTRY_SPLIT - centre) > n_buckets // 8
-                if far or pending_bin[slot] != NO_ENTRY:
-                    return i
-                take_slot_kernel(state, tables, slot, entry)
-            if seconds // 60 != kept:
-                kept = seconds // 60
-                for j in range(base.shape[0]):
-                    for lane in range(base.shape[1]):
-                        base[j, lane] = growth[j, 0, kept // 60, lane] * growth[j, 1, kept % 60, lane]
-            second = seconds % 60
-            for j in range(base.shape[0]):
-                for lane in range(base.shape[1]):
-                    factor = base[j, lane] * growth[j, 2, second, lane]
-                    pending[j, slot, 0, lane] += long * factor
-                    pending[j, slot, 1, lane] += short * factor
-                accounts[j, ACCOUNT_DEPOSITED, 0, 0] += long
-                accounts[j, ACCOUNT_DEPOSITED, 1, 0] += short
-        ints[I_CLOCK] = time
-    return end
+def _reaches_kernel(reals: Any, low: float, high: float) -> bool:
+    """Whether a path over ``[low, high]`` reaches anything that stands or waits."""
+    down = low < reals[R_TRIGGER] or low < reals[R_PENDING_TRIGGER]
+    return down or high > reals[R_TRIGGER + 1] or high > reals[R_PENDING_TRIGGER + 1]
 
 
 @njit(cache=True, nogil=True)
 def _apply_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any, scratch: Any) -> None:
-    """Apply bars ``begin..end``: quiet ones in one pass, the others one by one."""
-    while begin < end:
-        begin = _quiet_bars_kernel(state, tables, bars, begin, end, base)
-        if begin < end:
-            _apply_bar_kernel(state, tables, bars[begin], scratch[1], scratch[0])
-            begin += 1
+    """Apply bars ``begin..end``: time passes, the range is consumed, the close is deposited at.
+
+    Missing values move nothing, impossible ones are counted. Most bars reach no level and deposit at an entry bin that
+    waits already: for them everything stands here, one logarithm and two rows of multiply-adds. The growth of the
+    scale is the product of ``scale_kernel`` in the same order, its first two factors kept in ``base``.
+    """
+    ints, reals, growth = state.integers, state.reals, tables.growth
+    pending, pending_bin, accounts = state.pending, state.pending_bin, state.accounts
+    n_buckets, kept = state.mass.shape[2], -1
+    for i in range(begin, end):
+        bar = bars[i]
+        time, low, high, close = bar.end_ns, bar.low_usd, bar.high_usd, bar.close_usd
+        long, short = bar.units_long, bar.units_short
+        if time // _MINUTE != ints[I_CLOCK] // _MINUTE or time - ints[I_REF] >= _DAY:
+            decay_kernel(state, tables, time, scratch[0])
+            kept = -1
+        ints[I_CLOCK] = time
+        if 0.0 < low <= high < math.inf:
+            if _reaches_kernel(reals, low, high):
+                apply_sweep_kernel(state, tables, low, high, scratch[0])
+        elif not (math.isnan(low) or math.isnan(high)):
+            ints[I_REJECTED] += 1
+        if math.isnan(long) or math.isnan(short) or math.isnan(close) or long + short == 0.0:
+            continue
+        if not (0.0 <= long < math.inf and 0.0 <= short < math.inf and 0.0 < close < math.inf):
+            ints[I_REJECTED] += 1
+            continue
+        entry = math.floor(position_kernel(close) * ENTRY_SPLIT)
+        slot = entry % N_SLOTS
+        elapsed = time - ints[I_REF]
+        seconds = elapsed // _SECOND
+        if pending_bin[slot] != entry or seconds * _SECOND != elapsed:
+            far = abs(entry // ENTRY_SPLIT - ints[I_FIRST] - n_buckets // 2) > n_buckets // 8
+            if far or pending_bin[slot] != NO_ENTRY or seconds * _SECOND != elapsed:
+                scale_kernel(state, tables, time, scratch[1], True)
+                apply_deposit_kernel(state, tables, close, long, short, scratch[1], scratch[0])
+                continue
+            take_slot_kernel(state, tables, slot, entry)
+        if seconds // 60 != kept:
+            kept = seconds // 60
+            for j in range(base.shape[0]):
+                for lane in range(base.shape[1]):
+                    base[j, lane] = growth[j, 0, kept // 60, lane] * growth[j, 1, kept % 60, lane]
+        second = seconds % 60
+        for j in range(base.shape[0]):
+            for lane in range(base.shape[1]):
+                factor = base[j, lane] * growth[j, 2, second, lane]
+                pending[j, slot, 0, lane] += long * factor
+                pending[j, slot, 1, lane] += short * factor
+            accounts[j, ACCOUNT_DEPOSITED, 0, 0] += long
+            accounts[j, ACCOUNT_DEPOSITED, 1, 0] += short
 
 
 @njit(cache=True, nogil=True)
