@@ -3,7 +3,8 @@ import { type ColumnFrame, decodeFrame } from "../heat/delta";
 import { apiUrl } from "./http";
 import type { StreamMessage } from "./types";
 
-export type LinkState = "connecting" | "open" | "stale" | "closed";
+/** `idle`: nothing is followed. `closed`: lost, and being made again. */
+export type LinkState = "idle" | "connecting" | "open" | "stale" | "closed";
 
 export interface StreamEvents {
   message(message: StreamMessage): void;
@@ -75,7 +76,7 @@ export class Stream {
   stop(): void {
     this.drop();
     this.stopped = true;
-    this.events.link("closed");
+    this.events.link("idle");
   }
 
   private drop(): void {

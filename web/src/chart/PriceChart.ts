@@ -137,8 +137,8 @@ export class PriceChart {
     this.marks.ink = c.ring;
     this.simulatedMark.applyOptions({
       horzAlign: "center",
-      vertAlign: "center",
-      lines: [{ text: mark, color: c.watermark, fontSize: 54, fontFamily, fontStyle: "bold" }],
+      vertAlign: "top",
+      lines: [{ text: mark, color: c.watermark, fontSize: 44, fontFamily, fontStyle: "bold" }],
     });
     this.paneCaption.applyOptions({
       horzAlign: "right",
@@ -200,10 +200,10 @@ export class PriceChart {
     this.candles.priceScale().applyOptions({ autoScale: true });
   }
 
-  /** Everything at once: all bars, and the given price range. */
-  fit(minUsd: number, maxUsd: number): void {
+  /** All bars at once; prices follow from autoscaling. */
+  showAll(): void {
     this.show(-0.5, this.bars.length - 1 + RIGHT_MARGIN_BARS);
-    this.candles.priceScale().setVisibleRange({ from: minUsd, to: maxUsd });
+    this.autoscale();
   }
 
   /** Scroll by a share of what is visible. */

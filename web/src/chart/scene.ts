@@ -9,7 +9,7 @@ import type { HeatScene } from "./HeatLayer";
 import type { ThemeName } from "./theme";
 
 /** In Hybrid the past belongs to what happened: what was expected there steps back to this opacity. */
-const PAST_OPACITY = 0.5;
+const PAST_OPACITY = 0.6;
 
 export interface SceneChoice {
   readonly mode: Mode;

@@ -11,7 +11,7 @@ export const statusError = signal<ApiError | null>(null);
 export const statusAt = signal(0);
 export const assets = signal<readonly Asset[]>([]);
 export const scores = signal<Scores | null>(null);
-export const link = signal<LinkState>("connecting");
+export const link = signal<LinkState>("idle");
 /** Ticks once a second so that ages on screen count up. */
 export const secondTick = signal(Date.now());
 

@@ -2,7 +2,7 @@
 import { expect } from "@playwright/test";
 import { clipped, drawn, expectAccessible, REAL, SCREENS, scenario, test } from "./browse";
 
-const SIZES = { desktop: [1440, 900], laptop: [1280, 720], phone: [390, 844] } as const;
+const SIZES = { desktop: [1440, 900], laptop: [1280, 720], tablet: [820, 1100], phone: [390, 844] } as const;
 const STATES = {
   data: null,
   stale: null,
@@ -19,7 +19,7 @@ for (const [size, [width, height]] of Object.entries(SIZES))
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       for (const [state, words] of Object.entries(STATES)) {
-        if (size === "laptop" && !["data", "error"].includes(state)) continue;
+        if (["laptop", "tablet"].includes(size) && !["data", "error"].includes(state)) continue;
         await scenario(page, state);
         await page.goto("/map");
         if (words) await expect(page.locator(".cover")).toContainText(words);
@@ -32,7 +32,8 @@ for (const [size, [width, height]] of Object.entries(SIZES))
         expect(await clipped(page), `${state} clips text`).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
         const everyState = size === "desktop" && theme === "dark";
-        if (everyState || (state === "data" && size !== "laptop")) await expectAccessible(page);
+        if (everyState || (state === "data" && ["desktop", "phone"].includes(size)))
+          await expectAccessible(page);
         await page.screenshot({ path: `${SCREENS}/map-${size}-${theme}-${state}.png` });
       }
     });

@@ -146,7 +146,7 @@ describe("the stream", () => {
     host.last.onclose?.();
     host.pass(60_000);
     expect(host.sockets).toHaveLength(1);
-    expect(links.at(-1)).toBe("closed");
+    expect(links.at(-1)).toBe("idle");
   });
 });
 

@@ -2,7 +2,7 @@
 import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { type ChartPoint, PriceChart } from "../../chart/PriceChart";
-import { buildScenes, fitAround } from "../../chart/scene";
+import { buildScenes } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
 import { scores, simulated } from "../../state/engine";
 import { mapData, mapTick } from "../../state/map";
@@ -10,7 +10,7 @@ import { FORWARD_COLUMNS, type MapData } from "../../state/mapData";
 import { prefs, resolvedTheme } from "../../state/prefs";
 import { scaleOf } from "../../state/scale";
 import { currentAsset, mode, type Point, selected, span } from "../../state/view";
-import { chart } from "./actions";
+import { chart, fitRange } from "./actions";
 import { geometry } from "./geometry";
 import { onChartKey } from "./keys";
 import { skilledColumns, skillOf } from "./skill";
@@ -129,10 +129,7 @@ export function ChartView() {
       },
       range: (from, to) => rememberSpan(mapData.peek(), from, to),
     });
-    view.heat.fit = (from, to) => {
-      const data = mapData.peek();
-      return data ? fitAround(data, from, to, mode.peek()) : null;
-    };
+    view.heat.fit = fitRange;
     view.heat.onGeometry = (next) => {
       const held = geometry.peek();
       const same =

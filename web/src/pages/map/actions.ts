@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { postReplay } from "../../api/endpoints";
 import type { PriceChart } from "../../chart/PriceChart";
-import { heatExtent } from "../../chart/scene";
+import { fitAround, heatExtent } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
 import { refreshStatus, simulated, status } from "../../state/engine";
 import { usd, utcMinute } from "../../state/format";
@@ -38,16 +38,28 @@ export function moveCutOff(end: "lo" | "hi", steps: number): void {
   nudgeCutOff(mainKind.value, end, steps);
 }
 
+/** Autoscaling shows the whole map instead of what is near the candles. */
+const wholeMap = signal(false);
+
 export function fitAll(): void {
-  const data = mapData.value;
-  const scale = scaleOf("estimate");
-  const extent = data && scale ? heatExtent(data, scale) : null;
-  if (extent) chart.value?.fit(extent.min, extent.max);
+  wholeMap.value = true;
+  chart.value?.showAll();
 }
 
 export function backToNow(): void {
+  wholeMap.value = false;
   span.value = null;
   chart.value?.showRecent();
+}
+
+/** Prices that autoscaling shows for the bars in view. */
+export function fitRange(fromBar: number, toBar: number): { min: number; max: number } | null {
+  const data = mapData.peek();
+  const scale = scaleOf("estimate");
+  if (!data) return null;
+  return (
+    (wholeMap.peek() && scale && heatExtent(data, scale)) || fitAround(data, fromBar, toBar, mode.peek())
+  );
 }
 
 export function toggleLog(): void {
