@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -11,22 +11,23 @@ from faultline.simulator.margin import MARK_VALUED, tier_table
 from faultline.simulator.randomness import stream_key
 from faultline.simulator.state import (
     BAR,
+    KEYS,
     LEVEL_BUCKETS,
     LIQUIDATION,
     MARKET,
     MAX_LEVERAGE,
     POSITION,
+    REGIME,
     RING_BUCKETS,
     SAMPLE,
     TRADE,
+    TRADER,
     VENUE,
+    VENUE_KEYS,
+    VENUE_RULES,
     Buffers,
     Parameters,
-    Regimes,
     State,
-    Streams,
-    Traders,
-    Venues,
 )
 from faultline.simulator.step import DONE, NEEDS_POSITIONS, advance_kernel
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS
@@ -57,62 +58,91 @@ def _cumulative(weights: list[float]) -> NDArray[np.float64]:
     return shares
 
 
-def _venues(world: World) -> Venues:
-    n_tiers = max(len(venue.tiers) for venue in world.venues)
+def _records(dtype: np.dtype[np.void], columns: dict[str, list[Any]]) -> NDArray[np.void]:
+    """A structured array from its columns, every field of which must be given."""
+    rows = np.zeros(len(next(iter(columns.values()))), dtype=dtype)
+    for name in dtype.names or ():
+        rows[name] = columns[name]
+    return rows
+
+
+def _venues(world: World) -> NDArray[np.void]:
     total = sum(venue.share_ratio for venue in world.venues)
-    return Venues(
-        share=np.array([venue.share_ratio / total for venue in world.venues]),
-        leverage=np.array([venue.leverage_ratio for venue in world.venues]),
-        mark_lag_s=np.array([venue.mark_lag_s for venue in world.venues]),
-        basis=np.array([venue.basis_bps * 1e-4 for venue in world.venues]),
-        rule=np.array(
-            [MARK_VALUED if venue.archetype == "latest-per-second" else 0 for venue in world.venues]
-        ),
-        tiers=np.stack([tier_table(venue, n_tiers) for venue in world.venues]),
+    return _records(
+        VENUE_RULES,
+        {
+            "share": [venue.share_ratio / total for venue in world.venues],
+            "leverage": [venue.leverage_ratio for venue in world.venues],
+            "mark_lag_s": [venue.mark_lag_s for venue in world.venues],
+            "basis": [venue.basis_bps * 1e-4 for venue in world.venues],
+            "rule": [MARK_VALUED if venue.archetype == "latest-per-second" else 0 for venue in world.venues],
+        },
     )
 
 
-def _traders(world: World) -> Traders:
+def _traders(world: World) -> NDArray[np.void]:
     kinds = world.traders
-
-    def column(name: str) -> NDArray[np.float64]:
-        return np.array([float(getattr(kind, name)) for kind in kinds])
-
-    return Traders(
-        cumulative=_cumulative([kind.share_ratio for kind in kinds]),
-        leverage_log=np.log(column("leverage_median")),
-        leverage_sigma=column("leverage_sigma"),
-        round_prob=column("round_leverage_prob"),
-        size_log=np.log(column("size_median_usd")),
-        size_sigma=column("size_sigma"),
-        pareto_prob=column("pareto_prob"),
-        pareto_exponent=column("pareto_exponent"),
-        size_cap_usd=column("size_cap_usd"),
-        life_s=column("life_hours_at_10x") * 3600.0,
-        life_exponent=column("life_exponent"),
-        life_shape=column("life_shape"),
-        long_bias=column("long_bias"),
-        momentum_bias=column("momentum_bias"),
-        cross_prob=column("cross_prob"),
-        cross_margin=column("cross_margin_ratio"),
-        margin_noise=column("margin_noise"),
-        topup_prob=column("topup_prob"),
-        topup_ratio=column("topup_ratio"),
-        stop_prob=column("stop_prob"),
-        stop_from=column("stop_from_ratio"),
-        stop_to=column("stop_to_ratio"),
-        partial_prob=column("partial_close_prob"),
+    return _records(
+        TRADER,
+        {
+            "cumulative": _cumulative([kind.share_ratio for kind in kinds]).tolist(),
+            "leverage_log": [math.log(kind.leverage_median) for kind in kinds],
+            "leverage_sigma": [kind.leverage_sigma for kind in kinds],
+            "round_prob": [kind.round_leverage_prob for kind in kinds],
+            "size_log": [math.log(kind.size_median_usd) for kind in kinds],
+            "size_sigma": [kind.size_sigma for kind in kinds],
+            "pareto_prob": [kind.pareto_prob for kind in kinds],
+            "pareto_exponent": [kind.pareto_exponent for kind in kinds],
+            "size_cap_usd": [kind.size_cap_usd for kind in kinds],
+            "life_s": [kind.life_hours_at_10x * 3600.0 for kind in kinds],
+            "life_exponent": [kind.life_exponent for kind in kinds],
+            "life_shape": [kind.life_shape for kind in kinds],
+            "long_bias": [kind.long_bias for kind in kinds],
+            "momentum_bias": [kind.momentum_bias for kind in kinds],
+            "cross_prob": [kind.cross_prob for kind in kinds],
+            "cross_margin": [kind.cross_margin_ratio for kind in kinds],
+            "margin_noise": [kind.margin_noise for kind in kinds],
+            "topup_prob": [kind.topup_prob for kind in kinds],
+            "topup_ratio": [kind.topup_ratio for kind in kinds],
+            "stop_prob": [kind.stop_prob for kind in kinds],
+            "stop_from": [kind.stop_from_ratio for kind in kinds],
+            "stop_to": [kind.stop_to_ratio for kind in kinds],
+            "partial_prob": [kind.partial_close_prob for kind in kinds],
+        },
     )
 
 
-def _regimes(world: World, start_ns: int) -> Regimes:
+def _regimes(world: World) -> NDArray[np.void]:
     kinds = world.regimes
-    names = [kind.name for kind in kinds]
-    cumulative = np.zeros((len(kinds), len(kinds)))
-    for row, kind in enumerate(kinds):
+    return _records(
+        REGIME,
+        {
+            "mean_s": [kind.mean_hours * 3600.0 for kind in kinds],
+            "vol": [kind.vol_ratio for kind in kinds],
+            "drift_per_s": [kind.drift_vols_per_day / 86_400.0 for kind in kinds],
+            "reversion_per_s": [kind.reversion_per_hour / 3600.0 for kind in kinds],
+            "impact": [kind.depth_ratio**-world.impact_exponent for kind in kinds],
+            "leverage": [kind.leverage_ratio for kind in kinds],
+            "activity": [kind.activity_ratio for kind in kinds],
+            "panic_per_s": [kind.panic_per_hour / 3600.0 for kind in kinds],
+        },
+    )
+
+
+def _transitions(world: World) -> NDArray[np.float64]:
+    """Running probabilities of the regime that follows, (R, R); a row of -1 never changes."""
+    names = [kind.name for kind in world.regimes]
+    cumulative = np.full((len(names), len(names)), -1.0)
+    for row, kind in enumerate(world.regimes):
         weights = [kind.next.get(name, 0.0) for name in names]
-        cumulative[row] = _cumulative(weights) if sum(weights) > 0 else -1.0
-    schedule = [
+        if sum(weights) > 0:
+            cumulative[row] = _cumulative(weights)
+    return cumulative
+
+
+def _schedule(world: World, start_ns: int) -> NDArray[np.int64]:
+    names = [kind.name for kind in world.regimes]
+    rows = [
         (
             start_ns + round(entry.at_hours * HOUR_NS),
             start_ns + round((entry.at_hours + entry.for_hours) * HOUR_NS),
@@ -120,33 +150,14 @@ def _regimes(world: World, start_ns: int) -> Regimes:
         )
         for entry in world.schedule
     ]
-    return Regimes(
-        mean_s=np.array([kind.mean_hours * 3600.0 for kind in kinds]),
-        vol=np.array([kind.vol_ratio for kind in kinds]),
-        drift_per_s=np.array([kind.drift_vols_per_day / 86_400.0 for kind in kinds]),
-        reversion_per_s=np.array([kind.reversion_per_hour / 3600.0 for kind in kinds]),
-        impact=np.array([kind.depth_ratio**-world.impact_exponent for kind in kinds]),
-        leverage=np.array([kind.leverage_ratio for kind in kinds]),
-        activity=np.array([kind.activity_ratio for kind in kinds]),
-        panic_per_s=np.array([kind.panic_per_hour / 3600.0 for kind in kinds]),
-        cumulative=cumulative,
-        schedule=np.array(schedule, dtype=np.int64).reshape(len(schedule), 3),
-    )
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
 
-def _streams(world: World, asset: AssetSpec, seed: int) -> Streams:
-    def keys(purpose: str) -> NDArray[np.uint64]:
-        return np.array([stream_key(seed, f"{purpose} {asset.base} {venue.slug}") for venue in world.venues])
+def _venue_keys(world: World, asset: AssetSpec, seed: int) -> NDArray[np.void]:
+    def keys(purpose: str) -> list[np.uint64]:
+        return [stream_key(seed, f"{purpose} {asset.base} {venue.slug}") for venue in world.venues]
 
-    return Streams(
-        market=stream_key(seed, "market"),
-        asset=stream_key(seed, f"asset {asset.base}"),
-        panic=stream_key(seed, f"panic {asset.base}"),
-        basis=keys("basis"),
-        opens=keys("opens"),
-        closes=keys("closes"),
-        background=keys("background"),
-    )
+    return _records(VENUE_KEYS, {purpose: keys(purpose) for purpose in VENUE_KEYS.names or ()})
 
 
 def sample_interval_s(world: World) -> int:
@@ -157,11 +168,23 @@ def sample_interval_s(world: World) -> int:
 
 
 def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Parameters:
+    n_tiers = max(len(venue.tiers) for venue in world.venues)
     return Parameters(
         venues=_venues(world),
+        tiers=np.stack([tier_table(venue, n_tiers) for venue in world.venues]),
         traders=_traders(world),
-        regimes=_regimes(world, start_ns),
-        streams=_streams(world, asset, seed),
+        regimes=_regimes(world),
+        transitions=_transitions(world),
+        schedule=_schedule(world, start_ns),
+        keys=_records(
+            KEYS,
+            {
+                "market": [stream_key(seed, "market")],
+                "asset": [stream_key(seed, f"asset {asset.base}")],
+                "panic": [stream_key(seed, f"panic {asset.base}")],
+            },
+        ),
+        venue_keys=_venue_keys(world, asset, seed),
         vol_per_day=float(asset.vol_per_day_ratio),
         correlation=float(asset.market_correlation),
         daily_volume_usd=float(asset.daily_volume_usd),

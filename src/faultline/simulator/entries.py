@@ -41,8 +41,8 @@ _NEAREST = 2e-4
 def draw_life_ns_kernel(par: Parameters, rng: NDArray[np.uint64], trader: int, leverage: int) -> int:
     """Weibull life scale (10/L)^e (-ln u)^(1/k), ns: for k < 1 the hazard of closing falls with age."""
     traders = par.traders
-    scale_s = traders.life_s[trader] * (10.0 / leverage) ** traders.life_exponent[trader]
-    life_s = scale_s * (-math.log(uniform_kernel(rng))) ** (1.0 / traders.life_shape[trader])
+    scale_s = traders[trader].life_s * (10.0 / leverage) ** traders[trader].life_exponent
+    life_s = scale_s * (-math.log(uniform_kernel(rng))) ** (1.0 / traders[trader].life_shape)
     return int(min(life_s, 4e8) * 1e9)
 
 
@@ -54,10 +54,10 @@ def _draw_leverage_kernel(
     log).
     """
     traders = par.traders
-    wanted = traders.leverage_log[trader] + traders.leverage_sigma[trader] * normal_kernel(rng)
-    wanted += math.log(par.venues.leverage[venue]) + math.log(par.regimes.leverage[regime])
+    wanted = traders[trader].leverage_log + traders[trader].leverage_sigma * normal_kernel(rng)
+    wanted += math.log(par.venues[venue].leverage) + math.log(par.regimes[regime].leverage)
     wanted = min(max(wanted, 0.0), math.log(float(MAX_LEVERAGE)))
-    if uniform_kernel(rng) < traders.round_prob[trader]:
+    if uniform_kernel(rng) < traders[trader].round_prob:
         best = 0
         for k in range(_ROUND.shape[0]):
             if abs(math.log(_ROUND[k]) - wanted) < abs(math.log(_ROUND[best]) - wanted):
@@ -70,11 +70,11 @@ def _draw_leverage_kernel(
 def _draw_size_kernel(par: Parameters, rng: NDArray[np.uint64], trader: int) -> float:
     """Notional in USD: log-normal, with probability p times a Pareto factor u^(-1/a)."""
     traders = par.traders
-    size = math.exp(traders.size_log[trader] + traders.size_sigma[trader] * normal_kernel(rng))
+    size = math.exp(traders[trader].size_log + traders[trader].size_sigma * normal_kernel(rng))
     chance, tail = uniform_kernel(rng), uniform_kernel(rng)
-    if chance < traders.pareto_prob[trader]:
-        size *= tail ** (-1.0 / traders.pareto_exponent[trader])
-    return float(min(size, traders.size_cap_usd[trader]) * par.size_ratio)
+    if chance < traders[trader].pareto_prob:
+        size *= tail ** (-1.0 / traders[trader].pareto_exponent)
+    return float(min(size, traders[trader].size_cap_usd) * par.size_ratio)
 
 
 @njit(cache=True, nogil=True)
@@ -82,7 +82,7 @@ def _draw_trader_kernel(par: Parameters, rng: NDArray[np.uint64]) -> int:
     """Class of a trader by its share."""
     uniform = uniform_kernel(rng)
     trader = 0
-    while trader < par.traders.cumulative.shape[0] - 1 and uniform >= par.traders.cumulative[trader]:
+    while trader < par.traders.shape[0] - 1 and uniform >= par.traders[trader].cumulative:
         trader += 1
     return trader
 
@@ -96,18 +96,18 @@ def _set_levels_kernel(
     """
     position = state.positions[row]
     traders, trader = par.traders, position.trader
-    tiers = par.venues.tiers[position.venue]
+    tiers = par.tiers[position.venue]
     tier = tier_kernel(tiers, notional_usd)
     position.leverage = min(position.leverage, int(tiers[tier, 2]))
     maintenance, deduction = tiers[tier, 1], tiers[tier, 3] / notional_usd
     extra_chance, extra, noise = uniform_kernel(rng), uniform_kernel(rng), normal_kernel(rng)
     stop_chance, stop_place, topup_chance = uniform_kernel(rng), uniform_kernel(rng), uniform_kernel(rng)
-    margin = math.exp(traders.margin_noise[trader] * noise) / position.leverage
-    position.is_cross = 1 if extra_chance < traders.cross_prob[trader] else 0
+    margin = math.exp(traders[trader].margin_noise * noise) / position.leverage
+    position.is_cross = 1 if extra_chance < traders[trader].cross_prob else 0
     if position.is_cross == 1:
-        margin *= 1.0 - math.log(extra) * traders.cross_margin[trader]
+        margin *= 1.0 - math.log(extra) * traders[trader].cross_margin
     side = position.side
-    rule = par.venues.rule[position.venue]
+    rule = par.venues[position.venue].rule
     level = position.entry_log + math.log(
         liquidation_ratio_kernel(side, margin, maintenance, deduction, rule)
     )
@@ -122,10 +122,10 @@ def _set_levels_kernel(
     position.trigger_log = level
     position.trigger = TRIGGER_LIQUIDATION
     way = level - position.entry_log
-    if stop_chance < traders.stop_prob[trader]:
-        place = traders.stop_from[trader] + stop_place * (traders.stop_to[trader] - traders.stop_from[trader])
+    if stop_chance < traders[trader].stop_prob:
+        place = traders[trader].stop_from + stop_place * (traders[trader].stop_to - traders[trader].stop_from)
         position.trigger, position.trigger_log = TRIGGER_STOP, position.entry_log + place * way
-    elif topup_chance < traders.topup_prob[trader]:
+    elif topup_chance < traders[trader].topup_prob:
         position.trigger, position.trigger_log = TRIGGER_TOPUP, position.entry_log + 0.8 * way
     return bool(side * (mark_log - position.trigger_log) > 0.0)
 
@@ -191,7 +191,7 @@ def _long_prob_kernel(par: Parameters, state: State, venue: int, trader: int) ->
     market, here = state.market[0], state.venues[venue]
     extent = market.momentum / max(par.vol_per_day * math.sqrt(par.momentum_s / _DAY_S), 1e-9)
     stock = here.inventory_lots / max(1.0, float(here.long_lots + here.short_lots))
-    prob = 0.5 + par.traders.long_bias[trader] + par.traders.momentum_bias[trader] * math.tanh(extent)
+    prob = 0.5 + par.traders[trader].long_bias + par.traders[trader].momentum_bias * math.tanh(extent)
     prob += par.inventory_aversion * math.tanh(5.0 * stock)
     prob -= par.funding_aversion * math.tanh(here.funding_ratio / 5e-4)
     return float(min(max(prob, 0.03), 0.97))
@@ -215,9 +215,9 @@ def open_positions_kernel(
     """
     market, here = state.market[0], state.venues[venue]
     dt_s = (market.now_ns - t0_ns) * 1e-9
-    key = par.streams.opens[venue]
+    key = par.venue_keys[venue].opens
     restart_kernel(rng, key, market.step, 0)
-    rate = par.opens_per_s * par.venues.share[venue] * market.activity * _crowd_kernel(par, state, venue)
+    rate = par.opens_per_s * par.venues[venue].share * market.activity * _crowd_kernel(par, state, venue)
     for k in range(min(poisson_kernel(rng, rate * dt_s), MAX_OPENS)):
         restart_kernel(rng, key, market.step, 1 + 2 * k)
         trader = _draw_trader_kernel(par, rng)

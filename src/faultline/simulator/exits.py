@@ -72,13 +72,13 @@ def _top_up_kernel(par: Parameters, state: State, row: int) -> None:
     """
     position = state.positions[row]
     unlink_level_kernel(state, row)
-    position.margin_ratio += par.traders.topup_ratio[position.trader] / position.leverage
+    position.margin_ratio += par.traders[position.trader].topup_ratio / position.leverage
     ratio = liquidation_ratio_kernel(
         position.side,
         position.margin_ratio,
         position.maintenance_ratio,
         position.deduction_ratio,
-        par.venues.rule[position.venue],
+        par.venues[position.venue].rule,
     )
     position.level_log = position.entry_log + math.log(ratio)
     position.bankruptcy_log = position.entry_log + math.log(
@@ -159,10 +159,10 @@ def close_due_kernel(
             following = position.next_due
             if position.due_ns < market.now_ns:
                 venue = position.venue
-                restart_kernel(rng, par.streams.closes[venue], position.id, market.step)
+                restart_kernel(rng, par.venue_keys[venue].closes, position.id, market.step)
                 last_log = state.venues[venue].last_log
                 ts_ns = max(position.due_ns, t0_ns)
-                if uniform_kernel(rng) < par.traders.partial_prob[position.trader] and position.lots > 1:
+                if uniform_kernel(rng) < par.traders[position.trader].partial_prob and position.lots > 1:
                     lots = position.lots // 2
                     unlink_due_kernel(state, row)
                     position.lots -= lots
@@ -181,13 +181,13 @@ def close_due_kernel(
 def panic_kernel(par: Parameters, state: State, out: Buffers, rng: NDArray[np.uint64], t0_ns: int) -> None:
     """Closes in panic: every row is picked at the regime's rate; a losing position goes, a winning one with 1/3."""
     market = state.market[0]
-    rate = par.regimes.panic_per_s[int(market.regime)]
+    rate = par.regimes[int(market.regime)].panic_per_s
     if rate == 0.0:
         return
     n_rows = state.positions.shape[0]
-    restart_kernel(rng, par.streams.panic, market.step, 0)
+    restart_kernel(rng, par.keys[0].panic, market.step, 0)
     for k in range(min(poisson_kernel(rng, rate * n_rows * (market.now_ns - t0_ns) * 1e-9), n_rows)):
-        restart_kernel(rng, par.streams.panic, market.step, 1 + k)
+        restart_kernel(rng, par.keys[0].panic, market.step, 1 + k)
         row = int(uniform_kernel(rng) * n_rows)
         position = state.positions[row]
         last_log = state.venues[position.venue].last_log

@@ -44,15 +44,15 @@ def impact_kernel(flow_usd: float, scale: float, daily_volume_usd: float, expone
 def _regime_kernel(par: Parameters, state: State, uniform: float, choice: float, dt_s: float) -> int:
     """Regime of the step: the scheduled one, else a Markov jump with probability dt / mean stay."""
     market = state.market[0]
-    schedule = par.regimes.schedule
+    schedule = par.schedule
     for k in range(schedule.shape[0]):
         if schedule[k, 0] <= market.now_ns < schedule[k, 1]:
             return int(schedule[k, 2])
         if 0 <= market.now_ns - schedule[k, 1] < dt_s * 1e9:
             return 0
     regime = int(market.regime)
-    if uniform < dt_s / par.regimes.mean_s[regime]:
-        row = par.regimes.cumulative[regime]
+    if uniform < dt_s / par.regimes[regime].mean_s:
+        row = par.transitions[regime]
         for following in range(row.shape[0]):
             if choice < row[following]:
                 return following
@@ -72,11 +72,11 @@ def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt
     impact.
     """
     market = state.market[0]
-    restart_kernel(rng, par.streams.market, market.step, 0)
+    restart_kernel(rng, par.keys[0].market, market.step, 0)
     shared, shared_fast, shared_slow = normal_kernel(rng), normal_kernel(rng), normal_kernel(rng)
     leave, choice = uniform_kernel(rng), uniform_kernel(rng)
     jump, jump_sign, jump_size = uniform_kernel(rng), uniform_kernel(rng), uniform_kernel(rng)
-    restart_kernel(rng, par.streams.asset, market.step, 0)
+    restart_kernel(rng, par.keys[0].asset, market.step, 0)
     regime = _regime_kernel(par, state, leave, choice, dt_s)
     if regime != market.regime:
         market.regime = regime
@@ -90,11 +90,11 @@ def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt
     market.slow = market.slow * keep_slow + par.slow_sigma * math.sqrt(1.0 - keep_slow**2) * push_slow
     level = math.exp(market.fast + market.slow - par.fast_sigma**2 - par.slow_sigma**2)
     season = _season_kernel(market.now_ns, par.season)
-    market.volatility = par.vol_per_day * par.regimes.vol[regime] * level * season
+    market.volatility = par.vol_per_day * par.regimes[regime].vol * level * season
     spread_s = market.volatility * math.sqrt(dt_s / _DAY_S)
     move = spread_s * (rho * shared + own * normal_kernel(rng))
-    move += par.regimes.drift_per_s[regime] * dt_s * par.vol_per_day
-    move -= par.regimes.reversion_per_s[regime] * dt_s * (market.fundamental - market.anchor)
+    move += par.regimes[regime].drift_per_s * dt_s * par.vol_per_day
+    move -= par.regimes[regime].reversion_per_s * dt_s * (market.fundamental - market.anchor)
     if jump < par.jumps_per_s * dt_s:
         size = -math.log(jump_size) * par.jump_scale * market.volatility
         move += size * (0.4 + 0.6 * rho) * (1.0 if jump_sign < 0.5 else -1.0)
@@ -102,7 +102,7 @@ def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt
     keep = math.exp(-dt_s / par.impact_decay_s)
     market.flow_usd *= keep
     market.forced_usd *= keep
-    scale = par.impact_coefficient * par.vol_per_day * par.regimes.impact[regime]
+    scale = par.impact_coefficient * par.vol_per_day * par.regimes[regime].impact
     flow_target, forced_target = 0.0, 0.0
     if par.flow_impact:
         flow_target = impact_kernel(market.flow_usd, scale, par.daily_volume_usd, par.impact_exponent)
@@ -118,7 +118,7 @@ def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt
     extent = abs(market.momentum) / max(par.vol_per_day * math.sqrt(par.momentum_s / _DAY_S), 1e-9)
     level_ratio = (level * season) ** 0.7
     market.activity = (
-        par.regimes.activity[regime] * level_ratio * (1.0 + par.momentum_gain * min(extent, 6.0))
+        par.regimes[regime].activity * level_ratio * (1.0 + par.momentum_gain * min(extent, 6.0))
     )
 
 
@@ -131,15 +131,15 @@ def move_venue_kernel(
     """
     market = state.market[0]
     here = state.venues[venue]
-    restart_kernel(rng, par.streams.basis[venue], market.step, 0)
+    restart_kernel(rng, par.venue_keys[venue].basis, market.step, 0)
     keep = math.exp(-dt_s / 60.0)
-    noise = par.venues.basis[venue] * math.sqrt(1.0 - keep * keep) * normal_kernel(rng)
+    noise = par.venues[venue].basis * math.sqrt(1.0 - keep * keep) * normal_kernel(rng)
     here.basis = here.basis * keep + noise
     impact = market.flow_impact + market.forced_impact
     here.last_log = market.index_log + par.perp_share * impact + here.basis
     here.premium += (1.0 - keep) * (here.last_log - market.index_log - here.premium)
     bounded = min(max(here.premium, -_PREMIUM_BOUND), _PREMIUM_BOUND)
-    follow = 1.0 - math.exp(-dt_s / par.venues.mark_lag_s[venue])
+    follow = 1.0 - math.exp(-dt_s / par.venues[venue].mark_lag_s)
     here.mark_log += follow * (market.index_log + bounded - here.mark_log)
     here.forced_mark += follow * (market.forced_impact - here.forced_mark)
     unforced = here.mark_log - here.forced_mark

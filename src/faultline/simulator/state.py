@@ -13,26 +13,27 @@ if TYPE_CHECKING:
 
 __all__ = (
     "BAR",
+    "KEYS",
     "LEVEL_BUCKETS",
     "LIQUIDATION",
     "MARKET",
     "MAX_LEVERAGE",
     "POSITION",
+    "REGIME",
     "RING_BUCKETS",
     "RING_WIDTH_NS",
     "SAMPLE",
     "TRADE",
+    "TRADER",
     "TRIGGER_LIQUIDATION",
     "TRIGGER_STOP",
     "TRIGGER_TOPUP",
     "VENUE",
+    "VENUE_KEYS",
+    "VENUE_RULES",
     "Buffers",
     "Parameters",
-    "Regimes",
     "State",
-    "Streams",
-    "Traders",
-    "Venues",
 )
 
 #: Buckets of the index of trigger levels, 10 bp each; the index wraps round (levels are compared exactly).
@@ -188,81 +189,96 @@ BAR = np.dtype(
 )
 
 
-class Venues(NamedTuple):
-    """Venue parameters, each shape (V,), and their tiers, shape (V, T, 4)."""
+#: Parameters of one venue.
+VENUE_RULES = np.dtype(
+    [
+        ("share", "<f8"),
+        ("leverage", "<f8"),
+        ("mark_lag_s", "<f8"),
+        ("basis", "<f8"),
+        ("rule", "<i8"),
+    ]
+)
 
-    share: NDArray[np.float64]
-    leverage: NDArray[np.float64]
-    mark_lag_s: NDArray[np.float64]
-    basis: NDArray[np.float64]
-    rule: NDArray[np.int64]
-    tiers: NDArray[np.float64]
+#: Parameters of one class of traders; ``cumulative`` is the running share.
+TRADER = np.dtype(
+    [
+        ("cumulative", "<f8"),
+        ("leverage_log", "<f8"),
+        ("leverage_sigma", "<f8"),
+        ("round_prob", "<f8"),
+        ("size_log", "<f8"),
+        ("size_sigma", "<f8"),
+        ("pareto_prob", "<f8"),
+        ("pareto_exponent", "<f8"),
+        ("size_cap_usd", "<f8"),
+        ("life_s", "<f8"),
+        ("life_exponent", "<f8"),
+        ("life_shape", "<f8"),
+        ("long_bias", "<f8"),
+        ("momentum_bias", "<f8"),
+        ("cross_prob", "<f8"),
+        ("cross_margin", "<f8"),
+        ("margin_noise", "<f8"),
+        ("topup_prob", "<f8"),
+        ("topup_ratio", "<f8"),
+        ("stop_prob", "<f8"),
+        ("stop_from", "<f8"),
+        ("stop_to", "<f8"),
+        ("partial_prob", "<f8"),
+    ]
+)
 
+#: Parameters of one regime.
+REGIME = np.dtype(
+    [
+        ("mean_s", "<f8"),
+        ("vol", "<f8"),
+        ("drift_per_s", "<f8"),
+        ("reversion_per_s", "<f8"),
+        ("impact", "<f8"),
+        ("leverage", "<f8"),
+        ("activity", "<f8"),
+        ("panic_per_s", "<f8"),
+    ]
+)
 
-class Traders(NamedTuple):
-    """Parameters of the classes of traders, each shape (C,); ``cumulative`` is the running share."""
+#: Keys of the random streams of an asset.
+KEYS = np.dtype(
+    [
+        ("market", "<u8"),
+        ("asset", "<u8"),
+        ("panic", "<u8"),
+    ]
+)
 
-    cumulative: NDArray[np.float64]
-    leverage_log: NDArray[np.float64]
-    leverage_sigma: NDArray[np.float64]
-    round_prob: NDArray[np.float64]
-    size_log: NDArray[np.float64]
-    size_sigma: NDArray[np.float64]
-    pareto_prob: NDArray[np.float64]
-    pareto_exponent: NDArray[np.float64]
-    size_cap_usd: NDArray[np.float64]
-    life_s: NDArray[np.float64]
-    life_exponent: NDArray[np.float64]
-    life_shape: NDArray[np.float64]
-    long_bias: NDArray[np.float64]
-    momentum_bias: NDArray[np.float64]
-    cross_prob: NDArray[np.float64]
-    cross_margin: NDArray[np.float64]
-    margin_noise: NDArray[np.float64]
-    topup_prob: NDArray[np.float64]
-    topup_ratio: NDArray[np.float64]
-    stop_prob: NDArray[np.float64]
-    stop_from: NDArray[np.float64]
-    stop_to: NDArray[np.float64]
-    partial_prob: NDArray[np.float64]
-
-
-class Regimes(NamedTuple):
-    """Parameters of the regimes, each shape (R,); ``cumulative`` is (R, R); ``schedule`` (K, 3): from, to,
-    regime.
-    """
-
-    mean_s: NDArray[np.float64]
-    vol: NDArray[np.float64]
-    drift_per_s: NDArray[np.float64]
-    reversion_per_s: NDArray[np.float64]
-    impact: NDArray[np.float64]
-    leverage: NDArray[np.float64]
-    activity: NDArray[np.float64]
-    panic_per_s: NDArray[np.float64]
-    cumulative: NDArray[np.float64]
-    schedule: NDArray[np.int64]
-
-
-class Streams(NamedTuple):
-    """Keys of the random streams; per-venue keys have shape (V,)."""
-
-    market: np.uint64
-    asset: np.uint64
-    panic: np.uint64
-    basis: NDArray[np.uint64]
-    opens: NDArray[np.uint64]
-    closes: NDArray[np.uint64]
-    background: NDArray[np.uint64]
+#: Keys of the random streams of one venue of an asset.
+VENUE_KEYS = np.dtype(
+    [
+        ("basis", "<u8"),
+        ("opens", "<u8"),
+        ("closes", "<u8"),
+        ("background", "<u8"),
+    ]
+)
 
 
 class Parameters(NamedTuple):
-    """Everything about one asset that does not change while it runs."""
+    """Everything about one asset that does not change while it runs.
 
-    venues: Venues
-    traders: Traders
-    regimes: Regimes
-    streams: Streams
+    Arrays: ``venues`` (V,) of VENUE_RULES, ``tiers`` (V, T, 4), ``traders`` (C,) of TRADER, ``regimes`` (R,) of
+    REGIME, ``transitions`` (R, R) running probabilities, ``schedule`` (K, 3): from, to, regime; ``keys`` (1,) of
+    KEYS, ``venue_keys`` (V,) of VENUE_KEYS.
+    """
+
+    venues: NDArray[np.void]
+    tiers: NDArray[np.float64]
+    traders: NDArray[np.void]
+    regimes: NDArray[np.void]
+    transitions: NDArray[np.float64]
+    schedule: NDArray[np.int64]
+    keys: NDArray[np.void]
+    venue_keys: NDArray[np.void]
     vol_per_day: float
     correlation: float
     daily_volume_usd: float

@@ -57,7 +57,7 @@ def _trade_background_kernel(
 ) -> None:
     """Trades that open nothing: Poisson number, log-normal size, sides leaning with momentum."""
     market, here = state.market[0], state.venues[venue]
-    restart_kernel(rng, par.streams.background[venue], market.step, 0)
+    restart_kernel(rng, par.venue_keys[venue].background, market.step, 0)
     dt_s = (market.now_ns - t0_ns) * 1e-9
     unit_lots = math.exp(par.background_usd_log) / (par.lot_base * price_kernel(state, here.last_log))
     lean = 0.5 + 0.05 * math.tanh(market.momentum / max(par.vol_per_day * 0.1, 1e-9))
