@@ -273,3 +273,32 @@ def test_description_counts_sealed_and_open_rows(tmp_path):
     assert (trade.first_ns, trade.last_ns) == Tape(path).span_ns(Kind.TRADE)
     assert found.sealed_bytes > 0
     assert found.losses == ()
+
+
+@pytest.mark.parametrize("chunk_ns", [7 * HOUR_NS, 24 * HOUR_NS, 50 * HOUR_NS, 100 * HOUR_NS])
+def test_chunks_may_cross_days_and_span_several(tmp_path, chunk_ns):
+    batches = [trades(300, seed, span_ns=80 * HOUR_NS) for seed in range(3)]
+    path = tmp_path / "tape"
+    for batch in batches:
+        write_tape(path, [batch])
+    tape = Tape(path)
+    from_ns, to_ns = START_NS + 5 * HOUR_NS, START_NS + 75 * HOUR_NS
+    rows = [batch.rows for _, _, found in tape.stream(from_ns, to_ns, chunk_ns=chunk_ns) for batch in found]
+    assert same(np.concatenate(rows), tape.read(Kind.TRADE, BTC, from_ns, to_ns))
+
+
+def test_a_stream_goes_on_when_its_segments_are_sealed_and_merged(tmp_path):
+    path = tmp_path / "tape"
+    batches = [trades(100, seed, span_ns=HOUR_NS) for seed in range(4)]
+    write_tape(path, batches[:1])
+    with TapeWriter(path, simulated=False) as writer:
+        writer.append(batches[1:])
+        expected = Tape(path).read(Kind.TRADE, BTC)
+        stream = Tape(path).stream(START_NS, START_NS + HOUR_NS, chunk_ns=HOUR_NS // 8)
+        found = next(stream)[2] + next(stream)[2]
+        writer.seal()
+        found += next(stream)[2]
+    compact(path)
+    for _, _, batch in stream:
+        found += batch
+    assert same(np.concatenate([batch.rows for batch in found]), expected)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import mmap
 import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -195,7 +196,7 @@ def place_parts(root: Path, drafts: Sequence[DraftPart]) -> list[PartFile]:
 
 
 class PartReader:
-    """One sealed file, its footer checked. Thread-safe: it holds no position.
+    """One sealed file, its footer checked. Thread-safe: it holds no position, and no descriptor between reads.
 
     Args:
         part: the file.
@@ -209,21 +210,22 @@ class PartReader:
         self.part = part
         self._world = world
         self._where = str(part.path)
-        self._buffer = _mapped(part.path)
-        tail = memoryview(self._buffer)[-8:]
-        footer_bytes = int.from_bytes(tail[:4], "little") if len(tail) == 8 else 0
-        footer_start = len(self._buffer) - 8 - footer_bytes
+        self._n_bytes = part.path.stat().st_size
+        tail = memoryview(self._window(max(0, self._n_bytes - 8), self._n_bytes))[-8:]
+        footer_bytes = int.from_bytes(tail[:4], "little")
+        footer_start = self._n_bytes - 8 - footer_bytes
         if bytes(tail[4:]) != b"PAR1" or footer_start < 4 or footer_bytes > _FOOTER_BYTES_MAX:
             raise self._corrupt("the file is truncated or is not Parquet")
-        if zlib.crc32(memoryview(self._buffer)[footer_start:]) != part.footer_crc:
+        window = self._window(footer_start, self._n_bytes)
+        if zlib.crc32(memoryview(window)[footer_start:]) != part.footer_crc:
             raise self._corrupt("the footer does not match the checksum in the file's name")
         try:
-            self._parquet = pq.ParquetFile(pa.BufferReader(self._buffer), pre_buffer=False)
-            content = (self._parquet.metadata.metadata or {})[METADATA_KEY]
-            self.header = msgspec.json.decode(content, type=PartHeader)
+            self._metadata = pq.read_metadata(pa.BufferReader(window))
+            self.header = msgspec.json.decode((self._metadata.metadata or {})[METADATA_KEY], type=PartHeader)
+            names = tuple(column.name for column in self.header.columns)
         except (pa.ArrowException, OSError, KeyError, msgspec.DecodeError) as exc:
             raise self._corrupt(f"the footer cannot be read: {exc}") from exc
-        self._check_header(footer_start)
+        self._check_header(footer_start, names)
         self._by_field = {column.field: column for column in self.header.columns}
 
     @property
@@ -249,15 +251,15 @@ class PartReader:
         Raises:
             TapeCorrupt: the bytes do not match their checksum, or cannot be decoded.
         """
-        self._check_bytes(first, end)
+        window = self._checked_window(first, end)
         needed = [self._by_field[field] for field in fields]
         if any(column.form == "delay" for column in needed) and "ts_event_ns" not in fields:
             needed.append(self._by_field["ts_event_ns"])
         try:
             names = [column.name for column in needed if column.constant is None]
-            table = self._opened().read_row_groups(
-                list(range(first, end)), names or [needed[0].name], use_threads=False
-            )
+            parquet = pq.ParquetFile(pa.BufferReader(window), metadata=self._metadata, pre_buffer=False)
+            groups = list(range(first, end))
+            table = parquet.read_row_groups(groups, names or [needed[0].name], use_threads=False)
             expected = sum(group.n_rows for group in self.groups[first:end])
             if table.num_rows != expected:
                 raise ValueError(f"{table.num_rows} rows where the header says {expected}")
@@ -274,23 +276,17 @@ class PartReader:
             TapeCorrupt: a page does not match.
         """
         try:
-            source = pa.BufferReader(self._buffer)
+            source = pa.BufferReader(self._window(0, self._n_bytes))
             checked = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
             for index in range(checked.num_row_groups):
                 checked.read_row_group(index)
         except (pa.ArrowException, OSError) as exc:
             raise self._corrupt(f"a page does not match its checksum: {exc}") from exc
 
-    def _opened(self) -> pq.ParquetFile:
-        """A reader of its own for each call, so that threads do not share one; the footer is not parsed again."""
-        return pq.ParquetFile(
-            pa.BufferReader(self._buffer), metadata=self._parquet.metadata, pre_buffer=False
-        )
-
-    def _check_header(self, footer_start: int) -> None:
+    def _check_header(self, footer_start: int, columns: tuple[str, ...]) -> None:
         header = self.header
         names = tuple(column.field for column in header.columns)
-        metadata = self._parquet.metadata
+        metadata = self._metadata
         if header.version != FORMAT_VERSION:
             raise self._corrupt(f"the file has format version {header.version}, not {FORMAT_VERSION}")
         if (header.simulated, header.world) != self._world:
@@ -301,7 +297,7 @@ class PartReader:
             )
         if names != KINDS[Kind(header.kind)].dtype.names:
             raise self._corrupt(f"the file's fields are not those of {header.kind}")
-        if tuple(column.name for column in header.columns) != tuple(self._parquet.schema_arrow.names):
+        if columns != tuple(metadata.schema.to_arrow_schema().names):
             raise self._corrupt("the file's columns are not those its header tells")
         offset = 0
         for index, group in enumerate(header.groups):
@@ -311,14 +307,35 @@ class PartReader:
             if facts.total_byte_size > _GROUP_BYTES_MAX or group.n_rows > _GROUP_ROWS_MAX:
                 raise self._corrupt(f"row group {index} claims to unpack to {facts.total_byte_size} bytes")
             offset = group.end
-        if offset != footer_start or metadata.num_row_groups != len(header.groups):
+        if offset != footer_start or not 0 < metadata.num_row_groups == len(header.groups):
             raise self._corrupt("the file's length is not what its header tells")
 
-    def _check_bytes(self, first: int, end: int) -> None:
-        view = memoryview(self._buffer)
+    def _checked_window(self, first: int, end: int) -> mmap.mmap:
+        """The bytes of row groups ``first <= i < end``, at their offsets, each group's checksum compared."""
+        window = self._window(self.groups[first].offset, self.groups[end - 1].end)
+        view = memoryview(window)
         for index, group in enumerate(self.groups[first:end], first):
             if zlib.crc32(view[group.offset : group.end]) != group.crc:
                 raise self._corrupt(f"row group {index} does not match its checksum")
+        return window
+
+    def _window(self, start: int, end: int) -> mmap.mmap:
+        """Memory as long as the file of which only ``[start, end)`` is read: the rest takes no space.
+
+        The bytes that are checked are the bytes that are decoded, whatever happens to the file meanwhile.
+        """
+        if self._n_bytes == 0:
+            raise self._corrupt("the file is empty")
+        window = mmap.mmap(-1, self._n_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        view = memoryview(window)
+        with self.part.path.open("rb", buffering=0) as file:
+            file.seek(start)
+            while start < end:
+                n_read = file.readinto(view[start:end])
+                if not n_read:
+                    raise self._corrupt("the file was truncated while it was read")
+                start += n_read
+        return window
 
     def _corrupt(self, message: str) -> TapeCorrupt:
         return TapeCorrupt(message, where=self._where, hint=_HINT)
@@ -397,14 +414,6 @@ def _fill(
                 fill_field(target[column.field][start:end], column, values, event_ns)
         start = end
     return start
-
-
-def _mapped(path: Path) -> pa.Buffer:
-    """The bytes of a file, mapped, not read."""
-    if path.stat().st_size == 0:
-        return pa.py_buffer(b"")
-    with pa.memory_map(str(path), "r") as file:
-        return file.read_buffer()
 
 
 def group_slices(rows: NDArray[np.void]) -> Iterator[NDArray[np.void]]:

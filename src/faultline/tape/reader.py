@@ -6,6 +6,7 @@ disturbs a writer and sees what was appended before the call.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -17,11 +18,12 @@ from faultline.instruments import Instrument, instruments_from_rows
 from faultline.messages import KINDS, Batch, Kind
 from faultline.tape.bulk import read_pieces
 from faultline.tape.cursor import Piece, RowCursor, field_views
-from faultline.tape.layout import Listing, PartFile, change_stamp, list_tape, segment_path
+from faultline.tape.layout import Listing, PartFile, change_stamp, date_name, list_tape, segment_path
 from faultline.tape.manifest import read_manifest
 from faultline.tape.parts import open_part
 from faultline.tape.segments import Loss, SegmentReader, segment_head
-from faultline.units import HOUR_NS
+from faultline.tape.stream import Cursors, TapeStream
+from faultline.units import DAY_NS, HOUR_NS
 
 if TYPE_CHECKING:
     import os
@@ -220,15 +222,10 @@ class Tape:
         """
         if chunk_ns <= 0:
             raise TapeError(f"a chunk must be longer than {chunk_ns} ns")
-        cursors = self._retried(lambda: self._cursors(from_ns, to_ns, kinds, ids))
+        stream = TapeStream(lambda start_ns, end_ns: self._opened(start_ns, end_ns, kinds, ids))
         for start_ns in range(from_ns, to_ns, chunk_ns):
             end_ns = min(start_ns + chunk_ns, to_ns)
-            batches = []
-            for (kind, instrument_id), cursor in cursors:
-                rows = cursor.take(end_ns)
-                if len(rows):
-                    batches.append(Batch(kind, instrument_id, rows))
-            yield start_ns, end_ns, batches
+            yield start_ns, end_ns, stream.batches(start_ns, end_ns)
 
     def gaps(self) -> list[tuple[str, NDArray[np.void]]]:
         """Stretches in which rows are missing: (instrument id, rows of kind gap) per instrument that has any.
@@ -338,9 +335,7 @@ class Tape:
     def _pieces(self, key: tuple[Kind, str], from_ns: int | None, to_ns: int | None) -> list[Piece]:
         """Row groups and frames of ``key`` that may hold rows received in ``[from_ns, to_ns)``."""
         pieces = []
-        for part in self._listing.parts.get(key, ()):
-            if not _overlaps_date(part, from_ns, to_ns):
-                continue
+        for part in _on_days(self._listing.parts.get(key, ()), from_ns, to_ns):
             reader = open_part(part, self._world)
             for index, group in enumerate(reader.groups):
                 if _overlaps(group.first_ns, group.last_ns, from_ns, to_ns):
@@ -356,15 +351,20 @@ class Tape:
                     )
         return pieces
 
-    def _cursors(
+    def _opened(
         self, from_ns: int, to_ns: int, kinds: Sequence[Kind] | None, ids: Sequence[str] | None
-    ) -> list[tuple[tuple[Kind, str], RowCursor]]:
+    ) -> Cursors:
         wanted = [
             key
             for key in self.pairs()
             if (kinds is None or key[0] in kinds) and (ids is None or key[1] in ids)
         ]
-        return [(key, RowCursor(key[0], self._pieces(key, from_ns, to_ns), from_ns)) for key in wanted]
+
+        def cursors() -> Cursors:
+            found = [(key, self._pieces(key, from_ns, to_ns)) for key in wanted]
+            return [(key, RowCursor(key[0], pieces, from_ns)) for key, pieces in found if pieces]
+
+        return self._retried(cursors)
 
     def _sha256(self) -> str:
         whole = hashlib.sha256(f"{int(self.simulated)}|{self.world}\n".encode())
@@ -387,12 +387,18 @@ def _overlaps(first_ns: int, last_ns: int, from_ns: int | None, to_ns: int | Non
     return (from_ns is None or last_ns >= from_ns) and (to_ns is None or first_ns < to_ns)
 
 
-def _overlaps_date(part: PartFile, from_ns: int | None, to_ns: int | None) -> bool:
-    """False where the part's day lies outside; saves opening the file."""
-    day = np.datetime64(part.date, "D")
-    if from_ns is not None and np.datetime64(from_ns, "ns").astype("datetime64[D]") > day:
-        return False
-    return to_ns is None or np.datetime64(to_ns, "ns").astype("datetime64[D]") >= day
+def _on_days(parts: Sequence[PartFile], from_ns: int | None, to_ns: int | None) -> Sequence[PartFile]:
+    """Files (sorted by date) of days that overlap the span; the others need not be opened."""
+    first, end = 0, len(parts)
+    if from_ns is not None:
+        first = bisect.bisect_left(parts, date_name(from_ns // DAY_NS), key=_date_of)
+    if to_ns is not None:
+        end = bisect.bisect_right(parts, date_name(to_ns // DAY_NS), key=_date_of)
+    return parts[first:end]
+
+
+def _date_of(part: PartFile) -> str:
+    return part.date
 
 
 def _checked_fields(kind: Kind, columns: Sequence[str] | None) -> tuple[str, ...]:
