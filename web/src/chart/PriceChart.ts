@@ -37,7 +37,8 @@ export interface ChartEvents {
 }
 
 const RIGHT_MARGIN_BARS = 13;
-const FIRST_VIEW_BARS = 260;
+/** Width of a bar in the first view: a candle and its neighbours stay apart. */
+const FIRST_BAR_PX = 3.6;
 
 const seconds = (bar: Bar) => Math.floor(bar.tMs / 1000) as UTCTimestamp;
 
@@ -191,7 +192,8 @@ export class PriceChart {
 
   showRecent(): void {
     const last = this.bars.length - 1;
-    const width = Math.max(1, Math.min(FIRST_VIEW_BARS, last + 1));
+    const room = Math.max(60, this.chart.timeScale().width() / FIRST_BAR_PX - RIGHT_MARGIN_BARS);
+    const width = Math.max(1, Math.min(room, last + 1));
     this.show(last - width + 0.5, last + RIGHT_MARGIN_BARS);
     this.autoscale();
   }

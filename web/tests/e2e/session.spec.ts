@@ -49,6 +49,10 @@ test("a replay can be paused, sped up and moved", async ({ page }) => {
   const before = await time.textContent();
   await bar.getByLabel("Time of the replay").press("PageDown");
   await expect(time).not.toHaveText(before ?? "");
+  // The view moves along with now instead of staying at times that no longer exist.
+  await drawn(page);
+  await page.waitForTimeout(600);
+  await expect(page).not.toHaveURL(/from=/);
   await page.locator(".chart").focus();
   await page.keyboard.press(" ");
   await expect(page.locator(".freshness")).toHaveClass(/is-live/);

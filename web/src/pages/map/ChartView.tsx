@@ -20,6 +20,7 @@ function pointOf(data: MapData | null, at: ChartPoint | null): Point | null {
   return data && at ? { tMs: data.t0Ms + (at.bar + 0.5) * data.dtMs, priceUsd: at.priceUsd } : null;
 }
 
+const rowOf = (data: MapData) => data.grid("synthetic", "long")?.header.rowUsd ?? 1;
 const barOf = (data: MapData, tMs: number) => Math.floor((tMs - data.t0Ms) / data.dtMs);
 
 function showSpan(view: PriceChart, data: MapData): void {
@@ -29,6 +30,16 @@ function showSpan(view: PriceChart, data: MapData): void {
     return;
   }
   view.show((wanted.fromMs - data.t0Ms) / data.dtMs - 0.5, (wanted.toMs - data.t0Ms) / data.dtMs - 0.5);
+}
+
+/** After a fetch of the same map: stay at the same times, or keep following now. */
+function keepView(view: PriceChart, before: MapData, now: MapData): void {
+  const range = view.visibleRange();
+  if (!range) return;
+  const followed = range.to > before.nowIndex;
+  const shift = followed ? now.nowIndex - before.nowIndex : (before.t0Ms - now.t0Ms) / now.dtMs;
+  view.setBars(now.bars, rowOf(now));
+  view.show(range.from + shift, range.to + shift);
 }
 
 /** Remember the visible span only when it is not simply "the newest bars". */
@@ -90,13 +101,14 @@ function wire(view: PriceChart): () => void {
     effect(() => {
       const data = mapData.value;
       if (!data) return;
-      const again = shown !== null && shown.scope === data.scope && shown.tf === data.tf;
-      const before = again ? view.visibleRange() : null;
+      const before = shown;
       shown = data;
       barsShown = data.bars.length;
-      view.setBars(data.bars, data.grid("synthetic", "long")?.header.rowUsd ?? 1);
-      if (before) view.show(before.from, before.to);
-      else showSpan(view, data);
+      if (before?.scope === data.scope && before.tf === data.tf) keepView(view, before, data);
+      else {
+        view.setBars(data.bars, rowOf(data));
+        showSpan(view, data);
+      }
     }),
     effect(() => {
       mapTick.value;
