@@ -3,18 +3,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import struct
-import sys
 import threading
 import time
-from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 from litestar.exceptions import WebSocketDisconnect
-
-sys.path.insert(0, str(Path(__file__).parent))
-from live import LiveServer, Socket
+from tests.api.live import LiveServer, Socket
 
 from faultline.api.app import build_app
 from faultline.api.settings import ApiSettings

@@ -129,7 +129,7 @@ async def _threads_ended(before: set[int]) -> None:
     if not before:
         await asyncio.sleep(_THREADS_END_S / 4)
     deadline_s = asyncio.get_running_loop().time() + _THREADS_END_S
-    while _native_threads() - before and asyncio.get_running_loop().time() < deadline_s:
+    while _native_threads() - before and asyncio.get_running_loop().time() < deadline_s:  # noqa: ASYNC110 - threads of Rust tell nobody when they end
         await asyncio.sleep(0.005)
 
 

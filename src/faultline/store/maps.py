@@ -211,6 +211,16 @@ class MapStore:
         view, _ = self._find(scope, timeframe, plane, side)
         return view.seq(plane, side)
 
+    def kept(self, scope: str, timeframe: str, plane: str, side: str, encoding: str) -> Encoded | None:
+        """Bytes of a map's snapshot if they are there already, else None; never compresses anything.
+
+        Raises:
+            NotFound: there is no such map.
+        """
+        key = MapKey(scope, timeframe, plane, side)
+        kept = self._encoded.get((key, encoding))
+        return kept if kept is not None and kept.seq == self.seq(*key) else None
+
     def encoded(self, scope: str, timeframe: str, plane: str, side: str, encoding: str) -> Encoded:
         """Bytes of a map's snapshot, made once per change and content encoding and shared by everyone who
         asks.
@@ -219,9 +229,8 @@ class MapStore:
             NotFound: there is no such map.
         """
         key = MapKey(scope, timeframe, plane, side)
-        seq = self.seq(*key)
-        kept = self._encoded.get((key, encoding))
-        if kept is not None and kept.seq == seq:
+        kept = self.kept(*key, encoding)
+        if kept is not None:
             return kept
         with self._lock:
             lock = self._encoding_locks.setdefault(key, threading.Lock())
@@ -289,9 +298,7 @@ class MapStore:
         Raises:
             NotFound: nothing is stored under that scope and timeframe.
         """
-        view = self._view(scope, timeframe)
-        with view.lock:
-            return view.legend()
+        return self._view(scope, timeframe).legend()
 
     def resume(self, key: MapKey, after_seq: int | None) -> Resumed:
         """What a client missed that has seen ``after_seq``; with None it starts from the present.

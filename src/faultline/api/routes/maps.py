@@ -76,7 +76,9 @@ async def heat(
     tag = f'"{context.store.seq(scope_id, tf, plane, side)}-{encoding}"'
     if tag in {part.strip() for part in request.headers.get("if-none-match", "").split(",")}:
         return Response(b"", status_code=304, headers={**headers, "etag": tag})
-    encoded = await context.in_thread(context.store.encoded, scope_id, tf, plane, side, encoding)
+    encoded = context.store.kept(scope_id, tf, plane, side, encoding)
+    if encoded is None:
+        encoded = await context.in_thread(context.store.encoded, scope_id, tf, plane, side, encoding)
     headers["etag"] = f'"{encoded.seq}-{encoding}"'
     if encoding != "identity":
         headers["content-encoding"] = encoding
