@@ -1,10 +1,10 @@
-"""Open interest and standing units in, USD per unit by leverage out: every side of a map sums to its open interest.
+"""Open interest and standing units in, USD per unit by distance from price out: each side sums to its open interest.
 
-Dividing the open interest by all standing units would do that too, but it would scale a burst of fresh
-high-leverage positions down just when it matters: volume comes and goes within minutes, open interest does not. So a
+Dividing the open interest by all standing units would do that too, but it would scale a burst of fresh positions near
+price down just when it matters: activity comes and goes within minutes, open interest does not. So near price a
 unit keeps a slow worth (the trailing mean of open interest over standing units), and what is missing to the open
-interest, or too much, is put where it cannot be seen in liquidations: into the low leverages, which price
-rarely reaches (closure). Where even that cannot close the sum, everything is scaled.
+interest, or too much, goes to levels far away, about which liquidations say least: positions deep in profit have
+often been closed by then. Where even that cannot close the sum, everything is scaled.
 """
 
 from __future__ import annotations
@@ -15,42 +15,66 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numba import njit
 
+from faultline.heatmap.grid import BUCKET_LOG
 from faultline.units import DAY_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-__all__ = ("CLOSING_LEVERAGE_MAX", "InterestAnchor", "closing_lanes", "usd_per_unit_kernel")
+__all__ = ("InterestAnchor", "anchor_heat", "near_weights", "usd_per_unit_kernel")
 
-#: Highest leverage that takes part in the closure.
-CLOSING_LEVERAGE_MAX: Final = 10.0
-#: Half-life of the worth of a unit.
-WORTH_HALF_LIFE_NS: Final = 2 * DAY_NS
+#: Log distance from price at which the nearness of a level has fallen to 1/e.
+NEAR_LOG: Final = 0.05
+#: Half-life of the worth of a unit, as long as that of the proxies that units are measured with.
+WORTH_HALF_LIFE_NS: Final = 30 * DAY_NS
 
 
-def closing_lanes(leverages: Sequence[float]) -> NDArray[np.bool_]:
-    """Which leverages close the sum, shape (L,)."""
-    return np.asarray(leverages, dtype=np.float64) <= CLOSING_LEVERAGE_MAX
+def near_weights(n_buckets: int) -> NDArray[np.float64]:
+    """Nearness of a level by its distance from price in buckets, shape (n_buckets,): 1 at price, a Gaussian."""
+    distance: NDArray[np.float64] = np.arange(n_buckets) * BUCKET_LOG / NEAR_LOG
+    return np.exp(-distance * distance)
 
 
 @njit(cache=True, nogil=True)
-def usd_per_unit_kernel(oi_usd: float, worth_usd: float, high: float, low: float) -> tuple[float, float]:
-    """USD per unit of the high and of the closing leverages, so that ``high`` and ``low`` units make ``oi_usd``.
+def usd_per_unit_kernel(oi_usd: float, worth_usd: float, near: float, far: float) -> tuple[float, float]:
+    """USD per unit near and far, so that ``near`` and ``far`` units make ``oi_usd``.
 
-    The high leverages keep their worth unless they alone exceed the open interest; without low leverages to close
-    the sum they carry all of it. Without a worth (NaN) every unit is worth the same. 0 where nothing stands; the
-    open interest must not be NaN.
+    Near levels keep their worth unless they alone exceed the open interest; without far levels they carry all of it.
+    Without a worth (NaN) every unit is worth the same. 0 where nothing stands; the open interest must not be NaN.
     """
     if not worth_usd > 0.0:
-        even = oi_usd / (high + low) if high + low > 0.0 else 0.0
+        even = oi_usd / (near + far) if near + far > 0.0 else 0.0
         return even, even
-    if high <= 0.0:
-        return 0.0, (oi_usd / low if low > 0.0 else 0.0)
-    if low <= 0.0 or worth_usd * high >= oi_usd:
-        return oi_usd / high, 0.0
-    return worth_usd, (oi_usd - worth_usd * high) / low
+    if near <= 0.0:
+        return 0.0, (oi_usd / far if far > 0.0 else 0.0)
+    if far <= 0.0 or worth_usd * near >= oi_usd:
+        return oi_usd / near, 0.0
+    return worth_usd, (oi_usd - worth_usd * near) / far
+
+
+def anchor_heat(
+    units: NDArray[np.float64], centre: int, totals: NDArray[np.float64], oi_usd: float, worth_usd: float
+) -> NDArray[np.float64]:
+    """USD per unit of every bucket and side, shape (2, B): the obvious twin of what ``Ledger.advance`` draws with.
+
+    Args:
+        units: standing units, shape (2, B).
+        centre: index of the bucket that holds the price.
+        totals: all standing units per side, shape (2,).
+        oi_usd: open interest of a side; NaN counts as 0.
+        worth_usd: slow worth of a unit; NaN where it is not known yet.
+    """
+    weights = near_weights(units.shape[1] + abs(centre) + 1)[np.abs(np.arange(units.shape[1]) - centre)]
+    out = np.zeros(units.shape)
+    for side in range(2):
+        near = float(units[side] @ weights)
+        above, below = usd_per_unit_kernel(
+            float(np.nan_to_num(oi_usd)), worth_usd, near, float(totals[side]) - near
+        )
+        out[side] = below + (above - below) * weights
+    return out
 
 
 class InterestAnchor:

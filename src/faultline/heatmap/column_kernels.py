@@ -94,10 +94,7 @@ def heat_kernel(state: Any, tables: Any, j: int, side: int, weights: Any, begin:
 
 @njit(cache=True, nogil=True)
 def totals_kernel(state: Any, tables: Any, mix: Any, scale: Any, out: Any) -> None:
-    """Standing units per side and group under ``mix`` (J, L), summed over hypotheses, into ``out`` f8 (2, 2).
-
-    Group 0 are the leverages above those that close the sum to the open interest, group 1 the closing ones.
-    """
+    """Standing units per side under ``mix`` (J, L), summed over hypotheses, into ``out`` f8 (2,)."""
     ints = state.integers
     n_buckets = state.mass.shape[2]
     out[:] = 0.0
@@ -113,10 +110,8 @@ def totals_kernel(state: Any, tables: Any, mix: Any, scale: Any, out: Any) -> No
                     for node in range(offsets.shape[0]):
                         if 0 <= base + offsets[node] < n_buckets:
                             units += state.pending[j, slot, side, lev] * tables.weights[j, node]
-                out[side, tables.closing[lev]] += mix[j, lev] * scale[j, lev] * units
-    for side in range(2):
-        for group in range(2):
-            out[side, group] = max(out[side, group], 0.0)
+                out[side] += mix[j, lev] * scale[j, lev] * units
+        out[side] = max(out[side], 0.0)
 
 
 @njit(cache=True, nogil=True)
@@ -138,12 +133,44 @@ def _standing_kernel(state: Any, side: int, begin: int, end: int) -> tuple[int, 
 
 
 @njit(cache=True, nogil=True)
+def _weights_kernel(mix: Any, scale: Any, j: int, out: Any) -> None:
+    """Mix times scale of a hypothesis into ``out`` f4 (Lp,)."""
+    for lev in range(mix.shape[1]):
+        out[lev] = mix[j, lev] * scale[j, lev]
+
+
+@njit(cache=True, nogil=True)
+def _near_kernel(state: Any, tables: Any, price: float, low: int, high: int, heat: Any) -> float:
+    """Units of buckets ``low..high`` weighted with their nearness to the price (``heatmap.anchor``).
+
+    Nearness has fallen below one in a million where a map ends, so the near units are all in view.
+    """
+    centre = math.floor(position_kernel(price)) - state.integers[I_FIRST]
+    nearness, last = tables.nearness, tables.nearness.shape[0] - 1
+    near = 0.0
+    for index in range(low, high):
+        near += heat[index] * nearness[min(abs(index - centre), last)]
+    return near
+
+
+@njit(cache=True, nogil=True)
+def _price_kernel(
+    state: Any, tables: Any, price: float, above: float, below: float, low: int, high: int, heat: Any
+) -> None:
+    """Turn units of buckets ``low..high`` into USD: ``above`` per unit near the price, ``below`` far from it."""
+    centre = math.floor(position_kernel(price)) - state.integers[I_FIRST]
+    nearness, last = tables.nearness, tables.nearness.shape[0] - 1
+    for index in range(low, high):
+        heat[index] *= np.float32(below + (above - below) * nearness[min(abs(index - centre), last)])
+
+
+@njit(cache=True, nogil=True)
 def _column_kernel(
     state: Any, tables: Any, mix: Any, projection: Any, anchor: Any, scale: Any, heat: Any, column: Any, totals: Any
 ) -> None:
-    """One map column at the present clock into ``column`` f4 (2, n_rows), and units into ``totals`` f8 (2, 2).
+    """One map column at the present clock into ``column`` f4 (2, n_rows), and units into ``totals`` f8 (2,).
 
-    ``anchor`` is the open interest of a side in USD and the worth of a unit; NaN draws units instead of USD.
+    ``anchor`` is the open interest of a side in USD, the worth of a unit, and the price; NaN draws units.
     """
     scale_kernel(state, tables, state.integers[I_CLOCK], scale, False)
     totals_kernel(state, tables, mix, scale, totals)
@@ -152,23 +179,31 @@ def _column_kernel(
     begin = max(0, int(np.searchsorted(positions, 0.0, side="right")) - 1)
     end = min(state.mass.shape[2], int(np.searchsorted(positions, float(n_rows), side="left")))
     weights = np.zeros(state.mass.shape[3], dtype=np.float32)
+    n_hypotheses, anchored = state.mass.shape[0], anchor[0] >= 0.0 and anchor[2] > 0.0
     for side in range(2):
-        above, below = 1.0, 1.0
-        if not math.isnan(anchor[0]):
-            above, below = usd_per_unit_kernel(anchor[0], anchor[1], totals[side, 0], totals[side, 1])
-        for j in range(state.mass.shape[0]):
-            for lev in range(tables.n_leverages):
-                weights[lev] = mix[j, lev] * scale[j, lev] * (below if tables.closing[lev] else above)
-            low, high = _standing_kernel(state, side, begin, end)
-            if low < high:
+        low, high = _standing_kernel(state, side, begin, end)
+        if low >= high:
+            continue
+        near, above, below = 0.0, 1.0, 1.0
+        if anchored:
+            for j in range(n_hypotheses):
+                _weights_kernel(mix, scale, j, weights)
                 heat_kernel(state, tables, j, side, weights, low, high, heat)
-                first = max(0, math.floor(positions[low]))
-                last = min(n_rows, math.floor(positions[high]) + 1)
-                if first < last:
-                    # Rows at both rims reach into buckets in which nothing of this side stands.
-                    heat[buckets[first, 0] : low] = np.float32(0.0)
-                    heat[high : buckets[last - 1, 1] + 1] = np.float32(0.0)
-                    gather_rows_kernel(heat, buckets, shares, first, last, column[side])
+                near += _near_kernel(state, tables, anchor[2], low, high, heat)
+            above, below = usd_per_unit_kernel(anchor[0], anchor[1], near, totals[side] - near)
+        for j in range(n_hypotheses):
+            if not anchored or n_hypotheses > 1:
+                _weights_kernel(mix, scale, j, weights)
+                heat_kernel(state, tables, j, side, weights, low, high, heat)
+            if anchored:
+                _price_kernel(state, tables, anchor[2], above, below, low, high, heat)
+            first = max(0, math.floor(positions[low]))
+            last = min(n_rows, math.floor(positions[high]) + 1)
+            if first < last:
+                # Rows at both rims reach into buckets in which nothing of this side stands.
+                heat[buckets[first, 0] : low] = np.float32(0.0)
+                heat[high : buckets[last - 1, 1] + 1] = np.float32(0.0)
+                gather_rows_kernel(heat, buckets, shares, first, last, column[side])
 
 
 @njit(cache=True, nogil=True)
@@ -254,10 +289,10 @@ def advance_kernel(
         bars: record array of PATH_BAR.
         mix: f8 (J, L).
         column_at: i8 (n,), sorted, number of bars applied before each column.
-        anchors: f8 (n, 2), open interest per side and worth of a unit in USD; NaN for units.
+        anchors: f8 (n, 3), open interest per side, worth of a unit and price in USD; NaN for units.
         rows: f8 (3,): height of a row in USD, first row, number of rows.
         columns: f4 (n, 2, n_rows), zero, filled.
-        totals: f8 (n, 2, 2), filled: units per side and group.
+        totals: f8 (n, 2), filled: units per side.
         scratch: f8 (2, J, Lp).
     """
     n_buckets = state.mass.shape[2]

@@ -20,7 +20,7 @@ import numpy as np
 
 from faultline.errors import RequestError, StoreError
 from faultline.heatmap import column_kernels, ledger_kernels, window_kernels
-from faultline.heatmap.anchor import closing_lanes
+from faultline.heatmap.anchor import near_weights
 from faultline.heatmap.grid import BUCKET_LOG, bucket_of, bucket_position
 from faultline.heatmap.ledger_kernels import (
     ABSENT,
@@ -319,11 +319,10 @@ class Ledger:
 
     def total(self, mix: ArrayLike) -> NDArray[np.float64]:
         """Units that stand per side under a leverage mix, summed over hypotheses, shape (2,)."""
-        out = np.zeros((2, 2))
+        out = np.zeros(2)
         ledger_kernels.scale_kernel(self._arrays, self._tables, self.clock_ns, self._scratch[0], grow=False)
         column_kernels.totals_kernel(self._arrays, self._tables, self._mix(mix), self._scratch[0], out)
-        total: NDArray[np.float64] = out.sum(axis=1)
-        return total
+        return out
 
     def advance(
         self,
@@ -336,6 +335,7 @@ class Ledger:
         row_usd: float,
         oi_usd: ArrayLike = math.nan,
         worth_usd: float = math.nan,
+        prices_usd: ArrayLike = math.nan,
     ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Apply path bars in order and draw map columns between them; the fast path.
 
@@ -351,6 +351,7 @@ class Ledger:
             row_usd: height of a display row.
             oi_usd: open interest of a side at each column, shape (n,); NaN draws units instead of USD.
             worth_usd: slow worth of a unit (``heatmap.anchor``).
+            prices_usd: price at each column, shape (n,); NaN draws units.
 
         Returns:
             USD (or units) per column, side and row, shape (n, 2, n_rows), and all units that stand per column and
@@ -369,15 +370,15 @@ class Ledger:
             hint = "give sorted counts between 0 and the number of bars, and rows of positive height"
             raise RequestError(message, where="column_at, row_usd, n_rows", hint=hint)
         columns = np.zeros((len(at), 2, n_rows), dtype=np.float32)
-        totals = np.zeros((len(at), 2, 2))
-        anchors = np.empty((len(at), 2))
-        anchors[:, 0], anchors[:, 1] = oi_usd, worth_usd
+        totals = np.zeros((len(at), 2))
+        anchors = np.empty((len(at), 3))
+        anchors[:, 0], anchors[:, 1], anchors[:, 2] = oi_usd, worth_usd, prices_usd
         records = np.ascontiguousarray(bars, dtype=PATH_BAR)
         rows = np.array([row_usd, first_row, n_rows], dtype=np.float64)
         column_kernels.advance_kernel(
             self._arrays, self._tables, records, self._mix(mix), at, anchors, rows, columns, totals, self._scratch
         )
-        return columns, totals.sum(axis=2)
+        return columns, totals
 
     def walk(
         self,
@@ -565,6 +566,6 @@ def _tables(parameters: Sequence[LedgerParameters]) -> LedgerTables:
         offsets=offsets,
         weights=weights,
         nearest=np.array([long_nearest, short_nearest], dtype=np.int64),
-        closing=np.pad(closing_lanes(parameters[0].leverages).astype(np.int64), (0, n_lanes - n_leverages)),
+        nearness=near_weights(4096),
         n_leverages=n_leverages,
     )

@@ -121,8 +121,8 @@ class LedgerTables(NamedTuple):
     weights: Any
     #: i8 (2,), offset of the level nearest to the entry: long (highest), short (lowest).
     nearest: Any
-    #: i8 (Lp,), 1 for leverages that close the sum to the open interest.
-    closing: Any
+    #: f8 (B,), nearness to the price by distance in buckets.
+    nearness: Any
     n_leverages: Any
 
 
@@ -360,13 +360,12 @@ def apply_deposit_kernel(
     state: Any, tables: Any, price: float, units_long: float, units_short: float, growth: Any, scale: Any
 ) -> None:
     """Let openings wait at their entry bin; ``growth`` (J, Lp) is the inverse scale at the present clock."""
-    ints = state.integers
     entry = math.floor(position_kernel(price) * ENTRY_SPLIT)
     bucket = entry // ENTRY_SPLIT
     _recentre_kernel(state, tables, bucket, scale)
     slot = entry % N_SLOTS
     waiting = state.pending_bin[slot]
-    if waiting != NO_ENTRY and waiting != entry:
+    if waiting not in (NO_ENTRY, entry):
         flush_kernel(state, tables, scale)
     if state.pending_bin[slot] != entry:
         take_slot_kernel(state, tables, slot, entry)

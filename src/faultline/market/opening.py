@@ -1,9 +1,10 @@
 """Path bars in, gross opens per bar out: how much new exposure each bar deposits into the ledger.
 
 Traded volume is the proxy for what was opened; positive changes of open interest are not, because
-opens and closes net out inside a few minutes. Where volume is missing the traded range stands in.
-Each proxy is divided by its own trailing mean, so a switch between them changes no level. One unit is
-what an average hour deposits. Long opens equal short opens: every contract has two sides.
+opens and closes net out inside a few minutes. Where volume is missing the traded range stands in. The range is
+measured against its own trailing mean, volume against the units that the range gave for the same bars: a switch
+between them changes no level, and a busy month stays a busy month. One unit is what an average hour deposits.
+Long opens equal short opens: every contract has two sides.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ("PROXIES", "OpeningProxy")
 
 #: Proxies, in the order of the rows of the state.
-PROXIES: Final = ("volume", "range", "endpoints")
+PROXIES: Final = ("volume", "range")
 
-#: Half-life of the trailing means, in nanoseconds: long against a day's seasonality, short against a regime.
-MEAN_HALF_LIFE_NS: Final = 7 * DAY_NS
+#: Half-life of the trailing means: long against a day's seasonality and a week's regime.
+MEAN_HALF_LIFE_NS: Final = 30 * DAY_NS
 
 
 @njit(cache=True, nogil=True)
@@ -35,31 +36,32 @@ def _units_kernel(
     low_usd: NDArray[np.float64],
     high_usd: NDArray[np.float64],
     volume_usd: NDArray[np.float64],
-    quality: NDArray[np.uint8],
     half_life_ns: float,
     means: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
-    """Units = (x / trailing mean of x per hour) for x = volume, else range (a bar's range scales with sqrt(time)).
+    """Units by range r * sqrt(hours) / its mean per hour; by volume / mean volume per unit of range where known.
 
-    ``means[proxy] = [weighted sum of x, weighted hours]``, both fading with ``half_life_ns`` of observed
-    time. The mean includes the bar itself, so the first bar of a proxy deposits its own duration.
+    A range scales with the square root of time, so times sqrt(hours) it is an amount that adds up over bars of any
+    length. ``means[proxy] = [weighted sum, weight]``, fading with ``half_life_ns`` of observed time; a mean
+    includes the bar itself, so the first bar deposits its own duration.
     """
     for i in range(duration_ns.shape[0]):
         hours = duration_ns[i] / 3.6e12
-        x = volume_usd[i]
-        proxy = 0
-        if np.isnan(x):
-            # sqrt(hours) makes ranges of different bar lengths comparable; times hours makes it an amount.
-            if not (low_usd[i] > 0.0 and high_usd[i] > low_usd[i]):
-                out[i] = 0.0
-                continue
-            proxy = 1 if quality[i] == 0 else 2
-            x = np.log(high_usd[i] / low_usd[i]) * np.sqrt(hours)
         fade = 0.5 ** (duration_ns[i] / half_life_ns)
-        means[proxy, 0] = means[proxy, 0] * fade + x
-        means[proxy, 1] = means[proxy, 1] * fade + hours
-        out[i] = x * means[proxy, 1] / means[proxy, 0] if x > 0.0 else 0.0
+        by_range = 0.0
+        if low_usd[i] > 0.0 and high_usd[i] >= low_usd[i]:
+            amount = np.log(high_usd[i] / low_usd[i]) * np.sqrt(hours)
+            means[1, 0] = means[1, 0] * fade + amount
+            means[1, 1] = means[1, 1] * fade + hours
+            by_range = amount * means[1, 1] / means[1, 0] if means[1, 0] > 0.0 else 0.0
+        out[i] = by_range
+        volume = volume_usd[i]
+        if volume >= 0.0:
+            means[0, 0] = means[0, 0] * fade + volume
+            means[0, 1] = means[0, 1] * fade + by_range
+            known = means[0, 0] > 0.0 and means[0, 1] > 0.0
+            out[i] = volume * means[0, 1] / means[0, 0] if known else (hours if volume > 0.0 else 0.0)
 
 
 class OpeningProxy:
@@ -81,7 +83,6 @@ class OpeningProxy:
             np.ascontiguousarray(path["low_usd"]),
             np.ascontiguousarray(path["high_usd"]),
             np.ascontiguousarray(path["volume_usd"]),
-            np.ascontiguousarray(path["quality"]),
             float(MEAN_HALF_LIFE_NS),
             self._means,
             out,
@@ -90,12 +91,12 @@ class OpeningProxy:
 
     @property
     def hourly_volume_usd(self) -> float:
-        """Trailing mean of the traded volume per hour; NaN where no volume was ever seen."""
-        total, hours = self._means[0]
-        return float(total / hours) if hours > 0 else float("nan")
+        """Traded volume of an average hour (one unit); NaN where no volume was ever seen."""
+        total, units = self._means[0]
+        return float(total / units) if units > 0 else float("nan")
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The trailing means, shape (3, 2): weighted sum and weighted hours per proxy."""
+        """The trailing means, shape (2, 2): weighted sum and weight per proxy."""
         return {"means": self._means.copy()}
 
     @classmethod

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faultline.heatmap.anchor import closing_lanes, usd_per_unit_kernel
+from faultline.heatmap.anchor import anchor_heat
 from faultline.heatmap.bands import BAND_LABELS, band_of
 from faultline.heatmap.display import DisplayRows
-from faultline.heatmap.grid import bucket_edge_usd, project_rows
+from faultline.heatmap.grid import bucket_edge_usd, bucket_of, project_rows
 from faultline.units import DAY_NS, MILLISECOND_NS, SECOND_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
@@ -124,18 +124,16 @@ def _cell_usd(
             return None
         past = known
     ledger, worth_usd = past
-    mix, closing = shard.mixes[0], closing_lanes(item.parameters.leverages)
+    mix = shard.mixes[0]
     closes = item.history.bars(moment_ns - DAY_NS, moment_ns)["close_usd"]
     price = float(closes[-1]) if len(closes) else item.price_usd
     oi_usd = float(np.nan_to_num(item.open_interest_usd(np.array([moment_ns]), np.array([price])))[0])
-    high, low = (ledger.total(np.where(lanes, mix, 0.0)) for lanes in (~closing, closing))
+    whole = ledger.profile(mix)[0].astype(np.float64)
+    worth = anchor_heat(whole, bucket_of(price) - ledger.first_bucket, whole.sum(axis=1), oi_usd, worth_usd)
     out = np.zeros((2, len(mix)))
     for lane in range(len(mix)):
         units = ledger.profile(np.where(np.arange(len(mix)) == lane, mix, 0.0))[0]
-        out[:, lane] = project_rows(units, ledger.first_bucket, row_usd, row, 1)[:, 0]
-    for side in range(2):
-        above, below = usd_per_unit_kernel(oi_usd, worth_usd, high[side], low[side])
-        out[side] *= np.where(closing, below, above)
+        out[:, lane] = project_rows(units * worth, ledger.first_bucket, row_usd, row, 1)[:, 0]
     return out
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faultline.heatmap.anchor import InterestAnchor, closing_lanes, usd_per_unit_kernel
+from faultline.heatmap.anchor import InterestAnchor, anchor_heat
+from faultline.heatmap.grid import bucket_of
 from faultline.heatmap.ledger import PATH_BAR, Ledger
 from faultline.market.interest import OpenInterest
 from faultline.market.opening import OpeningProxy
@@ -106,6 +107,7 @@ class InstrumentState:
             row_usd=rows.row_usd,
             oi_usd=np.nan_to_num(oi_usd),
             worth_usd=self.anchor.worth_usd,
+            prices_usd=closes,
         )
         return columns.astype(np.float64), oi_usd
 
@@ -132,23 +134,14 @@ class InstrumentState:
         The worth of a unit belongs to the first mix; under another mix other units make the same open interest.
         """
         oi_usd = float(self.open_interest_usd(np.array([now_ns]), np.array([self.price_usd]))[0])
-        closing = closing_lanes(self.parameters.leverages)
         out = np.zeros((len(mixes), 2, self.ledger.n_buckets))
-        if not math.isfinite(oi_usd):
+        if not (math.isfinite(oi_usd) and self.price_usd > 0):
             return out
-        units = [
-            [
-                self.ledger.profile(np.where(lanes, mix, 0.0))[0].astype(np.float64)
-                for lanes in (~closing, closing)
-            ]
-            for mix in mixes
-        ]
-        first = sum(part.sum() for part in units[0])
-        for k, (high, low) in enumerate(units):
-            worth = self.anchor.worth_usd * first / max(high.sum() + low.sum(), 1e-300)
-            for side in range(2):
-                above, below = usd_per_unit_kernel(oi_usd, worth, high[side].sum(), low[side].sum())
-                out[k, side] = high[side] * above + low[side] * below
+        centre = bucket_of(self.price_usd) - self.ledger.first_bucket
+        units = [self.ledger.profile(mix)[0].astype(np.float64) for mix in mixes]
+        for k, standing in enumerate(units):
+            worth = self.anchor.worth_usd * units[0].sum() / max(standing.sum(), 1e-300)
+            out[k] = standing * anchor_heat(standing, centre, standing.sum(axis=1), oi_usd, worth)
         return out
 
     def follow_interest(self, now_ns: int, mix: NDArray[np.float64], elapsed_ns: int) -> None:
