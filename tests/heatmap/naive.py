@@ -109,9 +109,7 @@ class NaiveLedger:
         entry = math.floor(self.place(price) * SPLIT)
         bucket, part = entry // SPLIT, entry % SPLIT
         self.recentre(bucket)
-        if low is not None:
-            self.flush()
-        elif any(item["entry"] % 64 == entry % 64 and item["entry"] != entry for item in self.waiting):
+        if low is not None or any(item["entry"] % 64 == entry % 64 and item["entry"] != entry for item in self.waiting):
             self.flush()
         for side, units in ((0, units_long), (1, units_short)):
             for k in range(len(self.p.leverages)):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from faultline.evaluation.windows import Cells, Windows
     from faultline.heatmap.ledger import LedgerParameters
 
-__all__ = ("LOCATION_BLUR_BPS", "Track", "blur_cells", "deposit_share", "expose", "expanding_ratio")
+__all__ = ("LOCATION_BLUR_BPS", "Track", "blur_cells", "deposit_share", "expanding_ratio", "expose")
 
 #: Deviation of an event's location, in basis points: maps are blurred by it inside a window's swept interval.
 LOCATION_BLUR_BPS: Final = 6.0

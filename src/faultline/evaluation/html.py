@@ -68,7 +68,7 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
         "<h2>Models</h2>" + _model_table(main),
         "<h2>T with 95 % intervals</h2>" + _bars(main),
         "<h2>Differences</h2>" + _difference_table(main),
-        "<h2>Concentration</h2><p class=\"quiet\">Share of liquidations found in the densest part of the area that price "
+        '<h2>Concentration</h2><p class="quiet">Share of liquidations found in the densest part of the area that price '
         "covered.</p>" + _curve(main),
     ]
     if len(reports) > 1:

@@ -79,7 +79,7 @@ def linear_pool(
 
 @njit(cache=True, nogil=True)
 def _gain_kernel(starts: Any, rates: Any, amounts: Any, fades: Any, pseudo: float, out: Any) -> None:
-    """out = rates * (pseudo + faded amounts) / (pseudo + faded rates), both sums from windows before."""
+    """Out = rates * (pseudo + faded amounts) / (pseudo + faded rates), both sums from windows before."""
     seen, expected = 0.0, 0.0
     for w in range(starts.shape[0] - 1):
         gain = (pseudo + seen) / (pseudo + expected)
