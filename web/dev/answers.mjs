@@ -1,5 +1,5 @@
 // JSON answers of the development server, all computed from the made-up market.
-import { ASSETS, barAt, codeUsd, columnAt, TF_MINUTES } from "./market.mjs";
+import { ASSETS, barAt, codeUsd, columnAt, START_BARS, TF_MINUTES } from "./market.mjs";
 
 export const envelope = (clock, scenario) => {
   const asOfMs = clock.asOfMs();
@@ -87,7 +87,12 @@ export function legend(map) {
     }
     return plane.maxUsd;
   };
-  return { lo_usd: at(0.3), hi_usd: at(0.998), from_ms: map.t0Ms, to_ms: map.t0Ms + 699 * map.dtMs };
+  return {
+    lo_usd: at(0.3),
+    hi_usd: at(0.998),
+    from_ms: map.t0Ms,
+    to_ms: map.t0Ms + (START_BARS - 1) * map.dtMs,
+  };
 }
 
 const usdOf = (map, plane, side, column, row) =>

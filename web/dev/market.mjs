@@ -11,8 +11,9 @@ export const ASSETS = {
   ETH: { price: 3_480, row: 2, scale: 0.5, scopes: ["ETH", "binance:ETHUSDT", "bybit:ETHUSDT"] },
   SOL: { price: 187, row: 0.1, scale: 0.2, scopes: ["SOL", "binance:SOLUSDT"] },
 };
-export const START_BARS = 700;
-const TOTAL_BARS = 1000;
+/** Bars before the live part; more of them for measuring how fast a large map is drawn. */
+export const START_BARS = Number(process.env.MOCK_BARS ?? 700);
+const TOTAL_BARS = START_BARS + 300;
 const END_OF_HISTORY_MS = Date.UTC(2026, 1, 5, 14, 0);
 export const TICKS_PER_BAR = 8;
 

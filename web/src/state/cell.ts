@@ -3,7 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 import { getCell } from "../api/endpoints";
 import { ApiError } from "../api/http";
 import type { CellAnswer } from "../api/types";
-import { cellUsd } from "../heat/pick";
+import { cellUsd, pick } from "../heat/pick";
 import { mapData } from "./map";
 import type { Bar, MapPlane } from "./mapData";
 import { type Point, scope, selected, timeframe } from "./view";
@@ -42,9 +42,9 @@ export function readCell(point: Point): CellReading | null {
   const grid = data?.grid("synthetic", "long");
   if (!data || !grid) return null;
   const { header } = grid;
-  const wanted = Math.floor((point.tMs - header.t0Ms) / header.dtMs);
-  const row = Math.floor((point.priceUsd - header.price0Usd) / header.rowUsd + 1e-9);
-  if (wanted < 0 || row < 0 || row >= header.rows) return null;
+  const cell = pick(header, point.tMs, point.priceUsd);
+  if (!cell) return null;
+  const { column: wanted, row } = cell;
   const column = Math.min(wanted, grid.columns - 1);
   const value = (plane: MapPlane, side: "long" | "short", at = column) => {
     const held = data.grid(plane, side);

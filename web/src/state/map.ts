@@ -16,13 +16,6 @@ export type MapState =
   | { readonly kind: "empty" }
   | { readonly kind: "error"; readonly message: string; readonly hint: string | null };
 
-/** What changed since the last picture. */
-export interface MapChange {
-  readonly data: MapData | null;
-  /** `-1`: everything is new; else the first bar that changed. */
-  readonly fromBar: number;
-}
-
 export const mapState = signal<MapState>({ kind: "idle" });
 export const mapData = signal<MapData | null>(null);
 /** Counts redraws owed to live data; at most one per animation frame. */

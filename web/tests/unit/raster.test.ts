@@ -170,22 +170,28 @@ describe("the windowed raster", () => {
 });
 
 describe("picking", () => {
-  it("returns the cell whose rectangle holds the point, on random views", () => {
+  const axes = { t0Ms: 1_770_000_000_000, dtMs: 300_000, price0Usd: 90_000, rowUsd: 50, rows: 40 };
+
+  it("returns the cell whose rectangle holds the point", () => {
     const next = seeded(10);
     for (let i = 0; i < 500; i++) {
-      const view = randomView(next);
       const [column, row] = [Math.floor(next() * 50), Math.floor(next() * 40)];
-      const x = view.column0Px + (column + 0.02 + 0.96 * next()) * view.columnPx;
-      const y = view.row0Px - (row + 0.02 + 0.96 * next()) * view.rowPx;
-      expect(pick(view, 50, 40, x, y)).toEqual({ column, row });
+      const tMs = axes.t0Ms + (column + 0.999 * next()) * axes.dtMs;
+      const price = axes.price0Usd + (row + 0.999 * next()) * axes.rowUsd;
+      expect(pick(axes, tMs, price)).toEqual({ column, row });
     }
   });
 
-  it("finds nothing outside the grid", () => {
-    const view = { widthPx: 100, heightPx: 100, columnPx: 5, rowPx: 5, column0Px: 10, row0Px: 90 };
-    expect(pick(view, 4, 4, 9.9, 80)).toBeNull();
-    expect(pick(view, 4, 4, 31, 80)).toBeNull();
-    expect(pick(view, 4, 4, 12, 91)).toBeNull();
-    expect(pick(view, 4, 4, 12, 69)).toBeNull();
+  it("puts an edge into the cell above and to the right of it, also where prices are fractions", () => {
+    expect(pick(axes, axes.t0Ms + axes.dtMs, 90_050)).toEqual({ column: 1, row: 1 });
+    const cents = { ...axes, price0Usd: 186.3, rowUsd: 0.1, rows: 1000 };
+    for (let row = 0; row < 1000; row++) expect(pick(cents, axes.t0Ms, 186.3 + row * 0.1)?.row).toBe(row);
+  });
+
+  it("finds nothing above, below and left of the grid, and goes on to the right", () => {
+    expect(pick(axes, axes.t0Ms - 1, 90_000)).toBeNull();
+    expect(pick(axes, axes.t0Ms, 89_999)).toBeNull();
+    expect(pick(axes, axes.t0Ms, 92_000)).toBeNull();
+    expect(pick(axes, axes.t0Ms + 1e9, 90_000)?.column).toBe(3333);
   });
 });

@@ -7,6 +7,7 @@ import { hover, readCell } from "../../state/cell";
 import { refreshStatus, simulated, status } from "../../state/engine";
 import { usd, utcMinute } from "../../state/format";
 import { mapData } from "../../state/map";
+import type { MapData } from "../../state/mapData";
 import { prefs, resolvedTheme, setPrefs } from "../../state/prefs";
 import { mainKind, nudgeCutOff, scaleOf, shownKinds } from "../../state/scale";
 import { MODES, TIMEFRAMES } from "../../state/url";
@@ -52,14 +53,24 @@ export function backToNow(): void {
   chart.value?.showRecent();
 }
 
-/** Prices that autoscaling shows for the bars in view. */
-export function fitRange(fromBar: number, toBar: number): { min: number; max: number } | null {
-  const data = mapData.peek();
+type PriceRange = { readonly min: number; readonly max: number };
+
+/** Autoscaling asks on every frame; the extent changes only with the scale and with a new column. */
+let extent: { readonly key: string; readonly data: MapData; readonly range: PriceRange | null } | null = null;
+
+function extentOf(data: MapData): PriceRange | null {
   const scale = scaleOf("estimate");
+  if (!scale) return null;
+  const key = `${data.nowIndex}|${scale.loUsd}`;
+  if (extent?.data !== data || extent.key !== key) extent = { key, data, range: heatExtent(data, scale) };
+  return extent.range;
+}
+
+/** Prices that autoscaling shows for the bars in view. */
+export function fitRange(fromBar: number, toBar: number): PriceRange | null {
+  const data = mapData.peek();
   if (!data) return null;
-  return (
-    (wholeMap.peek() && scale && heatExtent(data, scale)) || fitAround(data, fromBar, toBar, mode.peek())
-  );
+  return (wholeMap.peek() && extentOf(data)) || fitAround(data, fromBar, toBar, mode.peek());
 }
 
 export function toggleLog(): void {
