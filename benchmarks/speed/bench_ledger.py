@@ -40,7 +40,7 @@ GATES = {"ns_per_trade": 25.0, "aim_ns_per_trade": 15.0, "times_copy": 25.0}
 
 @njit(cache=True, nogil=True)
 def bars_kernel(times, prices, quantities, sides, bars):
-    """One-second bars of trades, sorted by time; both sides of a bar open half of its notional. Returns their number."""
+    """One-second bars of trades, sorted by time, half of the notional to each side; returns their number."""
     n, second = -1, -1
     low = high = close = units = 0.0
     for i in range(times.shape[0]):
@@ -79,12 +79,17 @@ def levels():
     return np.stack([np.log1p(-distance), np.log1p(distance)]), PARAMETERS.nodes()[1]
 
 
+def as_rows(trades):
+    """Python numbers of each trade."""
+    return zip(*(trades[name].tolist() for name in ("time", "price", "qty")), strict=True)
+
+
 def twin_dictionary(trades):
-    """A dictionary of cells, a loop over everything: what a first version looks like. Decays all cells once a minute."""
+    """A dictionary of cells, a loop over everything: a first version. Decays all cells once a minute."""
     shifts, weights = levels()
     hazard = PARAMETERS.hazards_per_hour() / 60.0
     cells, minute = {}, trades["time"][0] // COLUMN_BARS_NS
-    for time_ns, price, qty in zip(trades["time"].tolist(), trades["price"].tolist(), trades["qty"].tolist(), strict=True):
+    for time_ns, price, qty in as_rows(trades):
         if time_ns // COLUMN_BARS_NS != minute:
             minute = time_ns // COLUMN_BARS_NS
             for key in cells:
@@ -109,7 +114,7 @@ def twin_numpy_per_trade(trades):
     mass = np.zeros((2, 8192, 14))
     lanes = np.repeat(np.arange(14), 15)
     minute = trades["time"][0] // COLUMN_BARS_NS
-    for time_ns, price, qty in zip(trades["time"].tolist(), trades["price"].tolist(), trades["qty"].tolist(), strict=True):
+    for time_ns, price, qty in as_rows(trades):
         if time_ns // COLUMN_BARS_NS != minute:
             minute = time_ns // COLUMN_BARS_NS
             mass *= np.exp(-hazard)
@@ -124,7 +129,7 @@ def twin_numpy_per_trade(trades):
 
 
 def twin_numpy_batch(trades):
-    """Whole minutes at once: a histogram of entry buckets, then shifted additions. Levels inside a minute's range go."""
+    """Whole minutes at once: a histogram of entries, then shifted additions. Levels in a minute's range go."""
     shifts, weights = levels()
     hazard = PARAMETERS.hazards_per_hour() / 60.0
     first = math.floor(math.log(trades["price"][0]) / 5e-4) - 4096
@@ -142,7 +147,7 @@ def twin_numpy_batch(trades):
             for lev in range(14):
                 for node in range(15):
                     begin = low + int(offsets[side, lev, node])
-                    if 0 <= begin and begin + len(units) <= 8192:
+                    if begin >= 0 and begin + len(units) <= 8192:
                         mass[side, lev, begin : begin + len(units)] += units * weights[node]
     return mass
 
@@ -198,7 +203,8 @@ def measure(n_trades=10_000_000, repeats=5):
         "times_faster": {name: value / ns for name, value in slow.items()},
         "twin_trades": {name: len(t["time"]) for name, (_, t) in twins.items()},
         "units": book,
-        "units_lost": 1 - (book["standing"] + book["decayed"] + book["swept"] + book["skipped"]) / book["deposited"],
+        "units_lost": 1
+        - (book["standing"] + book["decayed"] + book["swept"] + book["skipped"]) / book["deposited"],
         "state_mb": sum(values.nbytes for values in ledger.state().values()) / 1e6,
         "gates": GATES,
         "passed": bool(ns <= GATES["ns_per_trade"] and ns / copy_ns <= GATES["times_copy"]),

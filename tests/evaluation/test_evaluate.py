@@ -74,7 +74,9 @@ def tape(tmp_path_factory):
     total["ts_event_ns"], total["ts_received_ns"] = START, START + HOUR_NS
     total["side"], total["flags"], total["notional_usd"] = 1, int(Flag.TOTAL), 1e9
     with TapeWriter(path, simulated=True, world="toy") as writer:
-        writer.append([Batch(Kind.BAR, IID, bars), Batch(Kind.LIQUIDATION, IID, events), Batch(Kind.GAP, IID, gap)])
+        writer.append(
+            [Batch(Kind.BAR, IID, bars), Batch(Kind.LIQUIDATION, IID, events), Batch(Kind.GAP, IID, gap)]
+        )
         writer.append([Batch(Kind.LIQUIDATION, "mixed-total:TOY", total)])
     return Tape(path)
 

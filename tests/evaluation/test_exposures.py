@@ -78,8 +78,14 @@ def test_a_frozen_ledger_exposes_what_the_ledger_would():
         ledger.decay_to(int(windows.start_ns[w]) + windows.refresh_ns)
         closes = windows.minute_close_usd[w]
         known = np.isfinite(closes)
-        lows = [min([closes[k], *windows.minute_low_usd[w, k + 1 :][known[k + 1 :]]]) for k in np.flatnonzero(known)]
-        highs = [max([closes[k], *windows.minute_high_usd[w, k + 1 :][known[k + 1 :]]]) for k in np.flatnonzero(known)]
+        lows = [
+            min([closes[k], *windows.minute_low_usd[w, k + 1 :][known[k + 1 :]]])
+            for k in np.flatnonzero(known)
+        ]
+        highs = [
+            max([closes[k], *windows.minute_high_usd[w, k + 1 :][known[k + 1 :]]])
+            for k in np.flatnonzero(known)
+        ]
         units = deposits[w] / max(known.sum(), 1)
         if units > 0:
             ledger.deposit(closes[known], units, units, lows, highs)
@@ -98,7 +104,7 @@ def test_a_frozen_map_is_consumed_once_and_replaced_by_the_next():
     total = sum(out[rows_of(cells, w)].sum() for w in range(1, 6))
     assert total <= 2 * 200
     row = rows_of(cells, 8)
-    inner = (cells.covered_ratio[row] == 1.0)
+    inner = cells.covered_ratio[row] == 1.0
     assert (out[row][inner] == 2.0).all()
 
 
@@ -131,7 +137,8 @@ def test_the_blur_conserves_each_window_and_side():
         for part in (slice(begin, middle), slice(middle, end)):
             np.testing.assert_allclose(out[part].sum(axis=0), values[part].sum(axis=0))
     np.testing.assert_array_equal(blur_cells(cells, values, 0.0), values)
-    assert np.ptp(out[cells.starts[3] : cells.starts[3] + 3, 0]) < np.ptp(values[cells.starts[3] : cells.starts[3] + 3, 0])
+    part = slice(cells.starts[3], cells.starts[3] + 3)
+    assert np.ptp(out[part, 0]) < np.ptp(values[part, 0])
 
 
 def test_a_normaliser_knows_only_the_past():

@@ -25,11 +25,14 @@ def test_equal_hashes_match_and_others_are_named():
 
 
 def test_the_draw_is_repeatable_and_told():
-    records, seen = [Record(i) for i in range(50)], []
-    for _ in range(2):
-        drawn = []
-        check_frozen(lambda r: drawn.append(r.value) or r.sha256, records, n=5, seed=3)
-        seen.append(drawn)
+    records = [Record(i) for i in range(50)]
+
+    def drawn():
+        values = []
+        check_frozen(lambda r: values.append(r.value) or r.sha256, records, n=5, seed=3)
+        return values
+
+    seen = [drawn(), drawn()]
     assert seen[0] == seen[1]
     assert len(set(seen[0])) == 5
     told = []

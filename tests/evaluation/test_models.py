@@ -20,7 +20,13 @@ def bench(change_from=None):
     minutes = 900
     found = CASES.path(minutes=minutes, seed=3)
     if change_from is not None:
-        for values in (found.low_usd, found.high_usd, found.close_usd, found.coarse_first_usd, found.coarse_last_usd):
+        for values in (
+            found.low_usd,
+            found.high_usd,
+            found.close_usd,
+            found.coarse_first_usd,
+            found.coarse_last_usd,
+        ):
             values[change_from * len(values) // minutes :] *= 1.01
     windows = build_windows(found, CASES.NO_GAPS, 5 * MINUTE_NS)
     rng = np.random.default_rng(4)

@@ -150,4 +150,6 @@ def test_cells_cover_the_swept_range_on_both_sides():
         row = slice(cells.starts[k], cells.starts[k + 1])
         for side in (0, 1):
             area = cells.covered_ratio[row][cells.side[row] == side].sum() * BUCKET_LOG
-            assert area == pytest.approx(math.log(windows.high_usd[w] / windows.low_usd[w]), abs=3e-3 * BUCKET_LOG)
+            assert area == pytest.approx(
+                math.log(windows.high_usd[w] / windows.low_usd[w]), abs=3e-3 * BUCKET_LOG
+            )

@@ -109,14 +109,18 @@ class NaiveLedger:
         entry = math.floor(self.place(price) * SPLIT)
         bucket, part = entry // SPLIT, entry % SPLIT
         self.recentre(bucket)
-        if low is not None or any(item["entry"] % 64 == entry % 64 and item["entry"] != entry for item in self.waiting):
+        if low is not None or any(
+            item["entry"] % 64 == entry % 64 and item["entry"] != entry for item in self.waiting
+        ):
             self.flush()
         for side, units in ((0, units_long), (1, units_short)):
             for k in range(len(self.p.leverages)):
                 self.deposited[side, k] += units
             if low is None:
                 row = [units] * len(self.p.leverages)
-                self.waiting.append({"entry": entry, "bucket": bucket, "part": part, "side": side, "units": row})
+                self.waiting.append(
+                    {"entry": entry, "bucket": bucket, "part": part, "side": side, "units": row}
+                )
             elif units > 0:
                 self.deposit_passed(side, bucket, part, units, self.place(low if side == 0 else high))
 
@@ -145,7 +149,8 @@ class NaiveLedger:
                     if shift is None:
                         continue
                     b = item["bucket"] + shift
-                    reach += math.floor(self.place(low)) <= b if item["side"] == 0 else math.floor(self.place(high)) >= b
+                    down, up = math.floor(self.place(low)) <= b, math.floor(self.place(high)) >= b
+                    reach += down if item["side"] == 0 else up
         if reach:
             self.flush()
         for key in list(self.cells):

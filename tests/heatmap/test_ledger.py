@@ -251,7 +251,7 @@ def test_leverages_without_margin_are_skipped():
     ledger.deposit([1_000.0], 1.0, 1.0)
     ledger.decay(60)
     skipped = ledger.accounts()["skipped"][0].sum(axis=0)
-    assert (skipped[-4:] == pytest.approx(2.0))
+    assert skipped[-4:] == pytest.approx(2.0)
     assert not skipped[4:10].any()
 
 
@@ -263,7 +263,9 @@ def test_several_hypotheses_equal_one_ledger_each():
     for j, parameters in enumerate(sets):
         alone = Ledger([parameters])
         alone.advance(bars, np.ones(15), [], **ROWS)
-        np.testing.assert_allclose(both.profile(np.ones(15))[j], alone.profile(np.ones(15))[0], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            both.profile(np.ones(15))[j], alone.profile(np.ones(15))[0], rtol=1e-3, atol=1e-4
+        )
         low, high = 45_000.0, 55_000.0
         np.testing.assert_allclose(
             both.exposure(low, high).exposure[j].sum(), alone.exposure(low, high).exposure.sum(), rtol=1e-4

@@ -14,7 +14,9 @@ def test_a_smooth_mix_is_lognormal_over_the_grid():
     mix = smooth_prior(LEVERAGES, centre=50.0, sd=1.0)
     assert mix.sum() == pytest.approx(1.0)
     assert LEVERAGES[int(mix.argmax())] == 50.0
-    assert mix[LEVERAGES.index(10.0)] / mix[LEVERAGES.index(50.0)] == pytest.approx(math.exp(-0.5 * math.log(5) ** 2))
+    assert mix[LEVERAGES.index(10.0)] / mix[LEVERAGES.index(50.0)] == pytest.approx(
+        math.exp(-0.5 * math.log(5) ** 2)
+    )
 
 
 def test_spikes_weigh_a_few_leverages_equally():

@@ -56,7 +56,9 @@ def test_known_rates_are_recovered():
     starts = np.arange(0, 4_001, 2)
     exposure = rng.exponential(1.0, (4_000, 3))
     counts = rng.poisson(exposure @ truth).astype(float)
-    fit = filter_rates(starts, exposure, counts, np.full(2_000, 0.01), np.zeros(3), NewtonSettings(half_life_h=1e6))
+    fit = filter_rates(
+        starts, exposure, counts, np.full(2_000, 0.01), np.zeros(3), NewtonSettings(half_life_h=1e6)
+    )
     np.testing.assert_allclose(fit.theta[-1], truth, rtol=0.03, atol=0.1)
 
 

@@ -54,4 +54,6 @@ def test_windows_without_counts_move_neither_gain_nor_weights():
     starts, rates, counts, hours = world(1)
     counts[:] = np.nan
     np.testing.assert_allclose(linear_pool(starts, rates, counts, hours)[1], 1 / 3)
-    np.testing.assert_array_equal(apply_gain(starts, rates[0], counts, hours, half_life_h=1, pseudo=5), rates[0])
+    np.testing.assert_array_equal(
+        apply_gain(starts, rates[0], counts, hours, half_life_h=1, pseudo=5), rates[0]
+    )

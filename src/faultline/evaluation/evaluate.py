@@ -96,7 +96,9 @@ def location_of(asset: str, tape_ratio: float) -> tuple[float, str]:
         ratio, source = tape_ratio, "first margin tier on the tape"
     else:
         ratio, source = _DEFAULT_RATIO, "default"
-    words = f"bankruptcy prints moved by {ratio / BASIS_POINT:g} bp ({source}), clipped into the minute's range"
+    words = (
+        f"bankruptcy prints moved by {ratio / BASIS_POINT:g} bp ({source}), clipped into the minute's range"
+    )
     return ratio, words
 
 
@@ -176,7 +178,9 @@ def evaluate(
         location_rule=rule,
         params_sha256=chosen.sha256(),
         forecast_chain_sha256=chain_sha256(frozen or []),
-        map_source="frozen forecasts" if maps is not None else "kernel of B3h with the engine's deposit, run here",
+        map_source="frozen forecasts"
+        if maps is not None
+        else "kernel of B3h with the engine's deposit, run here",
         models=models,
         differences=differences,
         hourly=hourly[0],
@@ -205,7 +209,9 @@ def _scored(windows: Windows, cells: Cells, burned: int) -> _Scored:
     )
 
 
-def _location_free(scored: _Scored, rates: NDArray[np.float64], base: NDArray[np.float64]) -> NDArray[np.float64]:
+def _location_free(
+    scored: _Scored, rates: NDArray[np.float64], base: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Gain per scored window after summing rates and events over the buckets of each window and side."""
     groups = 2 * scored.n_windows
     summed = [scores.sum_by(scored.group, values, groups) for values in (scored.count, rates, base)]
@@ -221,7 +227,10 @@ def _compare(
     n, n_windows = scored.n_events, scored.n_windows
     base = rates["B0"][scored.cells]
     ig = np.stack(
-        [scores.information_gain(scored.count, rates[m][scored.cells], base, scored.window, n_windows) for m in names]
+        [
+            scores.information_gain(scored.count, rates[m][scored.cells], base, scored.window, n_windows)
+            for m in names
+        ]
     )
     t = np.stack([_location_free(scored, rates[m][scored.cells], base) for m in names])
     block = scored.start_ns // int(settings.block_h * HOUR_NS)
@@ -282,7 +291,9 @@ def _size_weighted(scored: _Scored, rates: dict[str, NDArray[np.float64]], name:
     amounts = bench.cells.capped_usd / mean
     both = []
     for model in (name, "B0"):
-        scaled = apply_gain(bench.cells.starts, rates[model], amounts, bench.hours, half_life_h=24.0, pseudo=20.0)
+        scaled = apply_gain(
+            bench.cells.starts, rates[model], amounts, bench.hours, half_life_h=24.0, pseudo=20.0
+        )
         both.append(scores.poisson_scores(amounts[scored.cells], scaled[scored.cells]).sum())
     return float((both[0] - both[1]) / amounts[scored.cells].sum())
 

@@ -101,7 +101,9 @@ def _increase(oi: NDArray[np.float64]) -> NDArray[np.float64]:
     return out
 
 
-def blur_cells(cells: Cells, values: NDArray[np.float64], width_bps: float = LOCATION_BLUR_BPS) -> NDArray[np.float64]:
+def blur_cells(
+    cells: Cells, values: NDArray[np.float64], width_bps: float = LOCATION_BLUR_BPS
+) -> NDArray[np.float64]:
     """Values (C, K) blurred by a Gaussian over the buckets of the same window and side, reflected at both ends."""
     out = np.array(values, dtype=np.float64)
     if width_bps <= 0:

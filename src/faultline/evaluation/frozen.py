@@ -26,7 +26,7 @@ R = TypeVar("R", bound=_Hashed)
 
 
 class FrozenCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rebuilt forecasts have the hash they were published with; ``different`` are their places in the chain."""
+    """How many rebuilt forecasts have their published hash; ``different`` are places in the chain."""
 
     checked: int
     matched: int

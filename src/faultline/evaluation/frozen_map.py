@@ -53,13 +53,17 @@ def frozen_maps(forecasts: Iterable[Any]) -> list[FrozenMap]:
             maps.append(item)
             continue
         issued, first, density, remaining = (
-            item if isinstance(item, tuple) else (item.issued_ns, item.first_bucket, item.heat_usd, item.remaining)
+            item
+            if isinstance(item, tuple)
+            else (item.issued_ns, item.first_bucket, item.heat_usd, item.remaining)
         )
         amounts, left = np.asarray(density, dtype=np.float64), np.asarray(remaining, dtype=np.float64)
         fits = amounts.ndim == 2 and amounts.shape[0] == 2 and amounts.shape == left.shape
         if not fits or not bool(np.all(np.isfinite(amounts) & (amounts >= 0) & (left >= 0) & (left <= 1))):
             message = f"the forecast issued at {int(issued)} ns is no map"
-            raise RequestError(message, where="forecasts", hint="give (2, n) finite amounts and parts left in [0, 1]")
+            raise RequestError(
+                message, where="forecasts", hint="give (2, n) finite amounts and parts left in [0, 1]"
+            )
         maps.append(FrozenMap(int(issued), int(first), amounts, left))
     return sorted(maps, key=lambda frozen: frozen.issued_ns)
 
@@ -113,7 +117,7 @@ def expose_frozen(windows: Windows, cells: Cells, maps: list[FrozenMap]) -> NDAr
 def _consumed(
     density: NDArray[np.float64], remaining: NDArray[np.float64], first: int, low: float, high: float
 ) -> NDArray[np.float64]:
-    """Amounts (2, n) that a path over ``[low, high]`` (in buckets) consumes; ``remaining`` moves to its new frontier."""
+    """Amounts (2, n) that a path over ``[low, high]`` (in buckets) consumes; ``remaining`` is moved."""
     gone = np.zeros_like(density)
     n = density.shape[1]
     bucket = first + np.arange(n)

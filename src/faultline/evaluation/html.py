@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = ("render_report", "write_report")
 
 _STYLE: Final = """
-:root{color-scheme:light dark;--ink:#16202b;--quiet:#5b6875;--line:#d9dfe5;--page:#fff;--map:#0b7285;--base:#c2410c;--other:#8593a1}
-@media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--quiet:#9aa7b4;--line:#2c3844;--page:#10171e;--map:#4fc3d9;--base:#fb923c;
---other:#77858f}}
-body{margin:2rem auto;max-width:64rem;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page)}
+:root{color-scheme:light dark;--ink:#16202b;--quiet:#5b6875;--line:#d9dfe5;--page:#fff;
+--map:#0b7285;--base:#c2410c;--other:#8593a1}
+@media(prefers-color-scheme:dark){:root{--ink:#e6ebf0;--quiet:#9aa7b4;--line:#2c3844;--page:#10171e;
+--map:#4fc3d9;--base:#fb923c;--other:#77858f}}
+body{margin:2rem auto;max-width:64rem;padding:0 1rem;font:15px/1.5 system-ui,sans-serif;
+color:var(--ink);background:var(--page)}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}p,li{color:var(--ink)}.quiet{color:var(--quiet)}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}.wide{overflow-x:auto}
 th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
@@ -36,15 +38,13 @@ svg .other{fill:var(--other);stroke:var(--other)}svg path{fill:none!important;st
 _DEFINITIONS: Final = (
     ("Window", "The time between two forecasts. A forecast uses only what was known before its window."),
     ("Cell", "Window, log bucket of 5 basis points, side. Only buckets that price covered in the window are scored."),
-    ("T", "Nats per event over B0 of the Poisson log likelihood after summing each window and side over its buckets: "
-     "it does not depend on where exactly an event is placed, and is the headline."),
+    ("T", "Nats per event over B0, each window and side summed over its buckets: the headline, free of event places."),
     ("IG", "The same per cell, with places. It moves with the rule that places events; compare differences only."),
     ("Space", "Nats per event of the place inside a window's swept range, given the window's count."),
     ("IGcap", "IG when an event counts as its notional, capped, over the mean capped notional."),
     ("Interval", "95 % of 400 bootstrap draws of whole six-hour blocks. Few blocks make it too narrow if anything."),
     ("Concentration", "Share of events in the densest part of the swept area, by predicted density."),
-    ("B4", "Rates by side of the price and age since price was last there: no leverage, no open interest. A map that "
-     "does not beat it adds nothing to knowing how fresh a level is."),
+    ("B4", "Rates by side of the price and age since price was last there: freshness alone, which a map must beat."),
 )  # fmt: skip
 
 
@@ -59,11 +59,14 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
     main = reports[0]
     title = f"Skill of the {main.asset} liquidation map"
     span = f"{format_time_ns(main.from_ns)} to {format_time_ns(main.to_ns)}"
-    label = '<p class="simulated">SIMULATED MARKET: nothing here says anything about a real one.</p>' if main.simulated else ""
+    label = ""
+    if main.simulated:
+        label = '<p class="simulated">SIMULATED MARKET: nothing here says anything about a real one.</p>'
+    counted = f"{main.n_scored:,} of {main.n_events_raw:,} liquidations scored in {main.windows:,} windows"
     parts = [
         f"<h1>{_text(title)}</h1>{label}",
-        f"<p>{_text(span)}, a forecast every {main.refresh_s:g} s. {main.n_scored:,} of {main.n_events_raw:,} liquidations "
-        f"scored in {main.windows:,} windows ({main.blocks} six-hour blocks). Map: {_text(main.map_source)}.</p>",
+        f"<p>{_text(span)}, a forecast every {main.refresh_s:g} s. {counted} ({main.blocks} six-hour blocks).</p>",
+        f"<p>Map: {_text(main.map_source)}.</p>",
         _verdict(main),
         "<h2>Models</h2>" + _model_table(main),
         "<h2>T with 95 % intervals</h2>" + _bars(main),
@@ -76,12 +79,25 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
     parts += [
         "<h2>Observed and predicted by day</h2>" + _day_table(main),
         "<h2>What was left out</h2>" + _excluded(main),
-        "<h2>Definitions</h2><dl>" + "".join(f"<dt><b>{a}</b></dt><dd>{_text(b)}</dd>" for a, b in _DEFINITIONS) + "</dl>",
-        f'<p class="quiet">Location: {_text(main.location_rule)}. Parameters {main.params_sha256[:16]}, '
-        f"forecast chain {main.forecast_chain_sha256[:16] or 'none'}. Estimates, not advice.</p>",
+        "<h2>Definitions</h2>" + _definitions(),
+        f'<p class="quiet">Location: {_text(main.location_rule)}. {_hashes(main)} Estimates, not advice.</p>',
     ]
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{_text(title)}</title>'
-    return f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>\n'
+    page = f"<head>{head}<style>{_STYLE}</style></head><body>{''.join(parts)}</body>"
+    return f'<!doctype html><html lang="en">{page}</html>\n'
+
+
+def _hashes(report: EvaluationReport) -> str:
+    chain = report.forecast_chain_sha256[:16] or "none"
+    return f"Parameters {report.params_sha256[:16]}, forecast chain {chain}."
+
+
+def _definitions() -> str:
+    return (
+        "<dl>"
+        + "".join(f"<dt><b>{name}</b></dt><dd>{_text(text)}</dd>" for name, text in _DEFINITIONS)
+        + "</dl>"
+    )
 
 
 def _text(value: str) -> str:
@@ -115,11 +131,24 @@ def _verdict(report: EvaluationReport) -> str:
         else "The map is worse than freshness alone (B4)" if high < 0
         else "Whether the map beats freshness alone (B4) is not established"
     )  # fmt: skip
-    return f"<p><b>{words}: {_number(found[0].mean, sign=True)} nats per event in T, 95 % {_interval(found[0].ci)}.</b></p>"
+    gain = f"{_number(found[0].mean, sign=True)} nats per event in T, 95 % {_interval(found[0].ci)}"
+    return f"<p><b>{words}: {gain}.</b></p>"
 
 
 def _model_table(report: EvaluationReport) -> str:
-    head = ["model", "T", "95 %", "IG", "95 %", "space", "IGcap", "predicted/observed", "top 1/5/10 %", "of USD", "meaning"]
+    head = [
+        "model",
+        "T",
+        "95 %",
+        "IG",
+        "95 %",
+        "space",
+        "IGcap",
+        "predicted/observed",
+        "top 1/5/10 %",
+        "of USD",
+    ]
+    head.append("meaning")
     rows = [
         [
             m.name, _number(m.t), _interval(m.ci_t), _number(m.ig), _interval(m.ci), _number(m.space), _number(m.igcap),
@@ -133,7 +162,8 @@ def _model_table(report: EvaluationReport) -> str:
 
 def _difference_table(report: EvaluationReport) -> str:
     rows = [
-        [f"{d.a} - {d.b}", d.metric.upper(), _number(d.mean, sign=True), _interval(d.ci)] for d in report.differences
+        [f"{d.a} - {d.b}", d.metric.upper(), _number(d.mean, sign=True), _interval(d.ci)]
+        for d in report.differences
     ]
     return _table(["difference", "score", "nats per event", "95 %"], rows)
 
@@ -143,7 +173,8 @@ def _refresh_table(reports: Sequence[EvaluationReport]) -> str:
     scored = [(report, {model.name: model for model in report.models}) for report in reports]
     scored.sort(key=lambda pair: pair[0].refresh_s)
     rows = [
-        [name, *(_number(models[name].t) if name in models else "-" for _, models in scored)] for name in names
+        [name, *(_number(models[name].t) if name in models else "-" for _, models in scored)]
+        for name in names
     ]
     return _table(["T of", *(f"{report.refresh_s:g} s" for report, _ in scored)], rows)
 
@@ -171,8 +202,8 @@ def _colour(name: str) -> str:
 def _bars(report: EvaluationReport) -> str:
     """Horizontal bars of T with whiskers; a line marks B4."""
     models = [m for m in report.models if math.isfinite(m.t)]
-    ends = [v for m in models for v in (*m.ci_t, m.t) if math.isfinite(v)]
-    low, high = min([0.0, *ends]), max([0.1, *ends])
+    values = [v for m in models for v in (*m.ci_t, m.t) if math.isfinite(v)]
+    low, high = min([0.0, *values]), max([0.1, *values])
     height = 24 * len(models) + 34
 
     def x(value: float) -> float:
@@ -182,7 +213,8 @@ def _bars(report: EvaluationReport) -> str:
     for model in models:
         if model.name == "B4":
             at = x(model.t)
-            parts.append(f'<line class="base" stroke-dasharray="4 3" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height - 28}"/>')
+            ends = f'x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height - 28}"'
+            parts.append(f'<line class="base" stroke-dasharray="4 3" {ends}/>')
             parts.append(f'<text class="quiet" x="{at:.1f}" y="{height - 10}" text-anchor="middle">B4</text>')
     for i, model in enumerate(models):
         parts.append(_bar(model, 24 * i + 4, x))
@@ -210,7 +242,8 @@ def _curve(report: EvaluationReport) -> str:
     """Concentration curves of a few models."""
     parts = [
         '<line class="axis" x1="50" x2="50" y1="10" y2="290"/><line class="axis" x1="50" x2="730" y1="290" y2="290"/>',
-        '<text class="quiet" x="50" y="312">0</text><text class="quiet" x="730" y="312" text-anchor="end">all swept area</text>',
+        '<text class="quiet" x="50" y="312">0</text>',
+        '<text class="quiet" x="730" y="312" text-anchor="end">all swept area</text>',
         '<text class="quiet" x="44" y="20" text-anchor="end">1</text>',
     ]
     shown = [m for m in report.models if m.name in {"map", "B4", "B3h", "B0"}]

@@ -45,7 +45,9 @@ def read_levels(path: Path) -> list[FrozenMap]:
             missing = [name for name in LEVEL_COLUMNS if name not in names]
             if missing:
                 message = f"a file of levels lacks the columns {', '.join(missing)}"
-                raise ImportRejected(message, where=str(path), hint=f"the header is {','.join(LEVEL_COLUMNS)}")
+                raise ImportRejected(
+                    message, where=str(path), hint=f"the header is {','.join(LEVEL_COLUMNS)}"
+                )
             for record in reader:
                 if len(rows) >= _MAX_ROWS:
                     message = f"more than {_MAX_ROWS} levels"
@@ -68,10 +70,19 @@ def _level(record: dict[str, str], time_name: str, where: str) -> _Row:
         issued = int(text) if text.lstrip("-").isdigit() else parse_time_ns(text)
         price, notional = float(record["price_usd"] or "nan"), float(record["notional_usd"] or "nan")
     except ValueError as exc:
-        raise ImportRejected(f"a level has an unreadable number: {exc}", where=where, hint="see the header") from exc
-    if side is None or not (0 < price < math.inf) or not (0 <= notional < math.inf) or not 0 <= issued < 2**62:
+        raise ImportRejected(
+            f"a level has an unreadable number: {exc}", where=where, hint="see the header"
+        ) from exc
+    if (
+        side is None
+        or not (0 < price < math.inf)
+        or not (0 <= notional < math.inf)
+        or not 0 <= issued < 2**62
+    ):
         message = f"an impossible level: side {record['side']!r}, price {price}, notional {notional}, issued {text!r}"
-        raise ImportRejected(message, where=where, hint="side is long or short (of the position), amounts are positive")
+        raise ImportRejected(
+            message, where=where, hint="side is long or short (of the position), amounts are positive"
+        )
     return issued, side, bucket_of(price), notional
 
 

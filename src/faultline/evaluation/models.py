@@ -12,7 +12,7 @@ import numpy as np
 
 from faultline.evaluation.exposures import Track, blur_cells, deposit_share, expose
 from faultline.evaluation.frozen_map import expose_frozen
-from faultline.heatmap.grid import BUCKET_LOG, EDGE_SLACK
+from faultline.heatmap.grid import bucket_of, bucket_position
 from faultline.heatmap.ledger import LEVERAGES, LedgerParameters
 from faultline.learning.age_table import BEHIND, AgeTable, age_class
 from faultline.learning.mixes import smooth_prior, spikes
@@ -93,8 +93,8 @@ class Bench:
         events = max(float(self.cells.count[:burned].sum()), 1.0)
         expected = float((exposure[:burned] @ shape).sum())
         prior = np.log(np.maximum(shape * events / max(expected, 1e-12), 1e-12))
-        cells = self.cells
-        return np.asarray(filter_rates(cells.starts, exposure, cells.count, self.hours, prior, self.settings.newton).rates)
+        cells, newton = self.cells, self.settings.newton
+        return np.asarray(filter_rates(cells.starts, exposure, cells.count, self.hours, prior, newton).rates)
 
     def fit_map(self, heat: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rates of kernel columns ``heat`` (C, L) blurred, plus a uniform column; the mix is the prior's shape."""
@@ -103,7 +103,9 @@ class Bench:
         burned = int(self.cells.starts[self.burned])
         kernel = float((blurred[:burned] @ mix).sum())
         area = float(covered[:burned].sum())
-        shape = np.append(mix * (_KERNEL_SHARE / kernel if kernel > 0 else 1.0), (1 - _KERNEL_SHARE) / max(area, 1e-12))
+        shape = np.append(
+            mix * (_KERNEL_SHARE / kernel if kernel > 0 else 1.0), (1 - _KERNEL_SHARE) / max(area, 1e-12)
+        )
         return self.fit(np.column_stack([blurred, covered]), shape)
 
     def fit_fixed(self, heat: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -144,7 +146,11 @@ def all_rates(
     tracks, missing = _tracks(bench)
     names = list(tracks)
     heats = dict(
-        zip(names, expose(bench.windows, cells, list(tracks.values()), lambda done: tell(done, "ledgers")), strict=True)
+        zip(
+            names,
+            expose(bench.windows, cells, list(tracks.values()), lambda done: tell(done, "ledgers")),
+            strict=True,
+        )
     )
     if missing:
         warnings.append("no open interest on the tape: B2n and B2c deposit nothing and equal a constant rate")
@@ -170,11 +176,15 @@ def all_rates(
     rates["learned"] = bench.fit_map(heats["kernel"], centre)
     rates.update(_path_rates(bench))
     rates["B0"] = base_rates(cells)
-    rates["B0r"] = apply_gain(cells.starts, rates["B0"], cells.count, bench.hours, half_life_h=0.5, pseudo=5.0)
+    rates["B0r"] = apply_gain(
+        cells.starts, rates["B0"], cells.count, bench.hours, half_life_h=0.5, pseudo=5.0
+    )
     tell(11, "pool")
     members = np.stack([rates[name] for name in POOLED])
     rates["pool"], _ = linear_pool(cells.starts, members, cells.count, bench.hours)
-    rates["pool15m"] = apply_gain(cells.starts, rates["pool"], cells.count, bench.hours, half_life_h=0.25, pseudo=5.0)
+    rates["pool15m"] = apply_gain(
+        cells.starts, rates["pool"], cells.count, bench.hours, half_life_h=0.25, pseudo=5.0
+    )
     return {name: rates[name] for name in MEANINGS if name in rates}, warnings
 
 
@@ -239,12 +249,11 @@ def _visited(
     ahead = np.zeros(len(cells.bucket), dtype=np.bool_)
     visits = np.zeros(len(cells.bucket))
     known = np.isfinite(windows.low_usd)
-    places = np.stack([windows.low_usd[known], windows.high_usd[known]])
-    ends = np.floor(np.log(places) / BUCKET_LOG + EDGE_SLACK).astype(np.int64) if known.any() else np.zeros((2, 1), int)
+    ends = bucket_of(np.stack([windows.low_usd[known], windows.high_usd[known]]))
     base = int(ends[0].min())
     count = np.zeros(int(ends[1].max()) - base + 1)
     fade = 2.0 ** (-windows.refresh_ns / HOUR_NS / _PROFILE_HALF_LIFE_H)
-    opened = np.log(windows.open_usd) / BUCKET_LOG + EDGE_SLACK
+    opened = bucket_position(windows.open_usd)
     slot = np.full(len(known), -1, dtype=np.int64)
     slot[cells.window] = np.arange(len(cells.window))
     for w in range(len(known)):
@@ -261,6 +270,6 @@ def _visited(
         if known[w]:
             low, high = float(windows.low_usd[w]), float(windows.high_usd[w])
             table.visit(low, high, int(windows.start_ns[w]) + windows.refresh_ns)
-            first, last = int(np.floor(np.log(low) / BUCKET_LOG + EDGE_SLACK)), int(np.log(high) / BUCKET_LOG + EDGE_SLACK)
+            first, last = bucket_of(low), bucket_of(high)
             count[first - base : last + 1 - base] += 1.0
     return ages, ahead, visits

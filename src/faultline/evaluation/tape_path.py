@@ -77,7 +77,7 @@ def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns:
         message = f"no liquidations of {asset} in that span"
         raise NotFound(message, where=str(tape.path), hint="`faultline tape ls` shows what is on the tape")
     kind, reference = _reference(tape, {kind: ids(kind) for kind in (Kind.BAR, Kind.MARK, Kind.TRADE)}, asset)
-    span = tape.span_ns(kind, reference) or (0, 0)
+    span = tape.span_ns(kind, reference)
     begin = (span[0] if from_ns is None else max(span[0], from_ns - warm_ns)) // _BLOCK_NS * _BLOCK_NS
     end = -(-(span[1] + 1 if to_ns is None else min(span[1] + 1, to_ns)) // _BLOCK_NS) * _BLOCK_NS
     end = max(end, begin)
@@ -117,7 +117,9 @@ def _read_events(
             parts.append(rows[inside])
             used.append(name)
     columns = ("ts_event_ns", "side", "price_usd", "notional_usd", "price_kind")
-    joined = {name: np.concatenate([part[name] for part in parts]) if parts else np.zeros(0) for name in columns}
+    joined = {
+        name: np.concatenate([part[name] for part in parts]) if parts else np.zeros(0) for name in columns
+    }
     order = np.argsort(joined["ts_event_ns"], kind="stable")
     events = Events(
         time_ns=joined["ts_event_ns"][order].astype(np.int64),
@@ -190,7 +192,9 @@ def _fold_minutes(
 ) -> None:
     """Lowest, highest, last and summed values per minute; a minute that rows do not fill stays missing."""
     low, high, close, volume, length = columns
-    inside = (minute >= 0) & (minute < len(out[0])) & np.isfinite(low) & np.isfinite(high) & np.isfinite(close)
+    inside = (
+        (minute >= 0) & (minute < len(out[0])) & np.isfinite(low) & np.isfinite(high) & np.isfinite(close)
+    )
     minute = minute[inside]
     if not len(minute):
         return

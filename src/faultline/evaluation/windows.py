@@ -1,8 +1,8 @@
 """Minute bars, coarse bars, liquidations and gaps as arrays in, the windows that can be scored out.
 
-A window is ``[t, t + refresh)`` on the UTC grid. It is scored only if it is *full* - every minute bar of the five-minute
-blocks it touches exists, and the block's last close agrees within 1 % with the coarse price where there is one - and
-no gap of the liquidation feed touches those blocks. Other windows still move price, and never count.
+A window is ``[t, t + refresh)`` on the UTC grid. It is scored only if it is *full* - every minute bar of the
+five-minute blocks it touches exists, and the block's last close agrees within 1 % with the coarse price where there
+is one - and no gap of the liquidation feed touches those blocks. Other windows still move price, and never count.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from faultline.units import MINUTE_NS, PriceKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("BLOCK_MINUTES", "COVERED_FLOOR", "Cells", "Events", "MinutePath", "Windows", "build_windows", "cells_of")
+__all__ = (
+    "BLOCK_MINUTES",
+    "COVERED_FLOOR",
+    "Cells",
+    "Events",
+    "MinutePath",
+    "Windows",
+    "build_windows",
+    "cells_of",
+)
 
 #: Minutes per block: the mask is decided per block, for every refresh interval alike.
 BLOCK_MINUTES: Final = 5
@@ -36,8 +45,8 @@ _ENDPOINT_SIGMAS: Final = 0.4
 class MinutePath:
     """Dense minutes from ``first_ns``: shape (M,) each, NaN where a bar is missing.
 
-    ``coarse_first_usd`` and ``coarse_last_usd`` have shape (M / 5,): prices at the ends of each five-minute block from a
-    second source, NaN where there is none. ``oi_base`` has the same shape: open interest at the block's end.
+    ``coarse_first_usd`` and ``coarse_last_usd`` have shape (M / 5,): prices at the ends of each five-minute block
+    from a second source, NaN where there is none. ``oi_base`` has the same shape: open interest at the block's end.
     """
 
     first_ns: int
@@ -51,8 +60,14 @@ class MinutePath:
 
     def __post_init__(self) -> None:
         minutes, block_ns = len(self.low_usd), BLOCK_MINUTES * MINUTE_NS
-        if self.first_ns % block_ns or minutes % BLOCK_MINUTES or len(self.coarse_last_usd) * BLOCK_MINUTES != minutes:
-            message = f"a path of {minutes} minutes from {self.first_ns} ns is not made of whole five-minute blocks"
+        if (
+            self.first_ns % block_ns
+            or minutes % BLOCK_MINUTES
+            or len(self.coarse_last_usd) * BLOCK_MINUTES != minutes
+        ):
+            message = (
+                f"a path of {minutes} minutes from {self.first_ns} ns is not made of whole five-minute blocks"
+            )
             raise RequestError(message, where="first_ns", hint="start and end on multiples of five minutes")
 
 
@@ -114,7 +129,9 @@ def build_windows(path: MinutePath, gaps_ns: NDArray[np.int64], refresh_ns: int)
     minutes = refresh_ns // MINUTE_NS
     if refresh_ns % MINUTE_NS or not 1 <= minutes <= 240 or (24 * 60) % minutes:
         message = f"a forecast cannot be refreshed every {refresh_ns / 1e9:g} s"
-        raise RequestError(message, where="refresh_ns", hint="give whole minutes that divide a day, at most 4h")
+        raise RequestError(
+            message, where="refresh_ns", hint="give whole minutes that divide a day, at most 4h"
+        )
     low, high, close, full = _filled(path)
     live = full & ~_touched(path, gaps_ns)
     skipped = (-(path.first_ns // MINUTE_NS)) % minutes

@@ -68,7 +68,9 @@ def _weigh_rows_kernel(rows: Any, weights: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def heat_kernel(state: Any, tables: Any, j: int, side: int, weights: Any, begin: int, end: int, out: Any) -> None:
+def heat_kernel(
+    state: Any, tables: Any, j: int, side: int, weights: Any, begin: int, end: int, out: Any
+) -> None:
     """Heat of buckets ``begin..end`` (indices of the window) into ``out`` f4 (B,), waiting openings included.
 
     ``weights`` f4 (Lp,) is mix times scale. Only the active range is read; the rest of ``out`` is set to 0.
@@ -166,7 +168,15 @@ def _price_kernel(
 
 @njit(cache=True, nogil=True)
 def _column_kernel(
-    state: Any, tables: Any, mix: Any, projection: Any, anchor: Any, scale: Any, heat: Any, column: Any, totals: Any
+    state: Any,
+    tables: Any,
+    mix: Any,
+    projection: Any,
+    anchor: Any,
+    scale: Any,
+    heat: Any,
+    column: Any,
+    totals: Any,
 ) -> None:
     """One map column at the present clock into ``column`` f4 (2, n_rows), and units into ``totals`` f8 (2,).
 
@@ -209,12 +219,15 @@ def _column_kernel(
 @njit(cache=True, nogil=True)
 def _reaches_kernel(reals: Any, low: float, high: float) -> bool:
     """Whether a path over ``[low, high]`` reaches anything that stands or waits."""
-    down = low < reals[R_TRIGGER] or low < reals[R_PENDING_TRIGGER]
-    return down or high > reals[R_TRIGGER + 1] or high > reals[R_PENDING_TRIGGER + 1]
+    if low < reals[R_TRIGGER] or low < reals[R_PENDING_TRIGGER]:
+        return True
+    return bool(high > reals[R_TRIGGER + 1] or high > reals[R_PENDING_TRIGGER + 1])
 
 
 @njit(cache=True, nogil=True)
-def _apply_bars_kernel(state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any, scratch: Any) -> None:
+def _apply_bars_kernel(
+    state: Any, tables: Any, bars: Any, begin: int, end: int, base: Any, scratch: Any
+) -> None:
     """Apply bars ``begin..end``: time passes, the range is consumed, the close is deposited at.
 
     Missing values move nothing, impossible ones are counted. Most bars reach no level and deposit at an entry bin that

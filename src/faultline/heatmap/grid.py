@@ -61,7 +61,9 @@ def bucket_of(price_usd: float | NDArray[np.float64]) -> int | NDArray[np.int64]
     price = np.asarray(price_usd, dtype=np.float64)
     if not bool(np.all((price > 0) & np.isfinite(price))):
         message = "a price without a bucket"
-        raise RequestError(message, where="price_usd", hint="give positive finite prices; drop missing ones first")
+        raise RequestError(
+            message, where="price_usd", hint="give positive finite prices; drop missing ones first"
+        )
     bucket = np.floor(np.log(price) / BUCKET_LOG + EDGE_SLACK).astype(np.int64)
     return int(bucket) if bucket.ndim == 0 else bucket
 
@@ -167,7 +169,9 @@ def project_rows(
     """
     if not (row_usd > 0 and math.isfinite(row_usd)) or n_rows < 0:
         message = f"no display rows of {row_usd!r} USD, {n_rows!r} of them"
-        raise RequestError(message, where="row_usd, n_rows", hint="give a positive height and a count of 0 or more")
+        raise RequestError(
+            message, where="row_usd, n_rows", hint="give a positive height and a count of 0 or more"
+        )
     amounts = np.ascontiguousarray(values, dtype=np.float64)
     n_buckets = amounts.shape[-1]
     positions = np.empty(n_buckets + 1)

@@ -89,7 +89,9 @@ class LedgerParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     def __post_init__(self) -> None:
         levs = self.leverages
         rules = {
-            "leverages": len(levs) > 0 and all(1 < lev < math.inf for lev in levs) and tuple(sorted(set(levs))) == levs,
+            "leverages": len(levs) > 0
+            and all(1 < lev < math.inf for lev in levs)
+            and tuple(sorted(set(levs))) == levs,
             "maintenance_ratio": 0 <= self.maintenance_ratio < 1,
             "margin_buffer_ratio": 0 <= self.margin_buffer_ratio < 1,
             "hazard_per_hour_at_10x": 0 <= self.hazard_per_hour_at_10x < math.inf,
@@ -151,8 +153,12 @@ class Ledger:
     def __init__(self, parameters: Sequence[LedgerParameters], n_buckets: int = 4096) -> None:
         shapes = {(len(p.leverages), len(p.nodes()[0])) for p in parameters}
         if len(shapes) != 1 or n_buckets < 64:
-            message = "a ledger needs hypotheses with equally many leverages and nodes, and 64 buckets or more"
-            raise RequestError(message, where="parameters, n_buckets", hint=f"got shapes {sorted(shapes)}, {n_buckets}")
+            message = (
+                "a ledger needs hypotheses with equally many leverages and nodes, and 64 buckets or more"
+            )
+            raise RequestError(
+                message, where="parameters, n_buckets", hint=f"got shapes {sorted(shapes)}, {n_buckets}"
+            )
         self.parameters = tuple(parameters)
         self.n_buckets = n_buckets
         self._tables = _tables(self.parameters)
@@ -275,7 +281,9 @@ class Ledger:
             return _no_cells(len(self.parameters), self.n_leverages)
         if not 0 < low_usd <= high_usd < math.inf:
             message = f"no path covers [{low_usd!r}, {high_usd!r}]"
-            raise RequestError(message, where="low_usd, high_usd", hint="give positive finite prices, low first")
+            raise RequestError(
+                message, where="low_usd, high_usd", hint="give positive finite prices, low first"
+            )
         arrays = self._arrays
         if arrays.integers[ledger_kernels.I_PENDING] > 0:
             arrays = LedgerArrays(*(part.copy() for part in arrays))
@@ -314,7 +322,9 @@ class Ledger:
         for j in range(len(self.parameters)):
             lanes[: self.n_leverages] = weights[j] * scale[j, : self.n_leverages]
             for side in range(2):
-                column_kernels.heat_kernel(self._arrays, self._tables, j, side, lanes, 0, self.n_buckets, out[j, side])
+                column_kernels.heat_kernel(
+                    self._arrays, self._tables, j, side, lanes, 0, self.n_buckets, out[j, side]
+                )
         return out
 
     def total(self, mix: ArrayLike) -> NDArray[np.float64]:
@@ -365,7 +375,12 @@ class Ledger:
             message = "path bars are not in the order of their ends, or end before the ledger's clock"
             raise RequestError(message, where="bars", hint=f"the clock stands at {self.clock_ns} ns")
         at = np.ascontiguousarray(column_at, dtype=np.int64)
-        if not row_usd > 0 or n_rows < 0 or np.any(np.diff(at) < 0) or (len(at) and (at[0] < 0 or at[-1] > len(bars))):
+        if (
+            not row_usd > 0
+            or n_rows < 0
+            or np.any(np.diff(at) < 0)
+            or (len(at) and (at[0] < 0 or at[-1] > len(bars)))
+        ):
             message = "columns cannot be drawn"
             hint = "give sorted counts between 0 and the number of bars, and rows of positive height"
             raise RequestError(message, where="column_at, row_usd, n_rows", hint=hint)
@@ -376,7 +391,16 @@ class Ledger:
         records = np.ascontiguousarray(bars, dtype=PATH_BAR)
         rows = np.array([row_usd, first_row, n_rows], dtype=np.float64)
         column_kernels.advance_kernel(
-            self._arrays, self._tables, records, self._mix(mix), at, anchors, rows, columns, totals, self._scratch
+            self._arrays,
+            self._tables,
+            records,
+            self._mix(mix),
+            at,
+            anchors,
+            rows,
+            columns,
+            totals,
+            self._scratch,
         )
         return columns, totals
 
@@ -435,11 +459,20 @@ class Ledger:
         running = book[:, ledger_kernels.ACCOUNT_RUNNING, :, :n] * now + waiting
         standing = arrays.mass[..., :n].sum(axis=2, dtype=np.float64) * now + waiting
         decayed = deposited - swept - skipped - running
-        return {"deposited": deposited, "standing": standing, "decayed": decayed, "swept": swept, "skipped": skipped}
+        return {
+            "deposited": deposited,
+            "standing": standing,
+            "decayed": decayed,
+            "swept": swept,
+            "skipped": skipped,
+        }
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays; ``from_state`` continues bit for bit."""
-        out: dict[str, NDArray[Any]] = {"version": np.array([_STATE_VERSION]), "parameters": self._fingerprint()}
+        out: dict[str, NDArray[Any]] = {
+            "version": np.array([_STATE_VERSION]),
+            "parameters": self._fingerprint(),
+        }
         low = self._arrays.integers[ledger_kernels.I_LO : ledger_kernels.I_LO + 2]
         high = self._arrays.integers[ledger_kernels.I_HI : ledger_kernels.I_HI + 2]
         for name, part in self._arrays._asdict().items():
@@ -447,7 +480,9 @@ class Ledger:
                 # Only the active range is kept; outside it mass is 0 and nothing is penetrated.
                 for side, word in enumerate(("long", "short")):
                     begin, end = int(low[side] - self.first_bucket), int(high[side] - self.first_bucket) + 1
-                    out[f"{name}_{word}"] = part[:, side, begin:end].copy() if begin < end else part[:, side, :0].copy()
+                    out[f"{name}_{word}"] = (
+                        part[:, side, begin:end].copy() if begin < end else part[:, side, :0].copy()
+                    )
             else:
                 out[name] = part.copy()
         return out
@@ -513,7 +548,9 @@ class Ledger:
 def _no_cells(n_hypotheses: int, n_leverages: int) -> Swept:
     """A sweep that reached nothing."""
     empty = np.zeros(0)
-    return Swept(empty.astype(np.int8), empty.astype(np.int64), empty, np.zeros((n_hypotheses, 0, n_leverages)))
+    return Swept(
+        empty.astype(np.int8), empty.astype(np.int64), empty, np.zeros((n_hypotheses, 0, n_leverages))
+    )
 
 
 def _empty_arrays(n_hypotheses: int, n_buckets: int, n_lanes: int) -> LedgerArrays:

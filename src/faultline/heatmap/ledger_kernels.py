@@ -169,7 +169,9 @@ def _note_active_kernel(state: Any, side: int, low: int, high: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _place_kernel(state: Any, scale: Any, j: int, side: int, bucket: int, lev: int, units: float, front: float) -> None:
+def _place_kernel(
+    state: Any, scale: Any, j: int, side: int, bucket: int, lev: int, units: float, front: float
+) -> None:
     """Add scaled ``units`` to one cell; the frontier becomes the mass-weighted mean of old and ``front``."""
     index = bucket - state.integers[I_FIRST]
     remaining = state.remaining[j, side, index]
@@ -436,7 +438,8 @@ def _covered_kernel(state: Any, j: int, side: int, bucket: int, place: float) ->
     remaining = state.remaining[j, side, bucket - state.integers[I_FIRST]]
     if left >= remaining:
         return 0.0
-    return 1.0 - left / remaining
+    share: float = 1.0 - left / remaining
+    return share
 
 
 @njit(cache=True, nogil=True)

@@ -24,7 +24,15 @@ __all__ = ("windows_kernel",)
 
 @njit(cache=True, nogil=True)
 def windows_kernel(
-    state: Any, tables: Any, times: Any, ranges: Any, entries: Any, units: Any, cells: Any, consumes: bool, out: Any
+    state: Any,
+    tables: Any,
+    times: Any,
+    ranges: Any,
+    entries: Any,
+    units: Any,
+    cells: Any,
+    consumes: bool,
+    out: Any,
 ) -> None:
     """For each window: fade to its start, note its exposure, consume its range, fade to its end, deposit.
 
@@ -63,4 +71,6 @@ def windows_kernel(
         amounts[:] = units[w]
         for k in range(entries.shape[1]):
             if not math.isnan(entries[w, k, 0]):
-                deposit_passed_kernel(state, tables, entries[w, k, 0], amounts, entries[w, k, 1:], growth, scale)
+                deposit_passed_kernel(
+                    state, tables, entries[w, k, 0], amounts, entries[w, k, 1:], growth, scale
+                )

@@ -143,10 +143,22 @@ def filter_rates(
     """
     chosen = settings or NewtonSettings()
     cells = int(starts[-1]) if len(starts) else 0
-    fits = exposure.shape == (cells, len(prior)) and counts.shape == (cells,) and hours.shape == (len(starts) - 1,)
-    if not fits or not bool(np.all(np.isfinite(exposure) & (exposure >= 0))) or not bool(np.all(np.isfinite(prior))):
-        message = f"exposures of shape {exposure.shape} do not fit {cells} cells and {len(prior)} columns, or are not >= 0"
-        raise RequestError(message, where="exposure", hint="give one row per cell and finite values, 0 or more")
+    fits = (
+        exposure.shape == (cells, len(prior))
+        and counts.shape == (cells,)
+        and hours.shape == (len(starts) - 1,)
+    )
+    if (
+        not fits
+        or not bool(np.all(np.isfinite(exposure) & (exposure >= 0)))
+        or not bool(np.all(np.isfinite(prior)))
+    ):
+        message = (
+            f"exposures {exposure.shape} do not fit {cells} cells and {len(prior)} columns, or are not >= 0"
+        )
+        raise RequestError(
+            message, where="exposure", hint="give one row per cell and finite values, 0 or more"
+        )
     rates = np.zeros(cells)
     theta = np.zeros((len(starts) - 1, len(prior)))
     numbers = np.array(

@@ -57,18 +57,23 @@ def space_scores(
     group: NDArray[np.int64],
     n_groups: int,
 ) -> NDArray[np.float64]:
-    """Multinomial score given each group's count: ``sum n ln[(lam / sum lam) / (covered / sum covered)]``, (n_groups,)."""
+    """Multinomial score given each group's count, ``sum n ln[(lam / sum lam) / (a / sum a)]``, ``a`` the area."""
     share = rates / np.maximum(sum_by(group, rates, n_groups)[group], _SMALLEST)
     flat = covered / np.maximum(sum_by(group, covered, n_groups)[group], _SMALLEST)
-    return sum_by(group, counts * np.log(np.maximum(share, _SMALLEST) / np.maximum(flat, _SMALLEST)), n_groups)
+    return sum_by(
+        group, counts * np.log(np.maximum(share, _SMALLEST) / np.maximum(flat, _SMALLEST)), n_groups
+    )
 
 
 def concentration(
-    amounts: NDArray[np.float64], rates: NDArray[np.float64], covered: NDArray[np.float64], shares: Sequence[float]
+    amounts: NDArray[np.float64],
+    rates: NDArray[np.float64],
+    covered: NDArray[np.float64],
+    shares: Sequence[float],
 ) -> NDArray[np.float64]:
     """Share of ``amounts`` in the densest part of the swept area, for each share of that area, shape (len(shares),).
 
-    Cells are sorted by predicted density ``lam / covered``, ties in the order of the cells; the last cell counts in part.
+    Cells are sorted by predicted density ``lam / covered``, ties in cell order; the last cell counts in part.
     """
     order = np.argsort(-rates / covered, kind="stable")
     area = np.concatenate([[0.0], np.cumsum(covered[order])])
@@ -116,7 +121,7 @@ def rank_correlation(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 
 def log_fit(predicted: NDArray[np.float64], observed: NDArray[np.float64]) -> float:
-    """Squared correlation of log10 predicted and log10 observed, over pairs where both are positive; NaN below three."""
+    """Squared correlation of log10 predicted and log10 observed, where both are positive; NaN below three pairs."""
     both = (predicted > 0) & (observed > 0)
     return _correlation(np.log10(predicted[both]), np.log10(observed[both])) ** 2
 
