@@ -10,6 +10,8 @@ import type { ThemeName } from "./theme";
 
 /** In Hybrid the past belongs to what happened: what was expected there steps back to this opacity. */
 const PAST_OPACITY = 0.6;
+/** Over candles, events leave the bodies behind them readable. */
+const EVENT_OPACITY = 0.8;
 
 export interface SceneChoice {
   readonly mode: Mode;
@@ -55,7 +57,10 @@ function scene(
 
 /** What a mode draws; a plane that is not there is left out. */
 export function buildScenes(data: MapData, choice: SceneChoice): MapScenes {
-  const events = () => scene(data.plane("real"), (range) => lut(range, choice.events, choice, true));
+  const events = () =>
+    scene(data.plane("real"), (range) =>
+      lut(range, choice.events, choice, true, choice.mode === "raw" ? 1 : EVENT_OPACITY),
+    );
   const estimate = (range: CodeRange) => lut(range, choice.estimate, choice, false);
   if (choice.mode === "raw") return { under: null, over: events() };
   if (choice.mode === "smooth") return { under: scene(data.plane("smooth"), estimate, true), over: null };

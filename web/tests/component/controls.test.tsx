@@ -9,6 +9,7 @@ import { MapPage } from "../../src/pages/map/MapPage";
 import { SkillCard, SkillLine } from "../../src/pages/map/SkillLine";
 import { assets, scores, status, statusError } from "../../src/state/engine";
 import { mapState } from "../../src/state/map";
+import { measuredEnds } from "../../src/state/scale";
 import { scope } from "../../src/state/view";
 import { RangeSlider } from "../../src/ui/RangeSlider";
 import { Segmented } from "../../src/ui/Segmented";
@@ -158,6 +159,11 @@ describe("the map page says what stands in the map's place", () => {
     mapState.value = { kind: "ready" };
     render(<MapPage />, root);
     expect(cover()).toBeNull();
+    expect(root.querySelector(".notice")?.textContent).toContain("No estimate for BTC yet");
+    render(null, root);
+    measuredEnds.value = { estimate: { loUsd: 1, hiUsd: 2 }, events: null };
+    render(<MapPage />, root);
+    expect(root.querySelector(".notice")).toBeNull();
   });
 
   it("the replay bar only while a tape is replayed", () => {

@@ -4,7 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 import { watchCell } from "../../state/cell";
 import { assets, status, statusError } from "../../state/engine";
 import { mapFeed, mapState } from "../../state/map";
-import { scope, timeframe } from "../../state/view";
+import { measuredEnds } from "../../state/scale";
+import { mode, scope, timeframe } from "../../state/view";
 import { StateCard } from "../../ui/StateCard";
 import { ChartView } from "./ChartView";
 import { GotoDialog } from "./GotoDialog";
@@ -67,6 +68,17 @@ function Instead() {
   return <StateCard kind="loading" title={`Loading ${scope.value ?? "the map"} ${timeframe.value}`} />;
 }
 
+/** Candles and events may be there while the estimate is not: then the reason must stand where heat is expected. */
+function MissingEstimate() {
+  if (mode.value === "raw" || measuredEnds.value.estimate !== null) return null;
+  return (
+    <p class="notice" role="status">
+      No estimate for {scope.value} yet: it needs open interest and closed columns. Only what happened is
+      shown.
+    </p>
+  );
+}
+
 export function MapPage() {
   const [sheetOpen, setSheetOpen] = useState(false);
   const ready = useComputed(
@@ -92,6 +104,7 @@ export function MapPage() {
         <div class="map-stage">
           <ChartView />
           <ProfilePanel />
+          {!instead && <MissingEstimate />}
           {instead && <div class="cover">{instead}</div>}
         </div>
       </div>

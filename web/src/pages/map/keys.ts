@@ -43,12 +43,13 @@ const NAVIGATION: Readonly<Record<string, Action>> = {
 
 /** The action of a key press, or `null` when the press belongs to the browser. */
 export function actionOf(event: KeyboardEvent): Action | null {
+  if (event.metaKey) return null;
   const key = event.key.toLowerCase();
   const prefix = `${event.ctrlKey ? "ctrl+" : ""}${event.altKey ? "alt+" : ""}`;
   const shifted = event.shiftKey && key.startsWith("arrow") ? "shift+" : "";
   const navigation = NAVIGATION[`${prefix}${shifted}${key}`];
   if (navigation) return navigation;
-  if (prefix !== "" || event.metaKey || !prefs.value.keys) return null;
+  if (prefix !== "" || !prefs.value.keys) return null;
   if (/^[1-6]$/.test(key)) return () => act.timeframeByDigit(Number(key));
   return PLAIN[key] ?? null;
 }
