@@ -102,8 +102,6 @@ def replay_command(
 def _write(outputs: ReplayOutputs, asset: str, result: StepOutputs) -> None:
     for scope, columns in result.columns:
         for plane, usd in columns.usd.items():
-            if plane == "smooth":
-                continue  # derived from the synthetic plane; kept out of the files
             outputs.write_columns(
                 scope=scope,
                 timeframe=columns.timeframe,

@@ -105,7 +105,7 @@ class ColumnSeries:
         path: NDArray[np.void],
         events: ColumnEvents,
         now_ns: int,
-        smooth_bps: float,
+        smooth_bps: float | None,
     ) -> Columns | None:
         """Close the columns that ended and update the forming one; None where there is nothing to draw.
 
@@ -117,7 +117,7 @@ class ColumnSeries:
             path: path bars since the last call (``market.path.PATH_ROW``).
             events: liquidations since the last call; rows outside the window only count in the candle.
             now_ns: moment reached: bars that end and messages received by then are in the arguments.
-            smooth_bps: width of the smooth plane.
+            smooth_bps: width of the smooth plane; None leaves it out.
         """
         n_closed = len(close_ns)
         current = now_ns // self.length_ns * self.length_ns
@@ -136,7 +136,9 @@ class ColumnSeries:
         if not keep:
             return None
         heat = synthetic if forming is None else np.concatenate([synthetic, forming[None]])
-        usd = {"real": real[:keep], "synthetic": heat, "smooth": smooth_rows(heat, smooth_bps, rows)}
+        usd = {"real": real[:keep], "synthetic": heat}
+        if smooth_bps is not None:
+            usd["smooth"] = smooth_rows(heat, smooth_bps, rows)
         shown = candles[:keep].copy()
         # No price and no liquidation: the bar is missing, and so is its total.
         shown[np.isnan(shown[:, 3]) & (shown[:, 5:].sum(axis=1) == 0.0), 5:] = np.nan

@@ -244,7 +244,9 @@ class Engine:
                     self._store.clear(scope)
             self._shards = {a: Shard(a, contracts, self._parameters, warm - 1) for a in self._market.assets}
             for shard in self._shards.values():
-                shard.keeps_history = True
+                shard.keeps_history = shard.draws_smooth = True
+                for iid in shard.contracts:
+                    shard.member(iid)
                 draw = {tf: (at_ns - (_COLUMNS - 1) * length) for tf, length in TIMEFRAMES_NS.items()}
                 shard.draw_from(draw)
         self._feed = self._market.open_feed(warm)

@@ -99,7 +99,10 @@ class TapeReplay:
 
     def shard(self, start_ns: int) -> Shard:
         """An empty shard that begins just before ``start_ns``."""
-        return Shard(self.asset, self.contracts, self.parameters, start_ns - 1)
+        shard = Shard(self.asset, self.contracts, self.parameters, start_ns - 1)
+        for iid in self.ids:
+            shard.member(iid)
+        return shard
 
     def chunks(self, from_ns: int, to_ns: int) -> Iterator[tuple[int, list[Batch]]]:
         """Ends of stretches and their messages, covering [from_ns, to_ns)."""

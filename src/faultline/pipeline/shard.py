@@ -60,6 +60,8 @@ class Shard:
         self.draw_from_ns: dict[str, int] = dict.fromkeys(TIMEFRAMES_NS, start_ns)
         #: Keep each instrument's past, so that a cell of an earlier column can be explained.
         self.keeps_history = False
+        #: Draw the smooth plane too; it follows from the synthetic one and only eyes need it.
+        self.draws_smooth = False
         self.steps = 0
         self.messages = 0
 

@@ -195,11 +195,17 @@ def _extend(
 ) -> list[tuple[str, Columns]]:
     """Columns of every scope and timeframe from the heat of the instruments they are made of."""
     out: list[tuple[str, Columns]] = []
+    drawn_from: dict[tuple[str, ...], list[Columns]] = {}
     recent = (events.received_ns > span[0]) & (events.received_ns <= span[1])
     for scope, ids in shard.scopes().items():
         priced = [iid for iid in ids if iid in heat]
         if not priced:
             continue
+        if tuple(ids) in drawn_from:
+            # An asset of one instrument and that instrument are the same map.
+            out += [(scope, columns) for columns in drawn_from[tuple(ids)]]
+            continue
+        mine_out = drawn_from.setdefault(tuple(ids), [])
         total = sum((heat[iid] for iid in priced[1:]), start=heat[priced[0]])
         total_now = sum((now[iid] for iid in priced[1:]), start=now[priced[0]]) if now else None
         source = shard.reference_id if scope == shard.asset else scope
@@ -222,10 +228,11 @@ def _extend(
                 path=path,
                 events=drawn,
                 now_ns=span[1],
-                smooth_bps=shard.parameters.smooth_bps,
+                smooth_bps=shard.parameters.smooth_bps if shard.draws_smooth else None,
             )
             if columns is not None:
-                out.append((scope, columns))
+                mine_out.append(columns)
+        out += [(scope, columns) for columns in mine_out]
     return out
 
 
