@@ -3,8 +3,9 @@ import { batch, signal } from "@preact/signals";
 import { getCandles, getHeat, getLegend, getProfile } from "../api/endpoints";
 import { ApiError } from "../api/http";
 import { Stream } from "../api/socket";
-import type { Profile, StreamMessage } from "../api/types";
+import type { Legend, Profile, StreamMessage } from "../api/types";
 import type { ColumnFrame } from "../heat/delta";
+import type { ColourScale } from "../heat/transfer";
 import { acceptStatus, link } from "./engine";
 import { MAP_PLANES, MAP_SIDES, MapData } from "./mapData";
 import { measuredEnds, measuredSpan } from "./scale";
@@ -22,6 +23,14 @@ export const mapData = signal<MapData | null>(null);
 export const mapTick = signal(0);
 export const profile = signal<Profile | null>(null);
 export const profileError = signal<string | null>(null);
+
+/** The engine's ends, but never below the smallest amount that its codes can tell apart. */
+function estimateEnds(data: MapData, legend: Legend): ColourScale | null {
+  const floorUsd = data.plane("synthetic")?.range.minUsd ?? 0;
+  const loUsd = Math.max(legend.lo_usd ?? 0, floorUsd);
+  const hiUsd = legend.hi_usd ?? 0;
+  return loUsd > 0 && hiUsd > loUsd ? { loUsd, hiUsd } : data.closedEnds("synthetic", 0.3, 0.998);
+}
 
 const PENDING_LIMIT = 512;
 const RELOAD_DELAY_MS = 250;
@@ -105,11 +114,11 @@ class MapFeed {
     void this.refreshProfile();
   }
 
-  private accept(data: MapData, legend: Awaited<ReturnType<typeof getLegend>>): void {
-    const { lo_usd: lo, hi_usd: hi, from_ms: fromMs, to_ms: toMs } = legend;
+  private accept(data: MapData, legend: Legend): void {
+    const { from_ms: fromMs, to_ms: toMs } = legend;
     batch(() => {
       measuredEnds.value = {
-        estimate: lo && hi && hi > lo ? { loUsd: lo, hiUsd: hi } : data.closedEnds("synthetic", 0.3, 0.998),
+        estimate: estimateEnds(data, legend),
         // Small and large events alike are facts: nearly all of them stay above the lower end.
         events: data.closedEnds("real", 0.02, 0.998),
       };

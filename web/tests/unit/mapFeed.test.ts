@@ -9,6 +9,7 @@ import { encodeFrame, encodeSnapshot, snapshot } from "./encode";
 class FakeEngine {
   seq = 10;
   broken = false;
+  legendLoUsd = 2000;
   readonly asked: string[] = [];
   readonly subscriptions: { after_seq: Record<string, number> }[] = [];
   socket: {
@@ -35,7 +36,7 @@ class FakeEngine {
       return new Response(encodeSnapshot(snapshot(columns, { plane, side, seq: this.seq })));
     }
     if (path.startsWith("legend"))
-      return Response.json({ lo_usd: 2000, hi_usd: 90_000, from_ms: 1, to_ms: 2 });
+      return Response.json({ lo_usd: this.legendLoUsd, hi_usd: 90_000, from_ms: 1, to_ms: 2 });
     if (path.startsWith("profile")) return Response.json({ prices_usd: [] });
     const three = [1, 1, 1];
     const series = { open: three, high: three, low: three, close: three };
@@ -102,6 +103,12 @@ describe("the map feed", () => {
     expect(heatRequests()).toBe(6);
     expect(measuredEnds.value.estimate).toEqual({ loUsd: 2000, hiUsd: 90_000 });
     expect(mapData.value?.bars[1]).toMatchObject({ close: 1, longUsd: null });
+  });
+
+  it("never starts the scale below what a code can tell apart", async () => {
+    engine.legendLoUsd = 0.002;
+    mapFeed.retry();
+    await vi.waitFor(() => expect(measuredEnds.value.estimate).toEqual({ loUsd: 1000, hiUsd: 90_000 }));
   });
 
   it("subscribes from the numbers of the snapshots on", () => {
