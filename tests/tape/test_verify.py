@@ -13,7 +13,7 @@ from tests.tape.rows import BTC, assert_holds, random_rows, read_all, same, trad
 
 from faultline.errors import TapeCorrupt
 from faultline.messages import Batch, Kind
-from faultline.tape import Tape, compact, verify
+from faultline.tape import Tape, TapeWriter, compact, verify
 from faultline.tape.columns import columns_of
 from faultline.tape.parts import METADATA_KEY, PartReader, group_slices, place_parts, write_part
 
@@ -181,6 +181,19 @@ def test_a_damaged_receipt_is_reported(sealed, content):
     (receipt,) = (path / "sealed").iterdir()
     receipt.write_bytes(content)
     assert any(problem.file == "sealed/00000001.json" for problem in verify(path).problems)
+
+
+def test_verification_beside_a_writer_finds_nothing_wrong(tmp_path):
+    path = tmp_path / "tape"
+    n_rows = 0
+    with TapeWriter(path, simulated=False, segment_bytes=5_000) as writer:
+        for seed in range(25):
+            writer.append([trades(40, seed)])
+            report = verify(path)
+            assert report.problems == ()
+            assert report.rows >= n_rows
+            n_rows = report.rows
+    assert verify(path).rows == 1_000
 
 
 def test_the_header_is_readable_json(sealed):

@@ -1,13 +1,12 @@
 """Pieces of one instrument and the fields wanted in, arrays of exactly those rows out, decoded on several cores.
 
-Where no two pieces overlap in time, which is how recordings and imports are written, every piece is decoded straight to
-its place in the result. Overlapping pieces go through the merging cursor.
+A piece that overlaps no other in time, as nearly all do in recordings and imports, is decoded straight to its place in
+the result. Pieces that overlap go through the merging cursor, together with those they overlap.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -64,42 +63,49 @@ def read_pieces(
         The rows of the target that lie in the span.
     """
     ordered = sorted(pieces, key=lambda piece: (piece.first_ns, piece.order))
-    n_rows = sum(piece.n_rows for piece in ordered)
-    if _overlap(ordered):
-        return _merge(kind, ordered, span, fields, allocate(n_rows))
-    target = allocate(n_rows)
-    _run(_tasks(ordered), target, fields)
+    target = allocate(sum(piece.n_rows for piece in ordered))
+    apart: list[tuple[int, Piece]] = []
+    start = 0
+    for cluster in _clusters(ordered):
+        if len(cluster) == 1:
+            apart.append((start, cluster[0]))
+        else:
+            _merge(kind, cluster, fields, target, start)
+        start += sum(piece.n_rows for piece in cluster)
+    _run(_tasks(apart), target, fields)
     return _inside(ordered, target, span)
 
 
-def _overlap(ordered: Sequence[Piece]) -> bool:
-    """True where the order of two pieces' rows cannot be told from their bounds."""
-    for before, after in itertools.pairwise(ordered):
-        is_next = before.source is after.source and after.index == before.index + 1
-        if after.first_ns <= before.last_ns and not (is_next and after.follows(before.last_ns)):
-            return True
-    return False
-
-
-def _merge(
-    kind: Kind,
-    pieces: Sequence[Piece],
-    span: tuple[int | None, int | None],
-    fields: tuple[str, ...],
-    target: Target,
-) -> slice:
-    end = 0
-    for rows in RowCursor(kind, pieces, span[0]).windows(span[1]):
-        for field in fields:
-            target[field][end : end + len(rows)] = rows[field]
-        end += len(rows)
-    return slice(0, end)
-
-
-def _tasks(ordered: Sequence[Piece]) -> list[_Task]:
-    tasks: list[_Task] = []
-    start = 0
+def _clusters(ordered: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces whose rows may interleave; every row of a cluster comes after every row of those before."""
+    clusters: list[list[Piece]] = []
+    #: Latest receive time of all pieces so far, and of all but the last of them.
+    latest_ns = earlier_ns = -(2**63)
+    before: Piece | None = None
     for piece in ordered:
+        is_next = before is not None and before.source is piece.source and before.index + 1 == piece.index
+        continues = is_next and piece.follows(latest_ns) and piece.first_ns > earlier_ns
+        if before is None or piece.first_ns > latest_ns or (continues and piece.first_ns >= latest_ns):
+            clusters.append([piece])
+        else:
+            clusters[-1].append(piece)
+        earlier_ns = latest_ns
+        latest_ns = max(latest_ns, piece.last_ns)
+        before = piece
+    return clusters
+
+
+def _merge(kind: Kind, pieces: Sequence[Piece], fields: tuple[str, ...], target: Target, start: int) -> None:
+    for rows in RowCursor(kind, pieces).windows():
+        for field in fields:
+            target[field][start : start + len(rows)] = rows[field]
+        start += len(rows)
+
+
+def _tasks(apart: Sequence[tuple[int, Piece]]) -> list[_Task]:
+    """Calls that decode pieces to their rows of the target, adjacent pieces of a file together."""
+    tasks: list[_Task] = []
+    for start, piece in apart:
         last = tasks[-1] if tasks else None
         is_continued = last is not None and last.source is piece.source and last.end == piece.index
         if last is not None and is_continued and last.n_rows + piece.n_rows <= _TASK_ROWS:
@@ -107,7 +113,6 @@ def _tasks(ordered: Sequence[Piece]) -> list[_Task]:
             last.n_rows += piece.n_rows
         else:
             tasks.append(_Task(piece.source, piece.index, piece.index + 1, start, piece.n_rows))
-        start += piece.n_rows
     return tasks
 
 
@@ -126,11 +131,10 @@ def _run(tasks: Sequence[_Task], target: Target, fields: tuple[str, ...]) -> Non
 
 
 def _inside(ordered: Sequence[Piece], target: Target, span: tuple[int | None, int | None]) -> slice:
-    """Rows of the target in the span; only the first and last piece can reach outside."""
-    n_rows = sum(piece.n_rows for piece in ordered)
-    start, end = 0, n_rows
-    if span[0] is not None and ordered and ordered[0].first_ns < span[0]:
+    """Rows of the target in the span."""
+    start, end = 0, sum(piece.n_rows for piece in ordered)
+    if span[0] is not None and any(piece.first_ns < span[0] for piece in ordered):
         start = int(np.searchsorted(target[_RECEIVED], span[0]))
-    if span[1] is not None and ordered and ordered[-1].last_ns >= span[1]:
+    if span[1] is not None and any(piece.last_ns >= span[1] for piece in ordered):
         end = int(np.searchsorted(target[_RECEIVED], span[1]))
     return slice(start, max(start, end))

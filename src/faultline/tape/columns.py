@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "Column",
+    "Form",
     "arrow_schema",
     "columns_of",
     "encode_rows",

@@ -145,6 +145,9 @@ def _check_part(part: PartFile, manifest: Manifest, findings: _Findings) -> int:
         reader.check_pages()
     except TapeCorrupt as exc:
         findings.problem(part.path, exc.user_message, exc.hint)
+    except FileNotFoundError:
+        findings.note(part.path, "merged or removed while the tape was verified", "verify again")
+        return -1
     except OSError as exc:
         findings.problem(
             part.path, f"the file cannot be read: {exc.strerror}", "check the disk and permissions"
@@ -204,7 +207,11 @@ def _check_segment(path: Path, manifest: Manifest, findings: _Findings) -> None:
 def _check_receipts(root: Path, listing: Listing, rows_of: dict[PartFile, int], findings: _Findings) -> None:
     """Every row that a seal wrote must be in a file that counts, and every file must hold as many as were sealed."""
     sealed: Counter[tuple[str, str, str, int]] = Counter()
+    # A writer that is at work has an open segment with the highest number: what came later is not in the listing.
+    newest = max(listing.segments, default=None)
     for number in list_receipts(root):
+        if newest is not None and number >= newest:
+            continue
         path = receipt_path(root, number)
         receipt = _read_receipt(path, findings)
         if receipt is not None and receipt.segment not in listing.segments:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from faultline.clock import Clock
     from faultline.messages import Batch, Kind
 
-__all__ = ("SEGMENT_BYTES_MAX", "TapeWriter")
+__all__ = ("SEGMENTS_WAITING_MAX", "SEGMENT_BYTES_MAX", "TapeWriter")
 
 #: A segment is sealed when it has this many bytes.
 SEGMENT_BYTES_MAX: Final = 64 * 1024 * 1024
