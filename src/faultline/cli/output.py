@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ("ERRORS", "STDOUT", "as_json", "fail", "print_json", "progress_bar")
 
 #: Where people's output goes.
-STDOUT = Console()
+STDOUT = Console(width=None if sys.stdout.isatty() else 160)
 #: Where progress and errors go.
 ERRORS = Console(stderr=True)
 

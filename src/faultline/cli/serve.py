@@ -22,12 +22,13 @@ from faultline.instruments import instruments_from_rows
 from faultline.messages import Batch, Kind, merge_batches
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import Engine, Market
-from faultline.pipeline.replay import STEP_KINDS, tape_assets
+from faultline.pipeline.parameters import PipelineParameters
+from faultline.pipeline.replay import STEP_KINDS, TapeReplay, tape_assets
 from faultline.simulator import Simulation, World, load_world
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
 from faultline.tape import Tape
-from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, format_time_ns, parse_duration_ns
+from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_duration_ns
 
 __all__ = ("serve_command", "simulated_market", "tape_market")
 
@@ -69,25 +70,27 @@ def simulated_market(world_name: str, seed: int, warm_ns: int, clock: Clock) -> 
     )
 
 
-def tape_market(path: Path, assets: list[str] | None) -> Market:
-    """A recorded (or recorded simulated) market, played from a tape.
+def tape_market(
+    path: Path,
+    assets: list[str] | None,
+    parameters: PipelineParameters,
+    from_ns: int | None,
+    to_ns: int | None,
+) -> Market:
+    """A recorded (or recorded simulated) market, played from a tape between two moments.
 
     Raises:
-        NotFound: the tape has no prices of an asset that was asked for.
+        NotFound: the tape has no prices of an asset that was asked for, or nothing between the moments.
     """
     tape = Tape(path)
-    known = tape_assets(tape)
-    chosen = assets or list(known)
-    missing = [asset for asset in chosen if asset not in known]
-    if missing or not chosen:
-        msg = f"the tape has no prices of {', '.join(missing) or 'any asset'}"
-        raise NotFound(
-            msg, where=str(path), hint=f"Assets with a price path on it: {', '.join(known) or 'none'}."
-        )
-    ids = [iid for asset in chosen for iid in known[asset]]
-    spans = [tape.span_ns(kind, iid) for kind in STEP_KINDS for iid in ids if iid in tape.ids(kind)]
-    first = min(span[0] for span in spans if span)
-    last = max(span[1] for span in spans if span)
+    chosen = assets or list(tape_assets(tape))
+    if not chosen:
+        msg = "the tape has no asset with a price path"
+        raise NotFound(msg, where=str(path), hint="Import bars, trades or marks into it first.")
+    replays = [TapeReplay(tape, asset, parameters) for asset in chosen]
+    first = min(replay.first_ns for replay in replays)
+    start, end = (moments := replays[0].span(from_ns, to_ns)).from_ns, moments.to_ns
+    ids = [iid for replay in replays for iid in replay.ids]
     return Market(
         mode="replay",
         simulated=tape.simulated,
@@ -95,9 +98,9 @@ def tape_market(path: Path, assets: list[str] | None) -> Market:
         assets=chosen,
         contracts=tape.instruments(),
         warm_ns=first,
-        from_ns=first + HOUR_NS,
-        to_ns=last + 1,
-        open_feed=lambda from_ns: TapeCursor(tape, STEP_KINDS, ids, from_ns),
+        from_ns=max(start, first + HOUR_NS),
+        to_ns=end,
+        open_feed=lambda moment_ns: TapeCursor(tape, STEP_KINDS, ids, moment_ns),
         can_seek=True,
     )
 
@@ -122,6 +125,7 @@ def serve_command(
     warm: Annotated[str, typer.Option(help="Simulated time before the present.")] = "6h",
     replay: Annotated[Path | None, typer.Option(help="Play a tape.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Moment at which a replay begins.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Moment at which a replay ends.")] = None,
     speed: Annotated[float, typer.Option(min=0.001, max=100_000, help="Market seconds per second.")] = 1.0,
     assets: Annotated[str | None, typer.Option(help="Comma-separated assets.")] = None,
     params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
@@ -135,23 +139,15 @@ def serve_command(
     settings = read_settings()
     api = _api_settings(settings, host, port)
     check_bind(api)
+    parameters = chosen_parameters(params)
     if replay is not None:
-        market = tape_market(replay, names(assets))
-        start_ns = time_ns(start, "--from")
-        if (
-            start_ns is not None
-            and market.to_ns is not None
-            and not market.from_ns <= start_ns < market.to_ns
-        ):
-            span = f"{format_time_ns(market.from_ns)} and {format_time_ns(market.to_ns)}"
-            raise typer.BadParameter(f"choose a moment between {span}", param_hint="--from")
+        market = tape_market(
+            replay, names(assets), parameters, time_ns(start, "--from"), time_ns(end, "--to")
+        )
     else:
         market = simulated_market(world, seed, parse_duration_ns(warm), SystemClock())
-        start_ns = None
     store = MapStore()
-    engine = Engine(
-        market, store, chosen_parameters(params), version=__version__, start_ns=start_ns, speed=speed
-    )
+    engine = Engine(market, store, parameters, version=__version__, speed=speed)
     app = build_app(
         store,
         ScoreStore(settings.facts(simulated=market.simulated)),

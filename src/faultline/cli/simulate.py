@@ -66,6 +66,8 @@ def score_truth_command(
         print_json("score-truth", body, simulated=True)
         return
     for venue in body["venues"]:
-        STDOUT.print(
-            f"{venue['venue']:<8} TV {venue['tv']:.3f}  W1 {venue['w1_log']:.3f}  mass {venue['recovered_mass']:.2f}"
+        figures = "  ".join(
+            f"{name} {'not known' if venue[key] is None else format(venue[key], '.3f')}"
+            for name, key in (("TV", "tv"), ("W1", "w1_log"), ("mass", "recovered_mass"))
         )
+        STDOUT.print(f"{venue['venue']:<8} {figures}")

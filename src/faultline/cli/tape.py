@@ -56,6 +56,10 @@ def import_command(
     for kind, row in body["kinds"].items():
         span = f"{format_time_ns(row['first_ns'])} .. {format_time_ns(row['last_ns'])}"
         STDOUT.print(f"  {kind:<14} {row['rows']:>9,} rows  {span}  {', '.join(row['symbols'])}")
+    for name, n in body["unchecked"].items():
+        STDOUT.print(f"  unchecked {name}: {n:,}")
+    if body["ignored_files"]:
+        STDOUT.print(f"  not read: {', '.join(body['ignored_files'])}")
     STDOUT.print(f"  gaps {len(body['gaps'])}, sha256 {body['sha256'][:16]}")
 
 
@@ -68,17 +72,14 @@ def ls_command(tape: Annotated[Path, typer.Argument(help="Folder of a tape.")], 
         print_json("tape", body, simulated=reader.simulated)
         return
     STDOUT.print(f"{'SIMULATED world ' + reader.world if reader.simulated else 'recorded'}  {tape}")
-    table = Table("kind", "instrument", "rows", "first", "last", "bytes", box=None, header_style="bold")
-    for row in body["entries"]:
-        table.add_row(
-            row["kind"],
-            row["instrument"],
-            f"{row['rows']:,}",
-            format_time_ns(row["first_ns"]),
-            format_time_ns(row["last_ns"]),
-            f"{row['bytes']:,}",
-        )
+    table = Table("kind", "rows", "first", "last", "instruments", box=None, header_style="bold")
+    for kind, row in body["kinds"].items():
+        first, last = format_time_ns(row["first_ns"]), format_time_ns(row["last_ns"])
+        table.add_row(kind, f"{row['rows']:,}", first, last, ", ".join(row["symbols"]))
     STDOUT.print(table)
+    STDOUT.print(f"{body['rows']:,} rows, {body['sealed_bytes']:,} bytes sealed, {body['open_bytes']:,} open")
+    for loss in body["losses"]:
+        STDOUT.print(f"lost: {loss}")
 
 
 @APP.command("verify")
@@ -92,8 +93,9 @@ def verify_command(
         print_json("verify", body, simulated=Tape(tape).simulated)
     else:
         for problem in body["problems"]:
-            STDOUT.print(f"{problem['file']}: {problem['message']}")
-        STDOUT.print(f"{body['files']:,} files, {body['rows']:,} rows, {len(body['problems'])} problems")
+            STDOUT.print(f"{problem['file']}: {problem['message']} Hint: {problem['hint']}")
+        files = body["sealed_files"] + body["open_segments"]
+        STDOUT.print(f"{files:,} files, {body['rows']:,} rows, {len(body['problems'])} problems")
     if body["problems"]:
         raise typer.Exit(1)
 
@@ -120,7 +122,7 @@ def cat_command(
     output: Annotated[str, typer.Option("--format", help="jsonl, csv or arrow (IPC stream).")] = "jsonl",
 ) -> None:
     """Print messages to stdout."""
-    if kind not in Kind:
+    if kind not in list(Kind):
         msg = f"no kind {kind!r}; there are {', '.join(Kind)}"
         raise typer.BadParameter(msg, param_hint="--kind")
     if output not in EXPORT_FORMATS:

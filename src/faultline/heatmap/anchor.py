@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("InterestAnchor", "anchor_heat", "near_weights", "usd_per_unit_kernel")
+__all__ = (
+    "NEAR_LOG",
+    "WORTH_HALF_LIFE_NS",
+    "InterestAnchor",
+    "anchor_heat",
+    "near_weights",
+    "usd_per_unit_kernel",
+)
 
 #: Log distance from price at which the nearness of a level has fallen to 1/e.
 NEAR_LOG: Final = 0.05
@@ -33,8 +40,9 @@ WORTH_HALF_LIFE_NS: Final = 30 * DAY_NS
 
 def near_weights(n_buckets: int) -> NDArray[np.float64]:
     """Nearness of a level by its distance from price in buckets, shape (n_buckets,): 1 at price, a Gaussian."""
-    distance: NDArray[np.float64] = np.arange(n_buckets) * BUCKET_LOG / NEAR_LOG
-    return np.exp(-distance * distance)
+    distance = np.arange(n_buckets, dtype=np.float64) * BUCKET_LOG / NEAR_LOG
+    weights: NDArray[np.float64] = np.exp(-distance * distance)
+    return weights
 
 
 @njit(cache=True, nogil=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("PROXIES", "OpeningProxy")
+__all__ = ("MEAN_HALF_LIFE_NS", "PROXIES", "OpeningProxy")
 
 #: Proxies, in the order of the rows of the state.
 PROXIES: Final = ("volume", "range")

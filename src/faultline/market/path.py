@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("PATH_ROW", "PathBuilder")
+__all__ = ("ENDPOINT_WIDENING", "PATH_ROW", "PathBuilder")
 
 #: One bar of the path: where price went in ``[start_ns, end_ns)`` and what was traded. ``quality`` is
 #: 0 for a full path, 1 for endpoints only.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.store.maps import MapStore
 
-__all__ = ("Engine", "Market")
+__all__ = ("TURN_S", "Engine", "Market")
 
 #: Wall time between two turns of the loop.
 TURN_S: Final = 0.25
