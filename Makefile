@@ -26,7 +26,8 @@ WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -pa
 WEB_TESTS := $(shell find web/tests tests/fixtures -type f 2>/dev/null)
 PY_SOURCES := $(shell find src tests tools benchmarks examples -type f \( -name '*.py' -o -name '*.toml' \) 2>/dev/null)
 
-export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
+# Compiled kernels, one folder per state of the sources (src/faultline/kernel_cache.py).
+export XDG_CACHE_HOME ?= $(CURDIR)/.cache
 
 # Runs every bench_*.py of a folder, all of them even where one misses its gate.
 define run-each

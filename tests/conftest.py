@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 
 # Set before anything imports numba: compiled kernels survive between runs, inside the ignored cache folder.
-os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / ".cache" / "numba"))
+os.environ.setdefault("XDG_CACHE_HOME", str(ROOT / ".cache"))
 
 settings.register_profile(
     "short",

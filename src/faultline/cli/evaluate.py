@@ -12,13 +12,16 @@ from rich.table import Table
 from faultline.cli.arguments import AsJson, duration_ns, time_ns
 from faultline.cli.output import STDOUT, print_json, progress_bar
 from faultline.cli.replay import chosen_asset, chosen_parameters
+from faultline.config import read_settings
 from faultline.evaluation.evaluate import evaluate
 from faultline.evaluation.frozen import check_frozen
 from faultline.evaluation.html import write_report
 from faultline.evaluation.levels import read_levels
+from faultline.evaluation.report import EvaluationReport
 from faultline.heatmap.forecast import ForecastChain
 from faultline.pipeline.replay import TapeReplay
 from faultline.store.replay_outputs import read_forecasts
+from faultline.store.scores import ScoreStore
 from faultline.tape import Tape
 from faultline.units import format_time_ns
 
@@ -98,10 +101,26 @@ def evaluate_command(
         body["frozen"] = _check(reader, name, parameters, frozen, quiet=json)
     if report:
         write_report(result, report)
+    if levels is None:
+        _keep(result, body, simulated=reader.simulated)
     if json:
         print_json("evaluation", body, simulated=reader.simulated)
     else:
         _show(body, simulated=reader.simulated)
+
+
+def _keep(result: EvaluationReport, body: dict[str, Any], *, simulated: bool) -> None:
+    """Keep the scores where the page looks for the measured skill; simulated and recorded ones lie apart."""
+    scores = ScoreStore(read_settings().facts(simulated=simulated))
+    scores.write_report(
+        result.asset,
+        from_ns=result.from_ns,
+        to_ns=result.to_ns,
+        refresh_s=round(result.refresh_s),
+        n_scored=result.n_scored,
+        report=body,
+    )
+    scores.close()
 
 
 def _check(

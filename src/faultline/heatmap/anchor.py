@@ -2,7 +2,7 @@
 
 Dividing the open interest by all standing units would do that too, but it would scale a burst of fresh positions near
 price down just when it matters: activity comes and goes within minutes, open interest does not. So near price a
-unit keeps a slow worth (the trailing mean of open interest over standing units), and what is missing to the open
+unit keeps a slow worth (trailing open interest over trailing standing units), and what is missing to the open
 interest, or too much, goes to levels far away, about which liquidations say least: positions deep in profit have
 often been closed by then. Where even that cannot close the sum, everything is scaled.
 """
@@ -94,18 +94,18 @@ class InterestAnchor:
     @property
     def worth_usd(self) -> float:
         """USD per unit; NaN before open interest and units were seen together."""
-        total, weight = self._weighted
-        return float(total / weight) if weight > 0 else math.nan
+        oi_usd, units = self._weighted
+        return float(oi_usd / units) if units > 0 else math.nan
 
     def follow(self, oi_usd: float, units: float, elapsed_ns: int) -> None:
         """Take in the open interest of a side and the units that stand on it, after ``elapsed_ns``."""
         if not (oi_usd > 0 and units > 0):
             return
         fade = 0.5 ** (elapsed_ns / WORTH_HALF_LIFE_NS)
-        self._weighted = self._weighted * fade + np.array([oi_usd / units, 1.0])
+        self._weighted = self._weighted * fade + np.array([oi_usd, units])
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Weighted sum and weight."""
+        """Faded sums of open interest and units: their ratio, unlike a mean of ratios, forgives an empty start."""
         return {"weighted": self._weighted.copy()}
 
     @classmethod
