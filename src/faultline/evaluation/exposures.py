@@ -82,13 +82,18 @@ def _after(low: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.flo
 
 
 def deposit_share(windows: Windows) -> dict[str, NDArray[np.float64]]:
-    """Deposits per window by proxy, shape (W,), each over its own expanding mean: range, volume, oi_increase."""
+    """Deposits per window by proxy, shape (W,), each over its own expanding mean: range, volume, oi_increase.
+
+    ``volume`` falls back to the range where volume is unknown; there, ranges of full windows and of those known by
+    their endpoints are different measures with a mean of their own, so that a switch changes no level.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = expanding_ratio(np.log(windows.high_usd / windows.low_usd))
-    volume = expanding_ratio(windows.volume_usd)
+        width = np.log(windows.high_usd / windows.low_usd)
+    full, rough = (expanding_ratio(np.where(part, width, np.nan)) for part in (windows.full, ~windows.full))
+    stand_in = np.where(windows.full, full, rough)
     return {
-        "range": spread,
-        "volume": np.where(np.isfinite(windows.volume_usd), volume, spread),
+        "range": expanding_ratio(width),
+        "volume": np.where(np.isfinite(windows.volume_usd), expanding_ratio(windows.volume_usd), stand_in),
         "oi_increase": expanding_ratio(_increase(windows.oi_base)),
     }
 
