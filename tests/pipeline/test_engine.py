@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from faultline.errors import NotFound, RequestError
+from faultline.instruments import instruments_from_rows
+from faultline.messages import Kind
+from faultline.pipeline.cursor import TapeCursor
+from faultline.pipeline.engine import Engine, Market
+from faultline.pipeline.parameters import PipelineParameters
+from faultline.pipeline.replay import STEP_KINDS
+from faultline.simulator import Simulation, load_world
+from faultline.store.maps import MapStore
+from faultline.tape import Tape, TapeWriter
+from faultline.units import HOUR_NS, MINUTE_NS, parse_time_ns
+
+START = parse_time_ns("2026-01-05")
+HOURS = 3
+
+
+@pytest.fixture(scope="module")
+def tape(tmp_path_factory) -> Tape:
+    folder = tmp_path_factory.mktemp("engine") / "tape"
+    batches = Simulation(load_world("three-assets"), 5, START, keeps_truth=False).advance(
+        START + HOURS * HOUR_NS
+    )
+    with TapeWriter(folder, simulated=True, world="three-assets") as writer:
+        writer.append([batch for batch in batches if batch.symbol.startswith("BTC")])
+    return Tape(folder)
+
+
+def market(tape: Tape, *, to_ns: int = START + HOURS * HOUR_NS) -> Market:
+    ids = tape.ids(Kind.MARK)
+    return Market(
+        mode="replay",
+        simulated=True,
+        world="three-assets",
+        assets=["BTC"],
+        contracts=tape.instruments(),
+        warm_ns=START,
+        from_ns=START + HOUR_NS,
+        to_ns=to_ns,
+        open_feed=lambda moment: TapeCursor(tape, STEP_KINDS, ids, moment),
+        can_seek=True,
+    )
+
+
+def eventually(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not holds():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def playing(tape):
+    store = MapStore()
+    engine = Engine(market(tape), store, PipelineParameters(), version="test", speed=600.0)
+    engine.start()
+    eventually(lambda: store.status.state != "loading")
+    yield store, engine
+    engine.stop()
+
+
+def test_a_replay_loads_then_moves_and_ends_where_the_tape_ends(playing) -> None:
+    store, _ = playing
+    first = store.status
+    assert (first.state, first.mode, first.simulated) == ("ready", "replay", True)
+    assert first.as_of_ns >= START + HOUR_NS
+    eventually(lambda: store.status.as_of_ns > first.as_of_ns)
+    eventually(lambda: store.status.as_of_ns == START + HOURS * HOUR_NS)
+
+
+def test_a_pause_holds_and_a_jump_back_rebuilds_the_map(playing) -> None:
+    store, engine = playing
+    engine.control({"pause": True})
+    eventually(lambda: store.status.replay.paused)
+    there = START + HOUR_NS + 7 * MINUTE_NS
+    engine.control({"at_ns": there})
+    eventually(lambda: store.status.as_of_ns == there and store.status.state == "ready")
+    profile = engine.profile("BTC")
+    assert profile["long_usd"].sum() > 0
+    assert engine.explain("BTC", "1m", there - MINUTE_NS, profile["price_usd"] * 0.98)["assumed_share"] == 1.0
+
+
+@pytest.mark.parametrize("command", [{"at_ns": 5}, {"speed": 0}, {"speed": 1e9}])
+def test_a_command_out_of_range_is_refused_with_a_hint(playing, command) -> None:
+    with pytest.raises(RequestError) as caught:
+        playing[1].control(command)
+    assert caught.value.hint
+
+
+def test_an_unknown_scope_is_named(playing) -> None:
+    with pytest.raises(NotFound, match="NOPE"):
+        playing[1].profile("NOPE")
+
+
+def test_every_instrument_of_an_asset_has_a_map_of_its_own(playing) -> None:
+    store, _ = playing
+    eventually(lambda: "simx:BTCUSDT" in store.scopes())
+    assert {"BTC", "simx:BTCUSDT", "simy:BTCUSDT"} <= set(store.scopes())
+
+
+def test_a_feed_that_fails_shows_as_an_error_and_not_as_silence(tape) -> None:
+    class Broken:
+        def advance(self, to_ns: int):
+            raise NotFound("the feed broke", where="here", hint="mend it")
+
+    store = MapStore()
+    broken = market(tape)
+    broken = Market(
+        **{name: getattr(broken, name) for name in broken.__slots__} | {"open_feed": lambda _: Broken()}
+    )
+    engine = Engine(broken, store, PipelineParameters(), version="test")
+    engine.start()
+    eventually(lambda: store.status.state == "error")
+    assert store.status.error.message == "the feed broke"
+    engine.stop()
+
+
+def test_a_cursor_gives_each_row_once(tape) -> None:
+    ids = tape.ids(Kind.MARK)
+    cursor = TapeCursor(tape, (Kind.MARK,), ids, START)
+    rng = np.random.default_rng(1)
+    ends = np.sort(rng.integers(START, START + HOURS * HOUR_NS, 50))
+    taken = [batch for end in [*map(int, ends), START + HOURS * HOUR_NS] for batch in cursor.advance(end)]
+    for iid in ids:
+        rows = np.concatenate([batch.rows for batch in taken if batch.instrument_id == iid])
+        assert rows.tobytes() == tape.read(Kind.MARK, iid, START, START + HOURS * HOUR_NS).tobytes()
+    assert instruments_from_rows(ids[0], tape.read(Kind.INSTRUMENT, ids[0]))[-1][1].asset == "BTC"
