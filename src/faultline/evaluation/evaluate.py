@@ -156,7 +156,6 @@ def evaluate(
     if not tape.simulated and len(rates) and not math.isfinite(found.maintenance_ratio):
         warnings.append("the tape has no contract of the reference instrument")
     hourly = [_hourly(scored, rates[name], name, bench) for name in _HOURLY_MODELS if name in rates]
-    group_side = scored.group % 2
     return EvaluationReport(
         asset=asset,
         reference_id=found.reference_id,
@@ -171,10 +170,7 @@ def evaluate(
         windows=scored.n_windows,
         blocks=blocks,
         burn_in_s=burn_in_h * 3600.0,
-        swept_bp=SweptArea(
-            long=float(scored.covered[group_side == 0].sum() * BUCKET_LOG / BASIS_POINT),
-            short=float(scored.covered[group_side == 1].sum() * BUCKET_LOG / BASIS_POINT),
-        ),
+        swept_bp=_swept(scored),
         location_rule=rule,
         params_sha256=chosen.sha256(),
         forecast_chain_sha256=chain_sha256(frozen or []),
@@ -207,6 +203,12 @@ def _scored(windows: Windows, cells: Cells, burned: int) -> _Scored:
         capped=cells.capped_usd[part],
         covered=cells.covered_ratio[part],
     )
+
+
+def _swept(scored: _Scored) -> SweptArea:
+    """Swept area per side in basis points."""
+    area = scores.sum_by(scored.group % 2, scored.covered, 2) * BUCKET_LOG / BASIS_POINT
+    return SweptArea(long=float(area[0]), short=float(area[1]))
 
 
 def _location_free(
