@@ -16,6 +16,8 @@ from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time_ns
 
 START = parse_time_ns("2026-01-05")
 HOURS = 4
+#: How the planes are stored.
+KIND = {"real": np.float64, "synthetic": np.float32, "smooth": np.float32}
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +114,9 @@ def test_long_liquidations_stand_below_the_price_and_short_ones_above(whole) -> 
 def test_the_asset_is_the_sum_of_its_instruments(whole) -> None:
     columns = whole[2]
     for scope, timeframe, plane, start in [key for key in columns if key[0] == "BTC" and key[1] == "5m"]:
-        total = np.frombuffer(columns[scope, timeframe, plane, start][0])
+        total = np.frombuffer(columns[scope, timeframe, plane, start][0], dtype=KIND[plane])
         parts = [
-            np.frombuffer(columns[iid, timeframe, plane, start][0])
+            np.frombuffer(columns[iid, timeframe, plane, start][0], dtype=KIND[plane])
             for iid in ("simx:BTCUSDT", "simy:BTCUSDT")
             if (iid, timeframe, plane, start) in columns
         ]
@@ -149,7 +151,7 @@ def test_a_cell_is_explained_by_the_ledger_of_its_moment(market) -> None:
     _, _, columns = run(market, [START, START + HOURS * HOUR_NS], shard=shard)
     start = START + 2 * HOUR_NS + 5 * MINUTE_NS
     rows = shard.rows.rows
-    usd = np.frombuffer(columns["BTC", "5m", "synthetic", start][0]).reshape(2, -1)
+    usd = np.frombuffer(columns["BTC", "5m", "synthetic", start][0], dtype=np.float32).reshape(2, -1)
     row = int(usd[0].argmax())
     price = (rows.first_row + row + 0.5) * rows.row_usd
     cell = explain_cell(shard, "BTC", "5m", start + 1, price)

@@ -8,7 +8,7 @@ column shows the ledger at the **end** of its bar. Only the forming column chang
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
@@ -24,7 +24,7 @@ __all__ = ("PLANES", "ColumnEvents", "ColumnSeries", "Columns", "smooth_rows")
 PLANES: Final = ("real", "synthetic", "smooth")
 
 
-def smooth_rows(usd: NDArray[np.float64], width_bps: float, rows: DisplayRows) -> NDArray[np.float64]:
+def smooth_rows(usd: NDArray[Any], width_bps: float, rows: DisplayRows) -> NDArray[Any]:
     """Columns blurred along price with a Gaussian of ``width_bps``; USD is conserved (reflecting edges).
 
     Args:
@@ -49,7 +49,7 @@ class Columns:
     rows: DisplayRows
     start_ns: NDArray[np.int64]
     n_closed: int
-    usd: dict[str, NDArray[np.float64]]
+    usd: dict[str, NDArray[Any]]
     open_usd: NDArray[np.float64]
     high_usd: NDArray[np.float64]
     low_usd: NDArray[np.float64]
@@ -100,8 +100,8 @@ class ColumnSeries:
         *,
         rows: DisplayRows,
         close_ns: NDArray[np.int64],
-        synthetic: NDArray[np.float64],
-        forming: NDArray[np.float64] | None,
+        synthetic: NDArray[np.float32],
+        forming: NDArray[np.float32] | None,
         path: NDArray[np.void],
         events: ColumnEvents,
         now_ns: int,
@@ -136,7 +136,7 @@ class ColumnSeries:
         if not keep:
             return None
         heat = synthetic if forming is None else np.concatenate([synthetic, forming[None]])
-        usd = {"real": real[:keep], "synthetic": heat}
+        usd: dict[str, NDArray[Any]] = {"real": real[:keep], "synthetic": heat}
         if smooth_bps is not None:
             usd["smooth"] = smooth_rows(heat, smooth_bps, rows)
         shown = candles[:keep].copy()

@@ -50,66 +50,77 @@ ENDPOINT_WIDENING: Final = 0.4
 _VARIANCE_WEIGHT: Final = 1.0 - 0.5 ** (1.0 / 2016.0)
 
 # Layout of the open second that the kernel carries between calls.
-_SECOND, _LOW, _HIGH, _CLOSE, _VOLUME, _LAST, _MARKED = range(7)
+_SECOND, _LOW, _HIGH, _CLOSE, _VOLUME, _LAST, _MARKED, _TRADED = range(8)
+
+
+@njit(cache=True, nogil=True)
+def _close_second_kernel(carry: NDArray[np.float64], out: Any, n: int) -> int:
+    """Write the open second as bar ``n`` of ``out``; returns ``n + 1``."""
+    out[n].start_ns = int(carry[_SECOND]) * 1_000_000_000
+    out[n].end_ns = out[n].start_ns + 1_000_000_000
+    out[n].low_usd, out[n].high_usd = carry[_LOW], carry[_HIGH]
+    out[n].close_usd, out[n].volume_usd = carry[_CLOSE], carry[_VOLUME]
+    out[n].quality = 0
+    carry[_SECOND] = -1.0
+    return n + 1
 
 
 @njit(cache=True, nogil=True)
 def _second_bars_kernel(
-    trade_ns: NDArray[np.int64],
-    trade_usd: NDArray[np.float64],
-    trade_notional: NDArray[np.float64],
-    mark_ns: NDArray[np.int64],
-    mark_usd: NDArray[np.float64],
-    upto_second: int,
-    carry: NDArray[np.float64],
-    out_second: NDArray[np.int64],
-    out: NDArray[np.float64],
+    trades: Any, marks: Any, upto_second: int, carry: NDArray[np.float64], out: Any
 ) -> int:
-    """Merge trades and marks in time into 1-s bars (low, high, close, volume); returns how many were closed.
+    """Merge trades and marks in time into 1-s bars; returns how many were closed.
 
     A bar's range starts at the last price before it, so consecutive bars leave no hole in the path.
-    ``carry`` holds the open second; seconds without any message give no bar.
+    ``carry`` holds the open second; seconds without any message give no bar. Insurance-fund and ADL prints and
+    prices of 0 are book-keeping of the venue: they move nothing and count for nothing.
     """
     i = j = n = 0
-    n_trades, n_marks = trade_ns.shape[0], mark_ns.shape[0]
+    n_trades, n_marks = trades.shape[0], marks.shape[0]
+    end_ns = (int(carry[_SECOND]) + 1) * 1_000_000_000 if carry[_SECOND] >= 0.0 else 0
     while i < n_trades or j < n_marks:
-        is_mark = i >= n_trades or (j < n_marks and mark_ns[j] <= trade_ns[i])
-        moment = mark_ns[j] if is_mark else trade_ns[i]
-        price = mark_usd[j] if is_mark else trade_usd[i]
-        second = moment // 1_000_000_000
-        if carry[_SECOND] >= 0.0 and second > carry[_SECOND]:
-            out_second[n] = int(carry[_SECOND])
-            for k in range(4):
-                out[n, k] = carry[_LOW + k]
-            n += 1
-            carry[_SECOND] = -1.0
-        if carry[_SECOND] < 0.0:
+        is_mark = i >= n_trades or (j < n_marks and marks[j].ts_received_ns <= trades[i].ts_received_ns)
+        price = marks[j].mark_price_usd if is_mark else trades[i].price_usd
+        moment = marks[j].ts_received_ns if is_mark else trades[i].ts_received_ns
+        notional = 0.0
+        if is_mark:
+            j += 1
+            valid = price > 0.0
+        else:
+            valid = price > 0.0 and trades[i].cause <= 1
+            notional = price * trades[i].qty_base
+            i += 1
+        if not valid:
+            continue
+        if moment >= end_ns:
+            if carry[_SECOND] >= 0.0:
+                n = _close_second_kernel(carry, out, n)
+            second = moment // 1_000_000_000
+            end_ns = (second + 1) * 1_000_000_000
             start = carry[_LAST] if carry[_LAST] > 0.0 else price
             carry[_SECOND] = second
             carry[_LOW] = carry[_HIGH] = carry[_CLOSE] = start
             carry[_VOLUME] = 0.0
         if is_mark:
             carry[_MARKED] = 1.0
-            j += 1
         else:
-            carry[_VOLUME] += trade_notional[i]
-            i += 1
+            carry[_TRADED] = 1.0
+            carry[_VOLUME] += notional
         if is_mark or carry[_MARKED] == 0.0:
             carry[_LOW] = min(carry[_LOW], price)
             carry[_HIGH] = max(carry[_HIGH], price)
             carry[_CLOSE] = carry[_LAST] = price
     if carry[_SECOND] >= 0.0 and carry[_SECOND] < upto_second:
-        out_second[n] = int(carry[_SECOND])
-        for k in range(4):
-            out[n, k] = carry[_LOW + k]
-        n += 1
-        carry[_SECOND] = -1.0
+        n = _close_second_kernel(carry, out, n)
     return n
 
 
-def _only(rows: NDArray[np.void], keep: NDArray[np.bool_]) -> NDArray[np.void]:
-    """The rows to keep; almost always all of them, and then they are not copied."""
-    return rows if keep.all() else rows[keep]
+def _seconds_spanned(rows: NDArray[np.void]) -> int:
+    """At most so many seconds hold rows: as many as there are rows, or as they span."""
+    if not len(rows):
+        return 0
+    times = rows["ts_received_ns"]
+    return min(len(rows), int(times[-1] // SECOND_NS - times[0] // SECOND_NS) + 1)
 
 
 class PathBuilder:
@@ -119,9 +130,8 @@ class PathBuilder:
     """
 
     def __init__(self) -> None:
-        self._carry = np.zeros(7)
+        self._carry = np.zeros(8)
         self._carry[_SECOND] = -1.0
-        self._has_trades = False
         self._covered: list[tuple[int, int]] = []
         self._move_variance = math.nan
         self.last_close_usd = math.nan
@@ -153,31 +163,11 @@ class PathBuilder:
     def _from_seconds(
         self, trades: NDArray[np.void], marks: NDArray[np.void], upto_ns: int
     ) -> NDArray[np.void]:
-        # Insurance-fund and ADL prints, and prices of 0, are book-keeping of the venue: they move nothing.
-        real = _only(trades, (trades["cause"] <= 1) & (trades["price_usd"] > 0))
-        valid_marks = _only(marks, marks["mark_price_usd"] > 0)
-        room = len(real) + len(valid_marks) + 1
-        seconds = np.empty(room, dtype=np.int64)
-        values = np.empty((room, 4))
-        price = np.ascontiguousarray(real["price_usd"])
-        n = _second_bars_kernel(
-            np.ascontiguousarray(real["ts_received_ns"]),
-            price,
-            price * real["qty_base"],
-            np.ascontiguousarray(valid_marks["ts_received_ns"]),
-            np.ascontiguousarray(valid_marks["mark_price_usd"]),
-            upto_ns // SECOND_NS,
-            self._carry,
-            seconds,
-            values,
-        )
-        path = np.zeros(n, dtype=PATH_ROW)
-        path["start_ns"] = seconds[:n] * SECOND_NS
-        path["end_ns"] = path["start_ns"] + SECOND_NS
-        for column, name in enumerate(("low_usd", "high_usd", "close_usd", "volume_usd")):
-            path[name] = values[:n, column]
-        self._has_trades = self._has_trades or len(real) > 0
-        if not self._has_trades:
+        room = _seconds_spanned(trades) + _seconds_spanned(marks) + 1
+        path = np.empty(room, dtype=PATH_ROW)
+        n = _second_bars_kernel(trades, marks, upto_ns // SECOND_NS, self._carry, path)
+        path = path[:n]
+        if self._carry[_TRADED] == 0.0:
             path["volume_usd"] = math.nan
         return path
 
@@ -241,7 +231,7 @@ class PathBuilder:
             "carry": self._carry.copy(),
             "covered": np.array(self._covered, dtype=np.int64).reshape(-1, 2),
             "last_end_ns": np.array([self.last_end_ns], dtype=np.int64),
-            "scalars": np.array([self._move_variance, self.last_close_usd, float(self._has_trades)]),
+            "scalars": np.array([self._move_variance, self.last_close_usd]),
         }
 
     @classmethod
@@ -251,6 +241,5 @@ class PathBuilder:
         builder._carry = state["carry"].copy()
         builder._covered = [(int(s), int(e)) for s, e in state["covered"]]
         builder._move_variance, builder.last_close_usd = (float(v) for v in state["scalars"][:2])
-        builder._has_trades = bool(state["scalars"][2])
         builder.last_end_ns = int(state["last_end_ns"][0])
         return builder

@@ -78,7 +78,7 @@ class InstrumentState:
 
     def advance(
         self, close_ns: NDArray[np.int64], upto_ns: int, mix: NDArray[np.float64], rows: DisplayRows
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Apply the bars that ended by ``upto_ns`` and draw a column at each closing time.
 
         Args:
@@ -109,7 +109,7 @@ class InstrumentState:
             worth_usd=self.anchor.worth_usd,
             prices_usd=closes,
         )
-        return columns.astype(np.float64), oi_usd
+        return columns, oi_usd
 
     def open_interest_usd(
         self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]

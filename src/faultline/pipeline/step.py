@@ -14,6 +14,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numba import njit
 
 from faultline.heatmap.columns import ColumnEvents
 from faultline.heatmap.grid import BUCKET_LOG, bucket_of
@@ -97,6 +98,17 @@ def step(
     return StepOutputs(columns, events, forecasts)
 
 
+@njit(cache=True, nogil=True)
+def _mark_cells_kernel(times_ns: NDArray[np.int64], base: int, cells: NDArray[np.bool_]) -> None:
+    """Mark the cells of the step grid that hold a message; ``times_ns`` is sorted."""
+    end_ns = 0
+    for k in range(times_ns.shape[0]):
+        if times_ns[k] >= end_ns:
+            cell = times_ns[k] // CELL_NS
+            cells[cell - base] = True
+            end_ns = (cell + 1) * CELL_NS
+
+
 def _route(shard: Shard, batches: Sequence[Batch], to_ns: int) -> dict[str, dict[Kind, NDArray[np.void]]]:
     """Rows by instrument and kind; contracts are taken in, cells and messages counted."""
     routed: dict[str, dict[Kind, NDArray[np.void]]] = {}
@@ -110,7 +122,7 @@ def _route(shard: Shard, batches: Sequence[Batch], to_ns: int) -> dict[str, dict
         kinds = routed.setdefault(batch.instrument_id, {})
         earlier = kinds.get(batch.kind)
         kinds[batch.kind] = batch.rows if earlier is None else np.concatenate([earlier, batch.rows])
-        cells[batch.rows["ts_received_ns"] // CELL_NS - base] = True
+        _mark_cells_kernel(batch.rows["ts_received_ns"], base, cells)
         shard.messages += len(batch)
     shard.steps += int(np.count_nonzero(cells))
     return routed
@@ -169,13 +181,12 @@ def _advance(
         tf: series.close_times(after_ns, end_ns) for tf, series in shard.series_of(shard.asset).items()
     }
     union = np.unique(np.concatenate(list(closings.values())))
-    heat: dict[str, NDArray[np.float64]] = {}
-    now: dict[str, NDArray[np.float64]] = {}
+    heat: dict[str, NDArray[np.float32]] = {}
+    now: dict[str, NDArray[np.float32]] = {}
     mix = shard.mixes[0]
     for item in shard.with_path():
         drawn = np.append(union, end_ns) if forming else union
         usd, _ = item.advance(drawn, end_ns, mix, rows)
-        usd = np.nan_to_num(usd)
         heat[item.instrument_id] = usd[: len(union)]
         if forming:
             now[item.instrument_id] = usd[-1]
@@ -188,8 +199,8 @@ def _extend(
     span: tuple[int, int],
     closings: dict[str, NDArray[np.int64]],
     union: NDArray[np.int64],
-    heat: dict[str, NDArray[np.float64]],
-    now: dict[str, NDArray[np.float64]],
+    heat: dict[str, NDArray[np.float32]],
+    now: dict[str, NDArray[np.float32]],
     paths: dict[str, NDArray[np.void]],
     events: LocatedEvents,
 ) -> list[tuple[str, Columns]]:

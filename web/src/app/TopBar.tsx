@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { exportPicture } from "../pages/map/actions";
 import { MODE_TEXT } from "../pages/map/modes";
-import { dataAgeS, freshness } from "../state/engine";
+import { dataAgeS, freshness, status } from "../state/engine";
 import { duration } from "../state/format";
 import { resolvedTheme, setPrefs } from "../state/prefs";
 import { MODES } from "../state/url";
@@ -27,10 +27,12 @@ const FRESH_TEXT = {
 
 function Freshness() {
   const state = freshness.value;
+  // A replay or a simulation that runs is fresh, but it is not live.
+  const playing = status.value?.mode ?? "live";
   return (
     <span class={`freshness is-${state}`} title="Age of the newest market message">
       <i aria-hidden="true" />
-      <b>{FRESH_TEXT[state]}</b>
+      <b>{state === "live" ? playing : FRESH_TEXT[state]}</b>
       <span>{duration(dataAgeS.value)}</span>
     </span>
   );
