@@ -11,6 +11,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 from scipy.ndimage import gaussian_filter1d
 
 if TYPE_CHECKING:
@@ -165,27 +166,32 @@ class ColumnSeries:
         self, candles: NDArray[np.float64], starts: NDArray[np.int64], path: NDArray[np.void]
     ) -> None:
         """Fold path bars into open, high, low, close, volume; a column opens where the bar before it closed."""
-        ends = path["end_ns"]
-        skipped = int(np.searchsorted(ends, starts[0], side="right"))
-        if not len(path):
-            return
-        closes = path["close_usd"]
-        before = closes[skipped - 1] if skipped else self._last_close_usd
-        self._last_close_usd = float(closes[-1])
-        path, closes = path[skipped:], closes[skipped:]
-        if not len(path):
-            return
-        opens = np.concatenate([[before if np.isfinite(before) else closes[0]], closes[:-1]])
-        column = np.searchsorted(starts, path["end_ns"] - 1, side="right") - 1
-        first = np.concatenate([[0], np.flatnonzero(np.diff(column)) + 1])
-        last = np.append(first[1:], len(path)) - 1
-        k = column[first]
-        candles[k, 0] = np.where(np.isnan(candles[k, 0]), opens[first], candles[k, 0])
-        candles[k, 1] = np.fmax(candles[k, 1], np.fmax.reduceat(path["high_usd"], first))
-        candles[k, 2] = np.fmin(candles[k, 2], np.fmin.reduceat(path["low_usd"], first))
-        candles[k, 3] = closes[last]
-        # The volume stays unknown where no bar of the column knows it.
-        known = np.isfinite(path["volume_usd"])
-        total = np.add.reduceat(np.where(known, path["volume_usd"], 0.0), first)
-        seen = np.logical_or.reduceat(known, first)
-        candles[k, 4] = np.where(seen, np.nan_to_num(candles[k, 4]) + total, candles[k, 4])
+        if len(path):
+            _fold_bars_kernel(path, starts, self._last_close_usd, candles)
+            self._last_close_usd = float(path["close_usd"][-1])
+
+
+@njit(cache=True, nogil=True)
+def _fold_bars_kernel(
+    path: Any, starts: NDArray[np.int64], before_usd: float, candles: NDArray[np.float64]
+) -> None:
+    """Path bars, sorted by end, into the columns that begin at ``starts``; those that ended before are left out.
+
+    Volume adds up where it is known and stays NaN where no bar of the column knows it.
+    """
+    column, last = -1, before_usd
+    for i in range(path.shape[0]):
+        close = path[i].close_usd
+        while column + 1 < starts.shape[0] and starts[column + 1] < path[i].end_ns:
+            column += 1
+        if column >= 0:
+            candle = candles[column]
+            if np.isnan(candle[0]):
+                candle[0] = close if np.isnan(last) else last
+            candle[1] = path[i].high_usd if np.isnan(candle[1]) else max(candle[1], path[i].high_usd)
+            candle[2] = path[i].low_usd if np.isnan(candle[2]) else min(candle[2], path[i].low_usd)
+            candle[3] = close
+            volume = path[i].volume_usd
+            if not np.isnan(volume):
+                candle[4] = volume if np.isnan(candle[4]) else candle[4] + volume
+        last = close

@@ -34,7 +34,7 @@ STEP_KINDS: Final = (
     Kind.LIQUIDATION,
 )
 #: Longest stretch given to one call of ``step``.
-_CHUNK_NS: Final = DAY_NS // 4
+_CHUNK_NS: Final = DAY_NS // 8
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
