@@ -1,0 +1,68 @@
+"""Skill of the map in simulated worlds, where the truth is known: permanent scenarios, each with gates.
+
+Run ``make bench-quality``; figures go to ``results/simulated.json``. A missed gate makes the script fail. Scenario ids
+are permanent: a scenario is never changed, only replaced by one with another id.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from faultline.evaluation.evaluate import evaluate
+from faultline.pipeline.parameters import PipelineParameters
+from faultline.pipeline.replay import TapeReplay
+from faultline.simulator import Simulation, load_world
+from faultline.tape import Tape, TapeWriter
+from faultline.units import DAY_NS, HOUR_NS, parse_time_ns
+
+#: id: world, seed, days.
+SCENARIOS = {"evaluation-s11-8d": ("evaluation", 11, 8), "evaluation-s12-8d": ("evaluation", 12, 8)}
+START = parse_time_ns("2026-01-01")
+
+
+def record(folder: Path, world: str, seed: int, days: int) -> Tape:
+    simulation = Simulation(load_world(world), seed, START, keeps_truth=False)
+    with TapeWriter(folder, simulated=True, world=world) as tape:
+        for end in range(START + 6 * HOUR_NS, START + days * DAY_NS + 1, 6 * HOUR_NS):
+            tape.append(simulation.advance(end))
+    return Tape(folder)
+
+
+def score(tape: Tape) -> dict[str, object]:
+    replay = TapeReplay(tape, "BTC", PipelineParameters())
+    span = replay.span(None, None)
+    frozen: list[object] = []
+    replay.run(replay.shard(span.warm_ns), span, lambda outputs: frozen.extend(outputs.forecasts))
+    report = evaluate(tape, "BTC", forecasts=frozen)
+    models = {model.name: model for model in report.models}
+    lead = next(d for d in report.differences if (d.a, d.b, d.metric) == ("map", "B4", "t"))
+    mirrored = models["placebo_mirrored"].ig
+    return {
+        "n_scored": report.n_scored,
+        "t": {name: round(model.t, 4) for name, model in models.items()},
+        "map_minus_b4_t": {"mean": lead.mean, "ci": lead.ci},
+        "mirrored_ig": mirrored,
+        "gates": {
+            "map_minus_b4_t_ci_low > 0": lead.ci[0] > 0,
+            "abs(mirrored_ig) < 0.05": abs(mirrored) < 0.05,
+        },
+    }
+
+
+def main() -> None:
+    result = {}
+    for name, (world, seed, days) in SCENARIOS.items():
+        with tempfile.TemporaryDirectory() as base:
+            result[name] = score(record(Path(base) / "tape", world, seed, days))
+        print(name, json.dumps(result[name], indent=1))
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / "simulated.json").write_text(json.dumps(result, indent=1) + "\n")
+    sys.exit(not all(all(row["gates"].values()) for row in result.values()))
+
+
+if __name__ == "__main__":
+    main()
