@@ -82,3 +82,12 @@ def test_missing_amounts_stay_missing_where_they_lie():
 def test_impossible_rows_are_refused():
     with pytest.raises(RequestError, match="display rows"):
         project_rows(np.ones(3), 0, 0.0, 0, 10)
+
+
+@pytest.mark.parametrize("mark_usd", [96_000.0, 3_400.0, 180.0, 0.18, 0.7])
+def test_buckets_near_the_mark_are_equal_in_basis_points_on_every_asset(mark_usd) -> None:
+    buckets = np.arange(bucket_of(mark_usd * 0.9), bucket_of(mark_usd * 1.1))
+    low, high = bucket_edge_usd(buckets), bucket_edge_usd(buckets + 1)
+    width_bps = (high / low - 1.0) * 1e4
+    assert width_bps.max() <= 5.01
+    assert width_bps.max() / width_bps.min() < 1.1
