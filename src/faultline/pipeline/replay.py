@@ -33,6 +33,8 @@ STEP_KINDS: Final = (
     Kind.BAR,
     Kind.LIQUIDATION,
 )
+#: Of a trade the engine needs no more than this; a tape holds many.
+_STEP_FIELDS: Final = {Kind.TRADE: ("price_usd", "qty_base", "cause")}
 #: Longest stretch given to one call of ``step``.
 _CHUNK_NS: Final = DAY_NS // 8
 
@@ -108,7 +110,7 @@ class TapeReplay:
     def chunks(self, from_ns: int, to_ns: int) -> Iterator[tuple[int, list[Batch]]]:
         """Ends of stretches and their messages, covering [from_ns, to_ns)."""
         for _, end_ns, batches in self.tape.stream(
-            from_ns, to_ns, kinds=STEP_KINDS, ids=self.ids, chunk_ns=_CHUNK_NS
+            from_ns, to_ns, kinds=STEP_KINDS, ids=self.ids, chunk_ns=_CHUNK_NS, fields=_STEP_FIELDS
         ):
             yield end_ns, batches
 

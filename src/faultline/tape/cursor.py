@@ -82,11 +82,22 @@ class RowCursor:
         kind: kind of the rows.
         pieces: the pieces, in any order.
         from_ns: rows received before are skipped.
+        fields: fields that are read besides receive time and sequence, which give the order; the others are zero.
+            None reads all.
     """
 
-    def __init__(self, kind: Kind, pieces: Sequence[Piece], from_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        pieces: Sequence[Piece],
+        from_ns: int | None = None,
+        fields: Sequence[str] | None = None,
+    ) -> None:
         self._dtype = KINDS[kind].dtype
-        self._fields = self._dtype.names or ()
+        known = self._dtype.names or ()
+        wanted_fields = known if fields is None else {"ts_received_ns", "seq", *fields}
+        self._fields = tuple(name for name in known if name in wanted_fields)
+        self._allocate = np.empty if fields is None else np.zeros
         wanted = [piece for piece in pieces if from_ns is None or piece.last_ns >= from_ns]
         self._unread = sorted(wanted, key=lambda piece: (piece.first_ns, piece.order), reverse=True)
         self._pending: list[_Run] = []
@@ -135,7 +146,7 @@ class RowCursor:
         first = chain[0]
         rest = next((run for run in self._pending if _follows(first, run)), None)
         n_rest = 0 if rest is None else len(rest.rows)
-        rows = np.empty(n_rest + sum(piece.n_rows for piece in chain), dtype=self._dtype)
+        rows = self._allocate(n_rest + sum(piece.n_rows for piece in chain), dtype=self._dtype)
         if rest is not None:
             rows.view(np.uint8)[: rest.rows.nbytes] = rest.rows.view(np.uint8)
             self._pending.remove(rest)

@@ -27,7 +27,7 @@ from faultline.units import DAY_NS, HOUR_NS
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -210,8 +210,12 @@ class Tape:
         kinds: Sequence[Kind] | None = None,
         ids: Sequence[str] | None = None,
         chunk_ns: int = HOUR_NS,
+        fields: Mapping[Kind, Sequence[str]] | None = None,
     ) -> Iterator[tuple[int, int, list[Batch]]]:
         """Every row received in ``[from_ns, to_ns)``, forward in time, a chunk at a time.
+
+        ``fields`` names, for some kinds, the only fields that are read besides receive time and sequence; the others
+        of those kinds are zero. For replays of many trades, of which little is needed.
 
         Yields:
             Chunk start, chunk end (exclusive), and one sorted batch per kind and instrument that has rows in it, in the
@@ -222,7 +226,7 @@ class Tape:
         """
         if chunk_ns <= 0:
             raise TapeError(f"a chunk must be longer than {chunk_ns} ns")
-        stream = TapeStream(lambda start_ns, end_ns: self._opened(start_ns, end_ns, kinds, ids))
+        stream = TapeStream(lambda start_ns, end_ns: self._opened(start_ns, end_ns, kinds, ids, fields))
         for start_ns in range(from_ns, to_ns, chunk_ns):
             end_ns = min(start_ns + chunk_ns, to_ns)
             yield start_ns, end_ns, stream.batches(start_ns, end_ns)
@@ -352,8 +356,14 @@ class Tape:
         return pieces
 
     def _opened(
-        self, from_ns: int, to_ns: int, kinds: Sequence[Kind] | None, ids: Sequence[str] | None
+        self,
+        from_ns: int,
+        to_ns: int,
+        kinds: Sequence[Kind] | None,
+        ids: Sequence[str] | None,
+        fields: Mapping[Kind, Sequence[str]] | None,
     ) -> Cursors:
+        few = fields or {}
         wanted = [
             key
             for key in self.pairs()
@@ -362,7 +372,9 @@ class Tape:
 
         def cursors() -> Cursors:
             found = [(key, self._pieces(key, from_ns, to_ns)) for key in wanted]
-            return [(key, RowCursor(key[0], pieces, from_ns)) for key, pieces in found if pieces]
+            return [
+                (key, RowCursor(key[0], pieces, from_ns, few.get(key[0]))) for key, pieces in found if pieces
+            ]
 
         return self._retried(cursors)
 
