@@ -290,6 +290,7 @@ def advance_kernel(
     column_at: Any,
     anchors: Any,
     rows: Any,
+    projection: Any,
     columns: Any,
     totals: Any,
     scratch: Any,
@@ -304,24 +305,23 @@ def advance_kernel(
         column_at: i8 (n,), sorted, number of bars applied before each column.
         anchors: f8 (n, 3), open interest per side, worth of a unit and price in USD; NaN for units.
         rows: f8 (3,): height of a row in USD, first row, number of rows.
+        projection: positions f8 (B + 1,), buckets i8 (n_rows, 2) and shares f4 (n_rows, 2) of the rows, and the
+            first bucket they were made for, i8 (1,): made again when the window moved.
         columns: f4 (n, 2, n_rows), zero, filled.
         totals: f8 (n, 2), filled: units per side.
         scratch: f8 (2, J, Lp).
     """
     n_buckets = state.mass.shape[2]
-    positions = np.empty(n_buckets + 1)
+    positions, buckets, shares, made_for = projection
     heat = np.zeros(n_buckets, dtype=np.float32)
-    n_rows = int(rows[2])
-    buckets, shares = np.empty((n_rows, 2), dtype=np.int64), np.empty((n_rows, 2), dtype=np.float32)
     base = np.zeros(scratch.shape[1:])
-    drawn_first = state.integers[I_FIRST] - 1
     applied = 0
     for column in range(column_at.shape[0]):
         _apply_bars_kernel(state, tables, bars, applied, column_at[column], base, scratch)
         applied = column_at[column]
-        if drawn_first != state.integers[I_FIRST]:
-            drawn_first = state.integers[I_FIRST]
-            row_positions_kernel(drawn_first, n_buckets, rows[0], int(rows[1]), positions)
+        if made_for[0] != state.integers[I_FIRST]:
+            made_for[0] = state.integers[I_FIRST]
+            row_positions_kernel(made_for[0], n_buckets, rows[0], int(rows[1]), positions)
             row_shares_kernel(positions, buckets, shares)
         _column_kernel(
             state,

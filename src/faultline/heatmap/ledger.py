@@ -155,6 +155,7 @@ class Ledger:
         self._tables = ledger_tables(self.parameters)
         self._arrays = empty_arrays(len(parameters), n_buckets, self._tables.hazard.shape[1])
         self._scratch = np.zeros((2, *self._tables.hazard.shape))
+        self._projection: tuple[tuple[float, int, int], tuple[NDArray[Any], ...]] | None = None
 
     @property
     def n_leverages(self) -> int:
@@ -389,11 +390,25 @@ class Ledger:
             at,
             anchors,
             rows,
+            self._projection_of(row_usd, first_row, n_rows),
             columns,
             totals,
             self._scratch,
         )
         return columns, totals
+
+    def _projection_of(self, row_usd: float, first_row: int, n_rows: int) -> tuple[NDArray[Any], ...]:
+        """Tables from buckets to display rows, kept while the rows stay the same; the kernel fills them."""
+        key = (row_usd, first_row, n_rows)
+        if self._projection is None or self._projection[0] != key:
+            tables = (
+                np.empty(self.n_buckets + 1),
+                np.empty((n_rows, 2), dtype=np.int64),
+                np.empty((n_rows, 2), dtype=np.float32),
+                np.array([np.iinfo(np.int64).min]),
+            )
+            self._projection = (key, tables)
+        return self._projection[1]
 
     def walk(
         self,
