@@ -8,7 +8,7 @@ column shows the ledger at the **end** of its bar. Only the forming column chang
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import njit
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from faultline.heatmap.display import DisplayRows
 
-__all__ = ("PLANES", "ColumnEvents", "ColumnSeries", "Columns", "smooth_rows")
-
-#: Planes of a map.
-PLANES: Final = ("real", "synthetic", "smooth")
+__all__ = ("ColumnEvents", "ColumnSeries", "Columns", "smooth_rows")
 
 
 def smooth_rows(usd: NDArray[Any], width_bps: float, rows: DisplayRows) -> NDArray[Any]:

@@ -78,7 +78,7 @@ class InstrumentState:
 
     def advance(
         self, close_ns: NDArray[np.int64], upto_ns: int, mix: NDArray[np.float64], rows: DisplayRows
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    ) -> NDArray[np.float32]:
         """Apply the bars that ended by ``upto_ns`` and draw a column at each closing time.
 
         Args:
@@ -88,7 +88,7 @@ class InstrumentState:
             rows: display rows.
 
         Returns:
-            USD per column, side and row, shape (n, 2, P), and open interest per side and column, shape (n,).
+            USD per column, side and row, shape (n, 2, P).
         """
         n_ready = int(np.searchsorted(self.pending["end_ns"], upto_ns, side="right"))
         ready, self.pending = self.pending[:n_ready], self.pending[n_ready:]
@@ -109,7 +109,7 @@ class InstrumentState:
             worth_usd=self.anchor.worth_usd,
             prices_usd=closes,
         )
-        return columns, oi_usd
+        return columns
 
     def open_interest_usd(
         self, times_ns: NDArray[np.int64], prices_usd: NDArray[np.float64]

@@ -15,14 +15,14 @@ from faultline.pipeline.instrument_state import InstrumentState
 from faultline.units import TIMEFRAMES_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
     from faultline.instruments import Instrument
     from faultline.pipeline.parameters import PipelineParameters
 
-__all__ = ("ARCHIVE_VENUES", "Shard", "asset_of", "shards_for")
+__all__ = ("ARCHIVE_VENUES", "Shard", "asset_of")
 
 #: Slugs of archives that mix several venues: their liquidations count, but nothing can be opened there.
 ARCHIVE_VENUES: Final = frozenset({"mixed", "mixed-total"})
@@ -175,11 +175,3 @@ class Shard:
 
 def _part(state: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
-
-
-def shards_for(
-    assets: Sequence[str], instruments: Iterable[Instrument], parameters: PipelineParameters, start_ns: int
-) -> dict[str, Shard]:
-    """One shard per asset."""
-    by_id = {item.id: item for item in instruments}
-    return {asset: Shard(asset, by_id, parameters, start_ns) for asset in assets}

@@ -186,7 +186,7 @@ def _advance(
     mix = shard.mixes[0]
     for item in shard.with_path():
         drawn = np.append(union, end_ns) if forming else union
-        usd, _ = item.advance(drawn, end_ns, mix, rows)
+        usd = item.advance(drawn, end_ns, mix, rows)
         heat[item.instrument_id] = usd[: len(union)]
         if forming:
             now[item.instrument_id] = usd[-1]
