@@ -14,10 +14,20 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ("SCHEMA_VERSION", "TABLES", "open_facts", "replay_runs_table", "scores_table")
+__all__ = (
+    "SCHEMA_VERSION",
+    "TABLES",
+    "alert_deliveries_table",
+    "alert_rules_table",
+    "events_table",
+    "open_facts",
+    "replay_runs_table",
+    "scores_table",
+    "zone_states_table",
+)
 
-#: Version of the tables below; a file of another version is refused, never guessed at.
-SCHEMA_VERSION: Final = 1
+#: Version of the tables below. Version 2 only added tables, so an older file gains them; a newer one is refused.
+SCHEMA_VERSION: Final = 2
 #: All tables.
 TABLES: Final = sa.MetaData()
 
@@ -46,6 +56,58 @@ replay_runs_table: Final = sa.Table(
     sa.Column("manifest_sha256", sa.String(64), nullable=False, unique=True),
     sa.Column("tape_sha256", sa.String(64), nullable=False),
     sa.Column("manifest", sa.Text, nullable=False),
+)
+#: Events in the order they became known; ``seq`` is what a stream client resumes from.
+events_table: Final = sa.Table(
+    "events",
+    TABLES,
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(24), nullable=False, unique=True),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("asset", sa.String(32), nullable=False),
+    sa.Column("venue", sa.String(32)),
+    sa.Column("detected_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("events_by_asset", "asset", "detected_at_ns"),
+    sa.Index("events_by_type", "type", "seq"),
+    sqlite_autoincrement=True,
+)
+#: States of zones, each valid from ``from_ns`` until the next of the same zone; the last one has ``is_end``.
+zone_states_table: Final = sa.Table(
+    "zone_states",
+    TABLES,
+    sa.Column("run", sa.String(24), primary_key=True),
+    sa.Column("scope", sa.String(64), primary_key=True),
+    sa.Column("zone_id", sa.String(64), primary_key=True),
+    sa.Column("from_ns", sa.BigInteger, primary_key=True),
+    sa.Column("is_end", sa.Boolean, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("zone_states_by_time", "run", "scope", "from_ns"),
+)
+#: Alert rules that people made on the page.
+alert_rules_table: Final = sa.Table(
+    "alert_rules",
+    TABLES,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+#: What was sent, or could not be sent, to whom.
+alert_deliveries_table: Final = sa.Table(
+    "alert_deliveries",
+    TABLES,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("rule", sa.String(64), nullable=False),
+    sa.Column("target", sa.String(64), nullable=False),
+    sa.Column("event_id", sa.String(24), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_ns", sa.BigInteger, nullable=False),
+    sa.Column("updated_ns", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.UniqueConstraint("rule", "target", "event_id"),
+    sa.Index("deliveries_by_state", "state", "due_ns"),
+    sqlite_autoincrement=True,
 )
 
 
@@ -101,6 +163,10 @@ def _check_schema(engine: sa.Engine, where: str) -> None:
         if _meta_table.name in tables:
             query = sa.select(_meta_table.c.value).where(_meta_table.c.name == "schema_version")
             found = connection.execute(query).scalar_one_or_none()
+        if found is not None and found < SCHEMA_VERSION:
+            TABLES.create_all(connection)
+            connection.execute(sa.update(_meta_table).values(value=SCHEMA_VERSION))
+            found = SCHEMA_VERSION
     if found != SCHEMA_VERSION:
         engine.dispose()
         raise StoreError(

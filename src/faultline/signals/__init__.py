@@ -1,0 +1,1 @@
+"""Zones, liquidations and the state of sources in, typed events out."""

@@ -1,0 +1,263 @@
+"""What was detected in, one typed event out: the form in which the store, the stream and the alerts carry it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = (
+    "CATALOGUE",
+    "EVENT_SCHEMA",
+    "LATENCY_GOAL_MS",
+    "Event",
+    "EventSpec",
+    "EventType",
+    "Priority",
+    "make_event",
+)
+
+#: Version of the form of an event.
+EVENT_SCHEMA: Final = 1
+
+
+class Priority(enum.IntEnum):
+    """How soon an event must reach people; smaller is sooner."""
+
+    P0 = 0
+    P1 = 1
+    P2 = 2
+
+
+#: Longest time from our receipt of a message to the event that it caused, in milliseconds.
+LATENCY_GOAL_MS: Final = {Priority.P0: 100.0, Priority.P1: 500.0, Priority.P2: 2000.0}
+
+
+class EventType(enum.StrEnum):
+    """Types of event, each with its row in ``CATALOGUE``."""
+
+    ZONE_HIT = "ZONE_HIT"
+    LIQUIDATION_LARGE = "LIQUIDATION_LARGE"
+    ZONE_APPROACHED = "ZONE_APPROACHED"
+    SOURCE_DOWN = "SOURCE_DOWN"
+    SOURCE_RECOVERED = "SOURCE_RECOVERED"
+    ZONE_CREATED = "ZONE_CREATED"
+    ZONE_REINFORCED = "ZONE_REINFORCED"
+    ZONE_BUILDING = "ZONE_BUILDING"
+    ZONE_THINNING = "ZONE_THINNING"
+    ZONE_SWEPT = "ZONE_SWEPT"
+    ZONE_EXPIRED = "ZONE_EXPIRED"
+    DIVERGENCE = "DIVERGENCE"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EventSpec:
+    """One type of event: how urgent it is, when it happens, and the fields of its ``data``."""
+
+    type: EventType
+    priority: Priority
+    happens_when: str
+    fields: Mapping[str, str]
+
+
+_ZONE: Final[dict[str, str]] = {
+    "zone_id": "id of the zone",
+    "scope": "asset or instrument whose map holds the zone",
+    "side": "LONG or SHORT: the position that would be liquidated",
+    "low_usd": "lower edge of the zone",
+    "high_usd": "upper edge of the zone",
+    "peak_usd": "price of the zone's hottest place",
+    "notional_usd": "estimated exposure in the zone (model estimate)",
+    "distance_ratio": "nearest edge over price, minus 1; 0 inside the zone",
+    "density_level": "1-10, null before there is enough history",
+    "loaded": "whether the density level is 5 or more, null as above",
+}
+
+
+def _zone(**more: str) -> dict[str, str]:
+    return _ZONE | more
+
+
+def _spec(kind: EventType, priority: Priority, happens_when: str, fields: Mapping[str, str]) -> EventSpec:
+    return EventSpec(kind, priority, happens_when, fields)
+
+
+#: Every type of event that the engine emits.
+CATALOGUE: Final[dict[EventType, EventSpec]] = {
+    spec.type: spec
+    for spec in (
+        _spec(
+            EventType.ZONE_HIT,
+            Priority.P0,
+            "price reaches the nearest edge of a zone",
+            _zone(price_usd="price that reached it"),
+        ),
+        _spec(
+            EventType.LIQUIDATION_LARGE,
+            Priority.P0,
+            "one liquidation is larger than all but a thousandth of the asset's trailing 30 days",
+            {
+                "instrument": "instrument that was liquidated",
+                "side": "LONG or SHORT: the position that was liquidated",
+                "price_usd": "printed price",
+                "trigger_usd": "price that forced it",
+                "notional_usd": "size",
+                "threshold_usd": "size that counted as large at that moment",
+            },
+        ),
+        _spec(
+            EventType.ZONE_APPROACHED,
+            Priority.P1,
+            "price comes close to a zone: nearer than the asset usually moves in a quarter of an hour",
+            _zone(price_usd="price that came close"),
+        ),
+        _spec(
+            EventType.SOURCE_DOWN,
+            Priority.P1,
+            "an instrument has sent no price for too long",
+            {"instrument": "instrument", "silent_s": "seconds without a price"},
+        ),
+        _spec(
+            EventType.SOURCE_RECOVERED,
+            Priority.P1,
+            "an instrument that was silent sends prices again",
+            {"instrument": "instrument", "silent_s": "seconds without a price"},
+        ),
+        _spec(EventType.ZONE_CREATED, Priority.P2, "a zone has stood out for several minutes", _zone()),
+        _spec(
+            EventType.ZONE_REINFORCED,
+            Priority.P2,
+            "a zone holds half as much again as when it was created or last reinforced",
+            _zone(before_usd="exposure it had then"),
+        ),
+        _spec(
+            EventType.ZONE_BUILDING,
+            Priority.P2,
+            "a zone's share of all exposure rises beyond what decay explains",
+            _zone(
+                opened_usd="opened in it over the last hour", closed_usd="modelled closes over the last hour"
+            ),
+        ),
+        _spec(
+            EventType.ZONE_THINNING,
+            Priority.P2,
+            "a zone's share of all exposure falls beyond what decay explains, while open interest falls",
+            _zone(
+                opened_usd="opened in it over the last hour",
+                closed_usd="modelled closes over the last hour",
+                interest_change_ratio="change of open interest over the last hour",
+            ),
+        ),
+        _spec(
+            EventType.ZONE_SWEPT,
+            Priority.P2,
+            "price has passed the far edge of a zone",
+            _zone(
+                before_usd="exposure before price reached it",
+                liquidated_usd="liquidations seen inside it since then; a lower bound where a venue samples",
+            ),
+        ),
+        _spec(EventType.ZONE_EXPIRED, Priority.P2, "a zone has faded without being reached", _zone()),
+        _spec(
+            EventType.DIVERGENCE,
+            Priority.P2,
+            "the maps of two venues differ by more than their estimates could by chance",
+            {
+                "side": "LONG or SHORT",
+                "distance_bps": "Wasserstein distance of the two maps",
+                "floor_bps": "what chance alone gives in 95 of 100 cases",
+                "venues": "the two venues",
+                "outlier": "the venue whose map lies farthest from the others, null with two venues",
+            },
+        ),
+    )
+}
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One event.
+
+    Attributes:
+        id: hash of type, asset, subject and moment: the same event found again has the same id.
+        schema: version of this form.
+        type: see ``CATALOGUE``.
+        priority: 0, 1 or 2.
+        asset: e.g. ``BTC``.
+        venue: slug where one venue caused it, else None.
+        confidence: 0-1 where a probability is known, else None.
+        data: fields of the type.
+        detected_at_ns: market time of detection.
+        latency_ms: from our receipt of the causing message to detection; None in a rebuilt past.
+        simulated: whether the market is simulated.
+        mode: ``live``, ``replay``, ``simulated``, or ``rebuilt``: found in the past while the map was loading.
+    """
+
+    id: str
+    schema: int
+    type: EventType
+    priority: int
+    asset: str
+    venue: str | None
+    confidence: float | None
+    data: dict[str, Any]
+    detected_at_ns: int
+    latency_ms: float | None
+    simulated: bool
+    mode: str
+
+
+def make_event(
+    kind: EventType,
+    *,
+    asset: str,
+    subject: str,
+    detected_at_ns: int,
+    data: dict[str, Any],
+    simulated: bool,
+    mode: str,
+    venue: str | None = None,
+    confidence: float | None = None,
+    latency_ms: float | None = None,
+) -> Event:
+    """An event with its id and priority filled in.
+
+    Args:
+        kind: type of event.
+        asset: e.g. ``BTC``.
+        subject: what it is about: a zone id, an instrument id; part of the id.
+        detected_at_ns: market time of detection.
+        data: the fields that ``CATALOGUE`` lists for the type.
+        simulated: whether the market is simulated.
+        mode: ``live``, ``replay``, ``simulated`` or ``rebuilt``.
+        venue: slug, where one venue caused it.
+        confidence: 0-1, where known.
+        latency_ms: see ``Event``.
+
+    Raises:
+        ValueError: ``data`` does not have exactly the fields of the type.
+    """
+    spec = CATALOGUE[kind]
+    if data.keys() != spec.fields.keys():
+        odd = ", ".join(sorted(data.keys() ^ spec.fields.keys()))
+        raise ValueError(f"{kind} has other fields: {odd}")
+    text = f"{kind}|{asset}|{subject}|{detected_at_ns}".encode()
+    return Event(
+        id=hashlib.sha256(text).hexdigest()[:24],
+        schema=EVENT_SCHEMA,
+        type=kind,
+        priority=int(spec.priority),
+        asset=asset,
+        venue=venue,
+        confidence=confidence,
+        data=data,
+        detected_at_ns=detected_at_ns,
+        latency_ms=latency_ms,
+        simulated=simulated,
+        mode=mode,
+    )
