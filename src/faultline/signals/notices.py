@@ -1,0 +1,91 @@
+"""What a stage found in, the fields of the event that tells of it out.
+
+A notice is an event without its circumstances: which market it is and how long detection took are known only where
+the engine runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Final
+
+from faultline.signals.events import EventType, make_event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultline.signals.events import Event
+    from faultline.zones.tracker import ZoneChange
+
+__all__ = ("Notice", "zone_notice")
+
+_ZONE_EVENTS: Final = {
+    "created": EventType.ZONE_CREATED,
+    "reinforced": EventType.ZONE_REINFORCED,
+    "approached": EventType.ZONE_APPROACHED,
+    "hit": EventType.ZONE_HIT,
+    "swept": EventType.ZONE_SWEPT,
+    "expired": EventType.ZONE_EXPIRED,
+    "building": EventType.ZONE_BUILDING,
+    "thinning": EventType.ZONE_THINNING,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened.
+
+    Attributes:
+        kind: type of the event.
+        asset: e.g. ``BTC``.
+        subject: id of the zone or instrument it is about.
+        at_ns: market time: the receive time of the message that caused it, or the grid time it was found at.
+        data: fields of the type (``signals.events.CATALOGUE``).
+        venue: slug, where one venue caused it.
+    """
+
+    kind: EventType
+    asset: str
+    subject: str
+    at_ns: int
+    data: dict[str, Any]
+    venue: str | None = None
+
+    def event(self, *, simulated: bool, mode: str, latency_ms: float | None) -> Event:
+        """The event, under the circumstances it was found in."""
+        return make_event(
+            self.kind,
+            asset=self.asset,
+            subject=self.subject,
+            detected_at_ns=self.at_ns,
+            data=self.data,
+            simulated=simulated,
+            mode=mode,
+            venue=self.venue,
+            latency_ms=latency_ms,
+        )
+
+
+def zone_notice(asset: str, change: ZoneChange, more: Mapping[str, Any]) -> Notice:
+    """The notice of a zone's change.
+
+    Args:
+        asset: asset of the zone's scope.
+        change: what the tracker or the account found.
+        more: fields of the event's type beyond those that every zone event has.
+    """
+    zone = change.zone
+    venue = zone.scope.partition(":")[0] if ":" in zone.scope else None
+    fields = {
+        "zone_id": zone.id,
+        "scope": zone.scope,
+        "side": zone.side,
+        "low_usd": zone.low_usd,
+        "high_usd": zone.high_usd,
+        "peak_usd": zone.peak_usd,
+        "notional_usd": zone.notional_usd,
+        "distance_ratio": zone.distance_ratio,
+        "density_level": zone.density_level,
+        "loaded": zone.loaded,
+    }
+    return Notice(_ZONE_EVENTS[change.kind], asset, zone.id, change.at_ns, {**fields, **more}, venue)
