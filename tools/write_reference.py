@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from faultline import errors, instruments, messages, units
 from pages import GENERATED, page, summary, table
 from reference_commands import commands_page
+from reference_events import events_page
 from reference_routes import routes_page
 from reference_settings import settings_page
 
@@ -96,6 +97,7 @@ def errors_page() -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/messages.md": messages_page,
     "docs/reference/errors.md": errors_page,
+    "docs/reference/events.md": events_page,
     "docs/reference/commands.md": commands_page,
     "docs/reference/routes.md": routes_page,
     "docs/reference/settings.md": settings_page,
