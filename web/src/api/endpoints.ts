@@ -1,6 +1,7 @@
 /** The routes the dashboard uses, by name. */
 import { decodeSnapshot, type HeatSnapshot, type Plane, type Side } from "../heat/format";
-import { getBytes, getJson, postJson } from "./http";
+import type { AlertRule, AlertsAnswer, EventsAnswer } from "./eventTypes";
+import { deleteAt, getBytes, getJson, postJson, putJson } from "./http";
 import type { Assets, Candles, CellAnswer, Legend, Profile, Scores, Status } from "./types";
 
 const at = (scope: string, tf: string) => `${encodeURIComponent(scope)}/${encodeURIComponent(tf)}`;
@@ -38,3 +39,27 @@ export interface ReplayCommand {
 }
 
 export const postReplay = (command: ReplayCommand) => postJson<unknown>("replay", command);
+
+export interface EventQuery {
+  readonly limit: number;
+  readonly beforeSeq?: number;
+  readonly type?: string | null;
+  readonly asset?: string | null;
+}
+
+/** A page of the event log, newest events of the range; `beforeSeq` goes further back. */
+export function getEvents(query: EventQuery, signal?: AbortSignal): Promise<EventsAnswer> {
+  const search = new URLSearchParams({ limit: String(query.limit) });
+  if (query.beforeSeq !== undefined) search.set("before_id", String(query.beforeSeq));
+  if (query.type) search.set("type", query.type);
+  if (query.asset) search.set("asset", query.asset);
+  return getJson<EventsAnswer>(`events?${search}`, signal);
+}
+
+const ruleAt = (name: string) => `alerts/rules/${encodeURIComponent(name)}`;
+
+export const getAlerts = (signal?: AbortSignal) => getJson<AlertsAnswer>("alerts", signal);
+export const putRule = (rule: AlertRule) => putJson<unknown>(ruleAt(rule.name), rule);
+export const deleteRule = (name: string) => deleteAt(ruleAt(name));
+export const postTest = (what: { readonly target: string } | { readonly rule: string }) =>
+  postJson<{ readonly sent: boolean; readonly detail: string }>("alerts/test", what);

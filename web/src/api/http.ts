@@ -1,4 +1,4 @@
-/** One place that talks HTTP: JSON and binary GETs, one POST, problem documents as typed errors. */
+/** One place that talks HTTP: JSON and binary GETs, writes, problem documents as typed errors. */
 import type { Problem } from "./types";
 
 /** The page may be mounted under a prefix; routes are one level deep, so the API lies beside the page. */
@@ -14,6 +14,7 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string | null = null,
     readonly hint: string | null = null,
+    readonly where: string | null = null,
   ) {
     super(message);
   }
@@ -27,7 +28,13 @@ async function problemOf(response: Response): Promise<ApiError> {
     // Not a problem document (a proxy's page, an empty body): the status line is all there is to tell.
   }
   const text = problem.detail || problem.title || `${response.status} ${response.statusText}`;
-  return new ApiError(text, response.status, problem.code ?? null, problem.hint ?? null);
+  return new ApiError(
+    text,
+    response.status,
+    problem.code ?? null,
+    problem.hint ?? null,
+    problem.where ?? null,
+  );
 }
 
 async function request(path: string, init: RequestInit): Promise<Response> {
@@ -52,11 +59,18 @@ export async function getBytes(path: string, signal?: AbortSignal): Promise<Arra
   return response.arrayBuffer();
 }
 
-export async function postJson<T>(path: string, body: unknown): Promise<T> {
+async function sendJson<T>(method: "POST" | "PUT", path: string, body: unknown): Promise<T> {
   const response = await request(path, {
-    method: "POST",
+    method,
     headers: { "content-type": "application/json", accept: "application/json" },
     body: JSON.stringify(body),
   });
   return (await response.json()) as T;
+}
+
+export const postJson = <T>(path: string, body: unknown) => sendJson<T>("POST", path, body);
+export const putJson = <T>(path: string, body: unknown) => sendJson<T>("PUT", path, body);
+
+export async function deleteAt(path: string): Promise<void> {
+  await request(path, { method: "DELETE", headers: { accept: "application/json" } });
 }

@@ -16,13 +16,23 @@ export interface StreamEvents {
   reconnected(): void;
 }
 
-export interface Subscription {
+export interface MapSubscription {
   readonly scope: string;
   readonly tf: string;
   readonly planes: readonly string[];
   /** `seq` held of each "plane/side": the engine sends what came after it, or asks for a fresh fetch. */
   readonly after_seq: Readonly<Record<string, number>>;
 }
+
+export interface EventSubscription {
+  readonly type: "subscribe_events";
+  /** The engine sends every event after this one exactly once; null asks for new ones only. */
+  readonly after_seq: number | null;
+  readonly types: readonly string[] | null;
+  readonly assets: readonly string[] | null;
+}
+
+export type Subscription = MapSubscription | EventSubscription;
 
 /** What the socket needs from the browser; tests pass their own. */
 export interface StreamHost {

@@ -1,4 +1,5 @@
 /** Bodies of the REST interface and messages of the stream, as the server documents them. Times in ms UTC. */
+import type { EventMessage } from "./eventTypes";
 
 export interface Envelope {
   readonly simulated: boolean;
@@ -139,6 +140,8 @@ export interface Problem {
   readonly status: number;
   readonly detail?: string;
   readonly code?: string;
+  /** What is at fault: a field, a file, a parameter. */
+  readonly where?: string | null;
   readonly hint?: string | null;
 }
 
@@ -170,6 +173,7 @@ export type StreamMessage =
       readonly seq: number;
     }
   | CandleMessage
+  | EventMessage
   | ({ readonly type: "status" } & Status)
   | { readonly type: "resync"; readonly sub: number }
   | { readonly type: "ping"; readonly t_ms: number }
