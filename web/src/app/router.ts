@@ -1,5 +1,6 @@
 /** Which page the address names. Pages lie one level deep under wherever the dashboard is mounted. */
 import { signal } from "@preact/signals";
+import { urlNow } from "../state/view";
 
 export const PAGES = ["map", "about"] as const;
 export type PageName = (typeof PAGES)[number];
@@ -12,17 +13,14 @@ function pageNow(): PageName | null {
 
 export const page = signal<PageName | null>(pageNow());
 
-/** The search part of the map's address is kept while another page is shown. */
-let mapSearch = location.search;
-
 export function hrefOf(name: PageName): string {
   return new URL(`./${name}`, location.href).pathname;
 }
 
 export function goTo(name: PageName): void {
   if (name === page.value) return;
-  if (page.value === "map") mapSearch = location.search;
-  history.pushState(null, "", hrefOf(name) + (name === "map" ? mapSearch : ""));
+  // What the map shows is kept while another page is shown, and may have been set from there.
+  history.pushState(null, "", hrefOf(name) + (name === "map" ? urlNow() : ""));
   page.value = name;
 }
 

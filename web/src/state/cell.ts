@@ -4,9 +4,10 @@ import { getCell } from "../api/endpoints";
 import { ApiError } from "../api/http";
 import type { CellAnswer } from "../api/types";
 import { cellUsd, pick } from "../heat/pick";
+import { focus, type Point } from "./focus";
 import { mapData } from "./map";
 import type { Bar, MapPlane } from "./mapData";
-import { type Point, scope, selected, timeframe } from "./view";
+import { scope, timeframe } from "./view";
 
 export interface CellReading {
   readonly point: Point;
@@ -26,7 +27,7 @@ export interface CellReading {
 /** Where the pointer or the cell cursor is. */
 export const hover = signal<Point | null>(null);
 /** Bar under the pointer, for O H L C. */
-export const focusPoint = computed<Point | null>(() => hover.value ?? selected.value);
+export const focusPoint = computed<Point | null>(() => hover.value ?? focus.value);
 
 export const hoverBar = computed<Bar | null>(() => {
   const data = mapData.value;

@@ -1,4 +1,5 @@
 /** What the address bar holds: everything a shared link must restore, and only what differs from the default. */
+import { type Focus, formatFocus, parseFocus } from "./focus";
 
 export const MODES = ["raw", "synthetic", "smooth", "hybrid"] as const;
 export type Mode = (typeof MODES)[number];
@@ -15,8 +16,8 @@ export interface UrlState {
   readonly loUsd: number | null;
   readonly hiUsd: number | null;
   readonly palette: string | null;
-  /** Pinned cell. */
-  readonly selected: { readonly tMs: number; readonly priceUsd: number } | null;
+  /** What everything is about: a pinned cell, a zone, an event. */
+  readonly focus: Focus | null;
 }
 
 export const DEFAULT_URL: UrlState = {
@@ -28,7 +29,7 @@ export const DEFAULT_URL: UrlState = {
   loUsd: null,
   hiUsd: null,
   palette: null,
-  selected: null,
+  focus: null,
 };
 
 function positive(text: string | null): number | null {
@@ -43,7 +44,6 @@ function oneOf<T extends string>(text: string | null, allowed: readonly T[], fal
 /** Anything unreadable in a link becomes the default: a link must never break the page. */
 export function parseUrl(search: string): UrlState {
   const query = new URLSearchParams(search);
-  const [selT, selPrice] = (query.get("sel") ?? "").split("_").map((part) => positive(part));
   const fromMs = positive(query.get("from"));
   const toMs = positive(query.get("to"));
   const span = fromMs !== null && toMs !== null && toMs > fromMs;
@@ -56,7 +56,7 @@ export function parseUrl(search: string): UrlState {
     loUsd: positive(query.get("lo")),
     hiUsd: positive(query.get("hi")),
     palette: query.get("cm"),
-    selected: selT && selPrice ? { tMs: selT, priceUsd: selPrice } : null,
+    focus: parseFocus(query.get("sel")),
   };
 }
 
@@ -74,8 +74,7 @@ export function formatUrl(state: UrlState): string {
   if (state.loUsd !== null) query.set("lo", significant(state.loUsd));
   if (state.hiUsd !== null) query.set("hi", significant(state.hiUsd));
   if (state.palette) query.set("cm", state.palette);
-  if (state.selected)
-    query.set("sel", `${Math.round(state.selected.tMs)}_${significant(state.selected.priceUsd)}`);
+  if (state.focus) query.set("sel", formatFocus(state.focus));
   const text = query.toString().replaceAll("%3A", ":");
   return text ? `?${text}` : "";
 }

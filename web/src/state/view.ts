@@ -2,13 +2,9 @@
 import { computed, effect, signal } from "@preact/signals";
 import { PALETTES } from "../heat/palettes";
 import { assets } from "./engine";
+import { focus } from "./focus";
 import { prefs, setPrefs } from "./prefs";
 import { formatUrl, type Mode, parseUrl, TIMEFRAMES, type UrlState } from "./url";
-
-export interface Point {
-  readonly tMs: number;
-  readonly priceUsd: number;
-}
 
 const initial = parseUrl(location.search);
 
@@ -16,8 +12,7 @@ export const scope = signal<string | null>(initial.scope);
 export const timeframe = signal<string>(initial.tf);
 export const mode = signal<Mode>(initial.mode);
 export const span = signal<{ fromMs: number; toMs: number } | null>(spanOf(initial));
-/** The pinned cell. */
-export const selected = signal<Point | null>(initial.selected);
+focus.value = initial.focus;
 /** Cut-offs a link brought along; a hand-set cut-off replaces them. */
 export const linkCutOff = signal(cutOffOf(initial));
 /** A cut-off to write into the address bar; set by the scale. */
@@ -61,7 +56,7 @@ export function chooseScope(next: string): void {
   if (next === scope.value) return;
   pushNext = true;
   span.value = null;
-  selected.value = null;
+  focus.value = null;
   linkCutOff.value = null;
   scope.value = next;
 }
@@ -83,7 +78,8 @@ export function chooseMode(next: Mode): void {
 const URL_DELAY_MS = 250;
 let pushNext = false;
 
-function urlNow(): string {
+/** The search part of the map's address as things stand now. */
+export function urlNow(): string {
   return formatUrl({
     scope: scope.value,
     tf: timeframe.value,
@@ -93,7 +89,7 @@ function urlNow(): string {
     loUsd: urlCutOff.value?.loUsd ?? null,
     hiUsd: urlCutOff.value?.hiUsd ?? null,
     palette: prefs.value.palette === "viridis" ? null : prefs.value.palette,
-    selected: selected.value,
+    focus: focus.value,
   });
 }
 
@@ -121,7 +117,7 @@ export function syncUrl(): () => void {
     timeframe.value = url.tf;
     mode.value = url.mode;
     span.value = spanOf(url);
-    selected.value = url.selected;
+    focus.value = url.focus;
     linkCutOff.value = cutOffOf(url);
   };
   addEventListener("popstate", back);

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
+import { formatFocus, parseFocus } from "../../src/state/focus";
 import * as text from "../../src/state/format";
 import { DEFAULT_PREFS, formatPrefs, parsePrefs } from "../../src/state/prefs";
 import { DEFAULT_URL, formatUrl, parseUrl, type UrlState } from "../../src/state/url";
@@ -14,7 +15,7 @@ describe("the address bar", () => {
     loUsd: 250_000,
     hiUsd: 38_000_000,
     palette: "inferno",
-    selected: { tMs: 1_770_010_000_000, priceUsd: 96_225 },
+    focus: { tMs: 1_770_010_000_000, priceUsd: 96_225, src: "zone", eventId: "BTC-L-abc1-0" },
   };
 
   it("restores everything it holds", () => {
@@ -104,5 +105,20 @@ describe("numbers on screen", () => {
     expect(text.utcShort(Date.UTC(2026, 1, 5, 4, 3))).toBe("Feb 5 04:03");
     expect(text.signedPercent(-0.018)).toBe("−1.80 %");
     expect(text.signedPercent(0.018)).toBe("+1.80 %");
+  });
+});
+
+describe("what everything is about", () => {
+  it("goes into a link and comes back, with what it was chosen from", () => {
+    for (const at of [
+      { tMs: 1_770_000_000_000, priceUsd: 96_225, src: "cell", eventId: null },
+      { tMs: 1_770_000_000_000, priceUsd: 0.001_234_5, src: "event", eventId: "a1b2_c3" },
+    ] as const)
+      expect(parseFocus(formatFocus(at))).toEqual(at);
+    expect(formatFocus({ tMs: 5, priceUsd: 2, src: "cell", eventId: null })).toBe("5_2");
+  });
+
+  it("is nothing when the link cannot be read", () => {
+    for (const bad of [null, "", "5", "5_", "x_3", "5_-3", "5_3_other_1"]) expect(parseFocus(bad)).toBeNull();
   });
 });

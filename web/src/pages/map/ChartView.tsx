@@ -5,11 +5,12 @@ import { type ChartPoint, PriceChart } from "../../chart/PriceChart";
 import { buildScenes } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
 import { scores, simulated } from "../../state/engine";
+import { focus, focusOn, type Point } from "../../state/focus";
 import { mapData, mapTick } from "../../state/map";
 import { FORWARD_COLUMNS, type MapData } from "../../state/mapData";
 import { prefs, resolvedTheme } from "../../state/prefs";
 import { scaleOf } from "../../state/scale";
-import { currentAsset, mode, type Point, selected, span } from "../../state/view";
+import { currentAsset, mode, span } from "../../state/view";
 import { chart, fitRange } from "./actions";
 import { geometry } from "./geometry";
 import { onChartKey } from "./keys";
@@ -76,7 +77,7 @@ function drawScene(view: PriceChart): void {
 function drawMarks(view: PriceChart): void {
   const data = mapData.value;
   const marks = [
-    { point: selected.value, kind: "pinned" as const },
+    { point: focus.value, kind: "pinned" as const },
     { point: hover.value, kind: "cursor" as const },
   ].flatMap(({ point, kind }) => {
     const cell = point && data ? readCell(point) : null;
@@ -137,7 +138,8 @@ export function ChartView() {
         hover.value = pointOf(mapData.peek(), at);
       },
       click: (at) => {
-        selected.value = pointOf(mapData.peek(), at);
+        const point = pointOf(mapData.peek(), at);
+        if (point) focusOn(point);
       },
       range: (from, to) => rememberSpan(mapData.peek(), from, to),
     });

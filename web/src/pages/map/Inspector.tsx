@@ -1,9 +1,9 @@
 /** Everything the engine can say about one cell. */
 import type { CellAnswer } from "../../api/types";
 import { type CellReading, cellDetail, reading } from "../../state/cell";
+import { clearFocus, focus } from "../../state/focus";
 import { duration, MISSING, percent, price, signedPercent, usd, utcShort } from "../../state/format";
 import { profile } from "../../state/map";
-import { selected } from "../../state/view";
 import { Icon } from "../../ui/Icon";
 import { SkillCard } from "./SkillLine";
 
@@ -123,15 +123,8 @@ function CellCard() {
     <section class="card" aria-label="Cell">
       <h2>
         Cell
-        {selected.value && (
-          <button
-            type="button"
-            class="icon-button"
-            aria-label="Unpin the cell"
-            onClick={() => {
-              selected.value = null;
-            }}
-          >
+        {focus.value && (
+          <button type="button" class="icon-button" aria-label="Unpin the cell" onClick={clearFocus}>
             <Icon name="close" />
           </button>
         )}

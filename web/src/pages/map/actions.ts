@@ -5,22 +5,14 @@ import type { PriceChart } from "../../chart/PriceChart";
 import { fitAround, heatExtent } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
 import { refreshStatus, simulated, status } from "../../state/engine";
+import { clearFocus, focus, focusOn } from "../../state/focus";
 import { usd, utcMinute } from "../../state/format";
 import { mapData } from "../../state/map";
 import type { MapData } from "../../state/mapData";
 import { prefs, resolvedTheme, setPrefs } from "../../state/prefs";
 import { mainKind, nudgeCutOff, scaleOf, shownKinds } from "../../state/scale";
 import { MODES, TIMEFRAMES } from "../../state/url";
-import {
-  chooseMode,
-  chooseTimeframe,
-  mode,
-  scope,
-  selected,
-  span,
-  timeframe,
-  timeframes,
-} from "../../state/view";
+import { chooseMode, chooseTimeframe, mode, scope, span, timeframe, timeframes } from "../../state/view";
 import { MODE_TEXT } from "./modes";
 
 export const chart = signal<PriceChart | null>(null);
@@ -83,12 +75,12 @@ export function goToTime(tMs: number): void {
 }
 
 export function pinHover(): void {
-  if (hover.value) selected.value = hover.value;
+  if (hover.value) focusOn(hover.value);
 }
 
 export function clearCursor(): void {
   hover.value = null;
-  selected.value = null;
+  clearFocus();
 }
 
 /** Move the cell cursor by whole cells; it starts at the last price of the forming bar. */
@@ -97,7 +89,7 @@ export function moveCursor(bars: number, rows: number): void {
   const header = data?.grid("synthetic", "long")?.header;
   const lastPrice = data?.lastPrice;
   if (!data || !header || !lastPrice) return;
-  const from = hover.value ?? selected.value;
+  const from = hover.value ?? focus.value;
   if (!from) {
     hover.value = { tMs: data.t0Ms + (data.nowIndex + 0.5) * data.dtMs, priceUsd: lastPrice };
     return;
