@@ -10,6 +10,7 @@ import { clock, known, scenarioOf } from "./clock.mjs";
 import { encodeSnapshot } from "./lhm1.mjs";
 import { columnAt, market } from "./market.mjs";
 import { jump, serveStream } from "./stream.mjs";
+import { answerZones } from "./zones.mjs";
 
 const PORT = Number(process.env.MOCK_PORT ?? 8732);
 const TICK_MS = Number(process.env.MOCK_TICK_MS ?? 500);
@@ -137,6 +138,7 @@ function api(request, response, url) {
   if (route === "profile")
     return json(request, response, scenario, answers.profile(market(scope, "5m"), clock));
   if (route === "replay" && request.method === "POST") return replay(request, response);
+  if (route === "zones") return answerZones(url, scope, clock, scenario, [request, response], json, problem);
   if (route === "heat")
     return heat(
       request,

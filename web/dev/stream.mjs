@@ -72,6 +72,7 @@ function sendTick(follower) {
     JSON.stringify({ type: "candle", scope: map.scope, tf: map.tf, ...times, ...prices, ...flows }),
   );
   socket.send(JSON.stringify({ type: "status", ...answers.status(clock, follower.scenario) }));
+  if (clock.k === 0) socket.send(JSON.stringify({ type: "zones", scope: map.scope, version: clock.seq }));
 }
 
 export function serveStream(server, tickMs) {
