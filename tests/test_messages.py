@@ -88,6 +88,15 @@ def test_a_batch_knows_its_venue_and_symbol():
     assert (batch.venue, batch.symbol, len(batch)) == ("mixed-total", "BTC", 2)
 
 
+def test_a_batch_may_hold_few_fields_of_its_kind_but_never_without_the_receive_time():
+    whole = KINDS[Kind.TRADE].dtype
+    few = np.dtype([(name, whole[name]) for name in ("ts_received_ns", "price_usd")])
+    assert len(Batch(Kind.TRADE, "binance:BTCUSDT", np.zeros(3, few))) == 3
+    for bad in ([("price_usd", "<f8")], [("ts_received_ns", "<i8"), ("price_usd", "<f4")]):
+        with pytest.raises(ValueError, match="must have the dtype"):
+            Batch(Kind.TRADE, "binance:BTCUSDT", np.zeros(3, np.dtype(bad)))
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(-1, 5)), max_size=40))
 def test_rows_are_sorted_by_receive_time_then_sequence_then_input(pairs):
     rows = rows_at(Kind.TRADE, [time for time, _ in pairs], [seq for _, seq in pairs])

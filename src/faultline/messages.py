@@ -311,10 +311,11 @@ _DTYPES: Final[dict[Kind, np.dtype[np.void]]] = {spec.kind: spec.dtype for spec 
 class Batch:
     """Rows of one kind of one instrument, sorted by ``ts_received_ns``.
 
-    ``rows`` has shape (n,) and the dtype of ``KINDS[kind]``. ``instrument_id`` is ``venue:SYMBOL``.
+    ``rows`` has shape (n,) and the dtype of ``KINDS[kind]``, or, where a reader asked for few fields, a packed dtype
+    of only those and ``ts_received_ns``. ``instrument_id`` is ``venue:SYMBOL``.
 
     Raises:
-        ValueError: the dtype is not the kind's, or the id is not ``venue:SYMBOL``.
+        ValueError: the dtype is neither, or the id is not ``venue:SYMBOL``.
     """
 
     kind: Kind
@@ -322,8 +323,9 @@ class Batch:
     rows: NDArray[np.void]
 
     def __post_init__(self) -> None:
-        if self.rows.dtype != _DTYPES[self.kind]:
-            msg = f"rows of kind {self.kind} must have the dtype of KINDS[{self.kind}], not {self.rows.dtype}"
+        dtype = self.rows.dtype
+        if dtype != _DTYPES[self.kind] and not _is_part(dtype, _DTYPES[self.kind]):
+            msg = f"rows of kind {self.kind} must have the dtype of KINDS[{self.kind}], not {dtype}"
             raise ValueError(msg)
         venue, colon, symbol = self.instrument_id.partition(":")
         if not (venue and colon and symbol):
@@ -347,6 +349,12 @@ class Batch:
     def sort_key(self) -> tuple[int, str, str]:
         """Rank of the batch among rows of the same instant: kind, venue, symbol."""
         return (KINDS[self.kind].order, self.venue, self.symbol)
+
+
+def _is_part(dtype: np.dtype[np.void], whole: np.dtype[np.void]) -> bool:
+    """Whether rows have some of a kind's fields, packed and in order, the receive time among them."""
+    fields = [(name, whole[name]) for name in whole.names or () if name in (dtype.names or ())]
+    return "ts_received_ns" in (dtype.names or ()) and dtype == np.dtype(fields)
 
 
 def empty_rows(kind: Kind, n: int = 0) -> NDArray[np.void]:

@@ -54,15 +54,13 @@ _SECOND, _LOW, _HIGH, _CLOSE, _VOLUME, _LAST, _MARKED, _TRADED = range(8)
 
 
 @njit(cache=True, nogil=True)
-def _close_second_kernel(carry: NDArray[np.float64], out: Any, n: int) -> int:
-    """Write the open second as bar ``n`` of ``out``; returns ``n + 1``."""
-    out[n].start_ns = int(carry[_SECOND]) * 1_000_000_000
-    out[n].end_ns = out[n].start_ns + 1_000_000_000
-    out[n].low_usd, out[n].high_usd = carry[_LOW], carry[_HIGH]
-    out[n].close_usd, out[n].volume_usd = carry[_CLOSE], carry[_VOLUME]
-    out[n].quality = 0
-    carry[_SECOND] = -1.0
-    return n + 1
+def _write_second_kernel(
+    out: Any, n: int, second: int, low: float, high: float, close: float, volume: float
+) -> None:
+    """Write a closed second as bar ``n`` of ``out``."""
+    out[n].start_ns, out[n].end_ns = second * 1_000_000_000, (second + 1) * 1_000_000_000
+    out[n].low_usd, out[n].high_usd, out[n].close_usd = low, high, close
+    out[n].volume_usd, out[n].quality = volume, 0
 
 
 @njit(cache=True, nogil=True)
@@ -77,41 +75,42 @@ def _second_bars_kernel(
     """
     i = j = n = 0
     n_trades, n_marks = trades.shape[0], marks.shape[0]
-    end_ns = (int(carry[_SECOND]) + 1) * 1_000_000_000 if carry[_SECOND] >= 0.0 else 0
+    second, low, high, close = int(carry[_SECOND]), carry[_LOW], carry[_HIGH], carry[_CLOSE]
+    volume, last, marked = carry[_VOLUME], carry[_LAST], carry[_MARKED] != 0.0
+    end_ns = (second + 1) * 1_000_000_000
     while i < n_trades or j < n_marks:
         is_mark = i >= n_trades or (j < n_marks and marks[j].ts_received_ns <= trades[i].ts_received_ns)
-        price = marks[j].mark_price_usd if is_mark else trades[i].price_usd
-        moment = marks[j].ts_received_ns if is_mark else trades[i].ts_received_ns
-        notional = 0.0
         if is_mark:
+            moment, price = marks[j].ts_received_ns, marks[j].mark_price_usd
+            valid, notional = price > 0.0, 0.0
             j += 1
-            valid = price > 0.0
         else:
-            valid = price > 0.0 and trades[i].cause <= 1
-            notional = price * trades[i].qty_base
+            moment, price = trades[i].ts_received_ns, trades[i].price_usd
+            valid, notional = price > 0.0 and trades[i].cause <= 1, price * trades[i].qty_base
             i += 1
         if not valid:
             continue
         if moment >= end_ns:
-            if carry[_SECOND] >= 0.0:
-                n = _close_second_kernel(carry, out, n)
+            if second >= 0:
+                _write_second_kernel(out, n, second, low, high, close, volume)
+                n += 1
             second = moment // 1_000_000_000
             end_ns = (second + 1) * 1_000_000_000
-            start = carry[_LAST] if carry[_LAST] > 0.0 else price
-            carry[_SECOND] = second
-            carry[_LOW] = carry[_HIGH] = carry[_CLOSE] = start
-            carry[_VOLUME] = 0.0
-        if is_mark:
-            carry[_MARKED] = 1.0
-        else:
+            low = high = close = last if last > 0.0 else price
+            volume = 0.0
+        volume += notional
+        marked = marked or is_mark
+        if not is_mark:
             carry[_TRADED] = 1.0
-            carry[_VOLUME] += notional
-        if is_mark or carry[_MARKED] == 0.0:
-            carry[_LOW] = min(carry[_LOW], price)
-            carry[_HIGH] = max(carry[_HIGH], price)
-            carry[_CLOSE] = carry[_LAST] = price
-    if carry[_SECOND] >= 0.0 and carry[_SECOND] < upto_second:
-        n = _close_second_kernel(carry, out, n)
+        if is_mark or not marked:
+            low, high = min(low, price), max(high, price)
+            close = last = price
+    if 0 <= second < upto_second:
+        _write_second_kernel(out, n, second, low, high, close, volume)
+        n += 1
+        second = -1
+    carry[_SECOND], carry[_LOW], carry[_HIGH], carry[_CLOSE] = second, low, high, close
+    carry[_VOLUME], carry[_LAST], carry[_MARKED] = volume, last, marked
     return n
 
 

@@ -11,7 +11,7 @@ The shard is moved, not copied: the one passed in is the one that comes out.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numba import njit
@@ -99,14 +99,16 @@ def step(
 
 
 @njit(cache=True, nogil=True)
-def _mark_cells_kernel(times_ns: NDArray[np.int64], base: int, cells: NDArray[np.bool_]) -> None:
-    """Mark the cells of the step grid that hold a message; ``times_ns`` is sorted."""
-    end_ns = 0
+def _mark_cells_kernel(times_ns: Any, base: int, cells: NDArray[np.bool_]) -> None:
+    """Mark the cells of the step grid that hold a message; the first is number ``base``, others are left out.
+
+    Whether two trades share a cell is a coin toss, so a branch would cost more than a division without one.
+    """
+    base_ns = base * CELL_NS
     for k in range(times_ns.shape[0]):
-        if times_ns[k] >= end_ns:
-            cell = times_ns[k] // CELL_NS
-            cells[cell - base] = True
-            end_ns = (cell + 1) * CELL_NS
+        cell = np.uint64(times_ns[k] - base_ns) // np.uint64(CELL_NS)
+        if cell < cells.shape[0]:
+            cells[cell] = True
 
 
 def _route(shard: Shard, batches: Sequence[Batch], to_ns: int) -> dict[str, dict[Kind, NDArray[np.void]]]:

@@ -6,14 +6,13 @@ the result. Pieces that overlap go through the merging cursor, together with tho
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
-from faultline.tape.cursor import Piece, RowCursor, RowSource
+from faultline.tape.cursor import Piece, RowCursor, RowSource, clusters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -66,7 +65,7 @@ def read_pieces(
     target = allocate(sum(piece.n_rows for piece in ordered))
     apart: list[tuple[int, Piece]] = []
     start = 0
-    for cluster in _clusters(ordered):
+    for cluster in clusters(ordered):
         if len(cluster) == 1:
             apart.append((start, cluster[0]))
         else:
@@ -74,25 +73,6 @@ def read_pieces(
         start += sum(piece.n_rows for piece in cluster)
     _run(_tasks(apart), target, fields)
     return _inside(ordered, target, span)
-
-
-def _clusters(ordered: Sequence[Piece]) -> list[list[Piece]]:
-    """Pieces whose rows may interleave; every row of a cluster comes after every row of those before."""
-    clusters: list[list[Piece]] = []
-    #: Latest receive time of all pieces so far, and of all but the last of them.
-    latest_ns = earlier_ns = -(2**63)
-    before: Piece | None = None
-    for piece in ordered:
-        is_next = before is not None and before.source is piece.source and before.index + 1 == piece.index
-        continues = is_next and piece.follows(latest_ns) and piece.first_ns > earlier_ns
-        if before is None or piece.first_ns > latest_ns or (continues and piece.first_ns >= latest_ns):
-            clusters.append([piece])
-        else:
-            clusters[-1].append(piece)
-        earlier_ns = latest_ns
-        latest_ns = max(latest_ns, piece.last_ns)
-        before = piece
-    return clusters
 
 
 def _merge(kind: Kind, pieces: Sequence[Piece], fields: tuple[str, ...], target: Target, start: int) -> None:
@@ -134,7 +114,7 @@ def _inside(ordered: Sequence[Piece], target: Target, span: tuple[int | None, in
     """Rows of the target in the span."""
     start, end = 0, sum(piece.n_rows for piece in ordered)
     if span[0] is not None and any(piece.first_ns < span[0] for piece in ordered):
-        start = int(np.searchsorted(target[_RECEIVED], span[0]))
+        start = bisect.bisect_left(target[_RECEIVED], span[0])
     if span[1] is not None and any(piece.last_ns >= span[1] for piece in ordered):
-        end = int(np.searchsorted(target[_RECEIVED], span[1]))
+        end = bisect.bisect_left(target[_RECEIVED], span[1])
     return slice(start, max(start, end))

@@ -25,7 +25,14 @@ import numpy as np
 import pyarrow as pa
 
 from faultline.messages import KINDS, Kind
-from faultline.tape.scaling import decimal_scale, is_exact, ticks_of_floats, time_unit_ns
+from faultline.tape.scaling import (
+    decimal_scale,
+    fill_floats_kernel,
+    fill_times_kernel,
+    is_exact,
+    ticks_of_floats,
+    time_unit_ns,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -164,9 +171,11 @@ def fill_field(
         event_ns: event times of the same rows; None where no column is a delay.
     """
     if values is None:
-        target[...] = column.constant
-        if column.form == "delay" and event_ns is not None:
-            target += event_ns
+        constant = column.constant
+        if column.form == "delay" and event_ns is not None and constant is not None:
+            np.add(event_ns, constant, out=target)
+        else:
+            target[...] = constant
         return
     match column.form:
         case "decimal":
@@ -174,12 +183,11 @@ def fill_field(
             if column.scale == 0:
                 target[...] = ticks
             else:
-                np.divide(ticks, 10.0**column.scale, out=target)
+                fill_floats_kernel(ticks, 10.0**column.scale, target)
         case "time":
-            np.multiply(values.to_numpy(zero_copy_only=False), column.scale, out=target)
+            fill_times_kernel(values.to_numpy(zero_copy_only=False), column.scale, target)
         case "delay":
-            delays = values.to_numpy(zero_copy_only=False)
-            np.multiply(delays, column.scale, out=target)
+            fill_times_kernel(values.to_numpy(zero_copy_only=False), column.scale, target)
             if event_ns is not None:
                 target += event_ns
         case "text" | "bytes":

@@ -7,6 +7,7 @@ overlap. Memory is the pieces that overlap the stretch asked for, not the tape.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("Piece", "RowCursor", "RowSource", "field_views", "join_rows", "merge_sorted")
+__all__ = (
+    "Piece",
+    "RowCursor",
+    "RowSource",
+    "clusters",
+    "field_views",
+    "join_rows",
+    "merge_sorted",
+    "only_fields",
+    "row_dtype",
+)
 
 
 class RowSource(Protocol):
@@ -82,8 +93,8 @@ class RowCursor:
         kind: kind of the rows.
         pieces: the pieces, in any order.
         from_ns: rows received before are skipped.
-        fields: fields that are read besides receive time and sequence, which give the order; the others are zero.
-            None reads all.
+        fields: the rows have these fields and the receive time only, so that they are decoded faster and lie
+            denser. None: all fields.
     """
 
     def __init__(
@@ -93,13 +104,13 @@ class RowCursor:
         from_ns: int | None = None,
         fields: Sequence[str] | None = None,
     ) -> None:
-        self._dtype = KINDS[kind].dtype
-        known = self._dtype.names or ()
-        wanted_fields = known if fields is None else {"ts_received_ns", "seq", *fields}
-        self._fields = tuple(name for name in known if name in wanted_fields)
-        self._allocate = np.empty if fields is None else np.zeros
         wanted = [piece for piece in pieces if from_ns is None or piece.last_ns >= from_ns]
-        self._unread = sorted(wanted, key=lambda piece: (piece.first_ns, piece.order), reverse=True)
+        ordered = sorted(wanted, key=lambda piece: (piece.first_ns, piece.order))
+        self._given = row_dtype(kind, fields)
+        # Rows of pieces that overlap are put in order by their sequence too.
+        overlap = any(len(cluster) > 1 for cluster in clusters(ordered))
+        self._dtype = row_dtype(kind, (*fields, "seq")) if fields is not None and overlap else self._given
+        self._unread = ordered[::-1]
         self._pending: list[_Run] = []
         self._from_ns = from_ns
 
@@ -114,7 +125,8 @@ class RowCursor:
         left: list[_Run] = []
         for run in self._pending:
             rows = run.rows
-            split = len(rows) if until_ns is None else int(np.searchsorted(rows["ts_received_ns"], until_ns))
+            # NumPy's own search would copy the strided times of all rows first.
+            split = len(rows) if until_ns is None else bisect.bisect_left(rows["ts_received_ns"], until_ns)
             if split:
                 taken.append(dataclasses.replace(run, rows=rows[:split]))
             if split < len(rows):
@@ -123,7 +135,8 @@ class RowCursor:
                 left.append(dataclasses.replace(run, rows=rest))
         self._pending = left
         taken.sort(key=lambda run: run.order)
-        return merge_sorted([run.rows for run in taken], self._dtype)
+        rows = merge_sorted([run.rows for run in taken], self._dtype)
+        return rows if self._dtype == self._given else only_fields(rows, self._given)
 
     def windows(self, until_ns: int | None = None) -> Iterator[NDArray[np.void]]:
         """Rows received before ``until_ns``, in stretches that end where a piece begins; none is empty."""
@@ -146,16 +159,40 @@ class RowCursor:
         first = chain[0]
         rest = next((run for run in self._pending if _follows(first, run)), None)
         n_rest = 0 if rest is None else len(rest.rows)
-        rows = self._allocate(n_rest + sum(piece.n_rows for piece in chain), dtype=self._dtype)
+        rows = np.empty(n_rest + sum(piece.n_rows for piece in chain), dtype=self._dtype)
         if rest is not None:
             rows.view(np.uint8)[: rest.rows.nbytes] = rest.rows.view(np.uint8)
             self._pending.remove(rest)
-        first.source.read_into(field_views(rows), n_rest, self._fields, first.index, chain[-1].index + 1)
+        fields = self._dtype.names or ()
+        first.source.read_into(field_views(rows), n_rest, fields, first.index, chain[-1].index + 1)
         if self._from_ns is not None and first.first_ns < self._from_ns:
-            rows = rows[np.searchsorted(rows["ts_received_ns"], self._from_ns) :]
+            rows = rows[bisect.bisect_left(rows["ts_received_ns"], self._from_ns) :]
         if len(rows):
             order = first.order if rest is None else rest.order
             self._pending.append(_Run(order, first.source, chain[-1].index + 1, rows))
+
+
+def clusters(ordered: Sequence[Piece]) -> list[list[Piece]]:
+    """Pieces whose rows may interleave; every row of a cluster comes after every row of those before.
+
+    Args:
+        ordered: pieces sorted by first receive time, then order.
+    """
+    found: list[list[Piece]] = []
+    #: Latest receive time of all pieces so far, and of all but the last of them.
+    latest_ns = earlier_ns = -(2**63)
+    before: Piece | None = None
+    for piece in ordered:
+        is_next = before is not None and before.source is piece.source and before.index + 1 == piece.index
+        continues = is_next and piece.follows(latest_ns) and piece.first_ns > earlier_ns
+        if before is None or piece.first_ns > latest_ns or (continues and piece.first_ns >= latest_ns):
+            found.append([piece])
+        else:
+            found[-1].append(piece)
+        earlier_ns = latest_ns
+        latest_ns = max(latest_ns, piece.last_ns)
+        before = piece
+    return found
 
 
 def _continues(piece: Piece, before: Piece) -> bool:
@@ -166,6 +203,23 @@ def _continues(piece: Piece, before: Piece) -> bool:
 def _follows(piece: Piece, run: _Run) -> bool:
     is_next = piece.source is run.source and piece.index == run.following
     return is_next and piece.follows(int(run.rows["ts_received_ns"][-1]))
+
+
+def row_dtype(kind: Kind, fields: Sequence[str] | None = None) -> np.dtype[np.void]:
+    """Dtype of a kind's rows; with ``fields``, of rows that have only those and the receive time, packed."""
+    whole = KINDS[kind].dtype
+    if fields is None:
+        return whole
+    wanted = {"ts_received_ns", *fields}
+    return np.dtype([(name, whole[name]) for name in whole.names or () if name in wanted])
+
+
+def only_fields(rows: NDArray[np.void], dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    """A packed copy of rows with only the fields of ``dtype``."""
+    result = np.empty(len(rows), dtype)
+    for name in dtype.names or ():
+        result[name] = rows[name]
+    return result
 
 
 def field_views(rows: NDArray[np.void]) -> dict[str, NDArray[Any]]:
@@ -184,8 +238,8 @@ def merge_sorted(runs: Sequence[NDArray[np.void]], dtype: np.dtype[np.void]) -> 
         return runs[0]
     if not runs:
         return np.empty(0, dtype=dtype)
-    by_time = sorted(runs, key=_first_key)
-    follow = all(_last_key(before) < _first_key(after) for before, after in itertools.pairwise(by_time))
+    by_time = sorted(runs, key=lambda rows: _key(rows, 0))
+    follow = all(_key(before, -1) < _key(after, 0) for before, after in itertools.pairwise(by_time))
     return join_rows(by_time) if follow else sort_rows(join_rows(runs))
 
 
@@ -195,9 +249,7 @@ def join_rows(runs: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
     return joined
 
 
-def _first_key(rows: NDArray[np.void]) -> tuple[int, int]:
-    return int(rows["ts_received_ns"][0]), int(rows["seq"][0])
-
-
-def _last_key(rows: NDArray[np.void]) -> tuple[int, int]:
-    return int(rows["ts_received_ns"][-1]), int(rows["seq"][-1])
+def _key(rows: NDArray[np.void], index: int) -> tuple[int, int]:
+    """What gives a row its place; rows without sequence come from pieces that do not overlap."""
+    has_seq = "seq" in (rows.dtype.names or ())
+    return int(rows["ts_received_ns"][index]), int(rows["seq"][index]) if has_seq else 0

@@ -17,7 +17,7 @@ from faultline.errors import TapeError
 from faultline.instruments import Instrument, instruments_from_rows
 from faultline.messages import KINDS, Batch, Kind
 from faultline.tape.bulk import read_pieces
-from faultline.tape.cursor import Piece, RowCursor, field_views
+from faultline.tape.cursor import Piece, RowCursor, field_views, only_fields
 from faultline.tape.layout import Listing, PartFile, change_stamp, date_name, list_tape, segment_path
 from faultline.tape.manifest import read_manifest
 from faultline.tape.parts import open_part
@@ -168,7 +168,9 @@ class Tape:
 
             inside = read_pieces(kind, pieces, (from_ns, to_ns), fields, allocate)
             result = result[inside]
-            return result if fields == names else _only(result, names)
+            if fields == names:
+                return result
+            return only_fields(result, np.dtype([(name, whole[name]) for name in names]))
 
         return self._retried(rows)
 
@@ -214,8 +216,8 @@ class Tape:
     ) -> Iterator[tuple[int, int, list[Batch]]]:
         """Every row received in ``[from_ns, to_ns)``, forward in time, a chunk at a time.
 
-        ``fields`` names, for some kinds, the only fields that are read besides receive time and sequence; the others
-        of those kinds are zero. For replays of many trades, of which little is needed.
+        ``fields`` names, for some kinds, the only fields that their rows have besides the receive time. For replays
+        of many trades, of which little is needed.
 
         Yields:
             Chunk start, chunk end (exclusive), and one sorted batch per kind and instrument that has rows in it, in the
@@ -423,14 +425,6 @@ def _checked_fields(kind: Kind, columns: Sequence[str] | None) -> tuple[str, ...
                 f"rows of kind {kind} have no field {name!r}", hint=f"fields are {', '.join(known)}"
             )
     return tuple(columns)
-
-
-def _only(rows: NDArray[np.void], names: tuple[str, ...]) -> NDArray[np.void]:
-    """A packed copy with only the fields ``names``."""
-    result = np.empty(len(rows), dtype=[(name, rows.dtype[name]) for name in names])
-    for name in names:
-        result[name] = rows[name]
-    return result
 
 
 def _canonical_bytes(rows: NDArray[np.void]) -> bytes:

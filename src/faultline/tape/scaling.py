@@ -8,14 +8,24 @@ that fails stays a float column. Time columns are stored in the largest unit tha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("SCALE_MAX", "decimal_scale", "floats_of_ticks", "is_exact", "ticks_of_floats", "time_unit_ns")
+__all__ = (
+    "SCALE_MAX",
+    "decimal_scale",
+    "fill_floats_kernel",
+    "fill_times_kernel",
+    "floats_of_ticks",
+    "is_exact",
+    "ticks_of_floats",
+    "time_unit_ns",
+)
 
 #: Most decimal digits after the point that are tried.
 SCALE_MAX: Final = 12
@@ -38,6 +48,20 @@ def floats_of_ticks(ticks: NDArray[np.int64], scale: int) -> NDArray[np.float64]
     if scale == 0:
         return ticks.astype(np.float64)
     return np.divide(ticks, 10.0**scale)
+
+
+@njit(cache=True, nogil=True)
+def fill_floats_kernel(ticks: Any, power: float, out: Any) -> None:
+    """``out = ticks / power``, shape (n,); ``out`` may be a strided field of a row array. NaN stays NaN."""
+    for k in range(ticks.shape[0]):
+        out[k] = ticks[k] / power
+
+
+@njit(cache=True, nogil=True)
+def fill_times_kernel(units: Any, unit_ns: int, out: Any) -> None:
+    """``out = units * unit_ns``, shape (n,) int64; ``out`` may be a strided field of a row array."""
+    for k in range(units.shape[0]):
+        out[k] = units[k] * unit_ns
 
 
 def decimal_scale(values: NDArray[np.float64]) -> int | None:
