@@ -1,0 +1,199 @@
+"""One column of the map in, the places where exposure stands out from its surroundings out.
+
+What is looked at is the column that people see, blurred by the error with which a liquidation can be placed. A peak
+counts by its **prominence**: how far heat falls from it before it rises to something higher, as a share of the peak
+itself (is it a peak at all?) and of the side's heat (does it matter?). Both are shares, so assets compare.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy.signal import find_peaks, peak_prominences, peak_widths
+
+from faultline.errors import RequestError
+from faultline.heatmap.columns import smooth_rows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.display import DisplayRows
+    from faultline.zones.parameters import ZoneParameters
+
+__all__ = ("FIND", "KNOWN", "NO_FINDS", "cumulative_usd", "detect_zones", "held_usd")
+
+#: One place that stands out. ``prominence`` is a share of the peak, ``weight`` the share of the side's heat in
+#: 100 basis points of it, ``is_strong`` whether that is enough to begin a zone.
+FIND: Final = np.dtype(
+    [
+        ("side", "<i1"),
+        ("low_usd", "<f8"),
+        ("high_usd", "<f8"),
+        ("peak_usd", "<f8"),
+        ("notional_usd", "<f8"),
+        ("prominence", "<f8"),
+        ("weight", "<f8"),
+        ("is_strong", "?"),
+    ]
+)
+#: A place where a zone stands already.
+KNOWN: Final = np.dtype([("side", "<i1"), ("low_usd", "<f8"), ("high_usd", "<f8")])
+#: Nothing found.
+NO_FINDS: Final = np.zeros(0, dtype=FIND)
+
+_NONE_KNOWN: Final = np.zeros(0, dtype=KNOWN)
+
+
+def cumulative_usd(usd: NDArray[Any]) -> NDArray[np.float64]:
+    """USD below each edge of the rows, shape (2, P + 1), from USD per row, shape (2, P)."""
+    out = np.zeros((2, usd.shape[1] + 1))
+    np.cumsum(usd, axis=1, dtype=np.float64, out=out[:, 1:])
+    return out
+
+
+def held_usd(
+    cumulative: NDArray[np.float64], rows: DisplayRows, low_usd: Any, high_usd: Any
+) -> NDArray[np.float64]:
+    """USD of one side between two prices; rows are cut evenly, what is off the rows is nothing.
+
+    Args:
+        cumulative: one side of ``cumulative_usd``, shape (P + 1,).
+        rows: the display rows.
+        low_usd: lower ends, any shape.
+        high_usd: upper ends, same shape.
+    """
+    n_rows = len(cumulative) - 1
+    ends = []
+    for price in (low_usd, high_usd):
+        place = np.clip(np.asarray(price, dtype=np.float64) / rows.row_usd - rows.first_row, 0.0, n_rows)
+        row = np.minimum(place.astype(np.int64), max(n_rows - 1, 0))
+        ends.append(
+            cumulative[row] + (place - row) * (cumulative[np.minimum(row + 1, n_rows)] - cumulative[row])
+        )
+    held: NDArray[np.float64] = np.maximum(ends[1] - ends[0], 0.0)
+    return held
+
+
+def detect_zones(
+    usd: NDArray[Any],
+    rows: DisplayRows,
+    price_usd: float,
+    parameters: ZoneParameters,
+    known: NDArray[np.void] = _NONE_KNOWN,
+) -> NDArray[np.void]:
+    """Places of one column where exposure stands out.
+
+    Args:
+        usd: USD per side and display row, shape (2, P); longs first.
+        rows: the display rows.
+        price_usd: price of the column; long zones peak below it, short zones above.
+        parameters: settings.
+        known: where zones stand already (``KNOWN``): the most prominent peak inside each needs less to be found.
+
+    Returns:
+        Rows of ``FIND``, sorted by side and lower edge; intervals of a side do not overlap. Empty where price or a
+        row is missing, or nothing stands out.
+
+    Raises:
+        RequestError: the column does not have two sides of as many rows as ``rows``.
+    """
+    if usd.shape != (2, rows.n_rows):
+        message = f"a column of shape {usd.shape} does not fit {rows.n_rows} rows"
+        raise RequestError(message, where="usd", hint="give one line of USD per side, longs first")
+    if not (price_usd > 0 and math.isfinite(price_usd)) or rows.n_rows < 3:
+        return NO_FINDS
+    totals = usd.sum(axis=1, dtype=np.float64)
+    if not np.isfinite(totals).all() or not totals.any():
+        return NO_FINDS
+    smooth = smooth_rows(usd.astype(np.float64), parameters.smooth_bps, rows)
+    cumulative = cumulative_usd(usd)
+    sides = [
+        _find_side(
+            smooth[side], cumulative[side], side, rows, price_usd, parameters, known[known["side"] == side]
+        )
+        for side in range(2)
+        if totals[side] > 0
+    ]
+    return np.concatenate(sides)
+
+
+def _find_side(
+    heat: NDArray[np.float64],
+    cumulative: NDArray[np.float64],
+    side: int,
+    rows: DisplayRows,
+    price_usd: float,
+    parameters: ZoneParameters,
+    known: NDArray[np.void],
+) -> NDArray[np.void]:
+    """Finds of one side."""
+    row_bps = rows.row_usd / price_usd * 1e4
+    per_weight = row_bps / 100.0 * cumulative[-1]
+    least = parameters.life_ratio * parameters.birth_side_ratio * per_weight
+    peaks, _ = find_peaks(heat, height=max(least, 1e-300))
+    here = price_usd / rows.row_usd - rows.first_row - 0.5
+    ahead = peaks < here if side == 0 else peaks > here
+    peaks = peaks[ahead & (np.abs(peaks - here) <= parameters.reach_ratio * 1e4 / row_bps)]
+    if not len(peaks):
+        return NO_FINDS
+    prominences = peak_prominences(heat, peaks)[0]
+    share, weight = prominences / heat[peaks], prominences / per_weight
+    strength = np.minimum(
+        share / parameters.birth_peak_ratio, weight / max(parameters.birth_side_ratio, 1e-300)
+    )
+    strong = strength >= 1.0
+    centres = (rows.first_row + peaks + 0.5) * rows.row_usd
+    taken = strong | _lives_on(centres, prominences, strength >= parameters.life_ratio, known)
+    peaks, share, weight, strong, centres = (part[taken] for part in (peaks, share, weight, strong, centres))
+    if not len(peaks):
+        return NO_FINDS
+    low, high = _edges(heat, peaks, row_bps, parameters)
+    out = np.empty(len(peaks), dtype=FIND)
+    out["side"] = side
+    out["low_usd"] = (rows.first_row + 0.5 + low) * rows.row_usd
+    out["high_usd"] = (rows.first_row + 0.5 + high) * rows.row_usd
+    out["peak_usd"] = centres
+    out["notional_usd"] = held_usd(cumulative, rows, out["low_usd"], out["high_usd"])
+    out["prominence"], out["weight"], out["is_strong"] = share, weight, strong
+    return out
+
+
+def _lives_on(
+    centres: NDArray[np.float64],
+    prominences: NDArray[np.float64],
+    enough: NDArray[np.bool_],
+    known: NDArray[np.void],
+) -> NDArray[np.bool_]:
+    """Which peaks are the most prominent ones inside places where a zone stands already."""
+    out = np.zeros(len(centres), dtype=np.bool_)
+    for low, high in zip(known["low_usd"], known["high_usd"], strict=True):
+        inside = np.flatnonzero(enough & (centres >= low) & (centres <= high))
+        if len(inside):
+            out[inside[np.argmax(prominences[inside])]] = True
+    return out
+
+
+def _edges(
+    heat: NDArray[np.float64], peaks: NDArray[np.int64], row_bps: float, parameters: ZoneParameters
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper edges in rows (centres of rows are whole numbers).
+
+    Each side of a peak is judged by its own valley: the lowest row before the next peak that was taken. So it does not
+    matter for two neighbours which of them is the higher one.
+    """
+    far = math.ceil(parameters.half_width_max_bps / row_bps)
+    bounds = np.concatenate([[0], peaks, [len(heat) - 1]])
+    valleys = [
+        int(bounds[k] + np.argmin(heat[bounds[k] : bounds[k + 1] + 1])) for k in range(len(bounds) - 1)
+    ]
+    left = np.maximum(valleys[:-1], peaks - far)
+    right = np.minimum(valleys[1:], peaks + far)
+    edges = []
+    for beside, first, last in ((valleys[:-1], left, peaks), (valleys[1:], peaks, right)):
+        top = heat[peaks]
+        drop = parameters.edge_ratio * np.minimum(top - heat[beside], parameters.edge_drop_ratio * top)
+        # The width at full depth of a made-up prominence: where heat has fallen by ``drop`` inside the bounds.
+        edges.append(peak_widths(heat, peaks, rel_height=1.0, prominence_data=(drop, first, last))[2:])
+    return edges[0][0], edges[1][1]
