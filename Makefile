@@ -37,7 +37,7 @@ failed=0; ran=0; for script in $(1)/bench_*.py; do \
 endef
 
 .PHONY: help setup run test check lint types imports unit web web-check web-e2e bench bench-quality torture fuzz \
-	docs lock new-venue clean
+	docs lock notices wheel new-venue clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -109,11 +109,17 @@ lock: $(LOCKED) ## write the lock files again from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group dev pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group pyproject.toml:node -o requirements-node.lock
 
+notices: $(INSTALLED) $(DASHBOARD) ## write the third-party notices and tested versions again, after the locks changed
+	$(PY) tools/write_notices.py
+
+wheel: $(INSTALLED) $(DASHBOARD) ## wheel and source archive in dist/, with the dashboard inside; needs no network
+	$(PY) -m hatchling build -d dist
+
 new-venue: ## add the folder of a venue (NAME=slug)
 	@$(PYTHON) tools/new_venue.py $(NAME)
 
 clean: ## remove what the other targets made, except the environment
-	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/faultline/api/static web/dist
+	rm -rf .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache src/faultline/api/static web/dist dist
 
 $(STAMPS):
 	@mkdir -p $@

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import Annotated
 
 import structlog
 import typer
 
+from faultline import __version__
 from faultline.cli import evaluate, map_at, replay, serve, simulate, tape
 from faultline.cli.output import fail
 from faultline.errors import FaultlineError
@@ -22,6 +24,24 @@ APP = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"faultline {__version__}")
+        raise typer.Exit
+
+
+@APP.callback()
+def before_every_command(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Where leveraged positions are forced out of the market, scored against what happened."""
+
+
 APP.add_typer(tape.APP, name="tape")
 APP.command("serve")(serve.serve_command)
 APP.command("replay")(replay.replay_command)
