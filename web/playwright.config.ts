@@ -39,7 +39,7 @@ export default defineConfig({
     : {
         webServer: {
           command: "node dev/mock-server.mjs",
-          env: { MOCK_PORT: String(PORT), MOCK_TICK_MS: "250" },
+          env: { MOCK_PORT: String(PORT), MOCK_TICK_MS: "250", MOCK_EVENT_MS: "0" },
           url: `http://127.0.0.1:${PORT}/api/v1/status`,
           reuseExistingServer: false,
         },

@@ -9,6 +9,7 @@ import * as answers from "./answers.mjs";
 import { clock, known, scenarioOf } from "./clock.mjs";
 import { encodeSnapshot } from "./lhm1.mjs";
 import { columnAt, market } from "./market.mjs";
+import { answerSignals } from "./signals.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
 
@@ -47,7 +48,7 @@ const json = (request, response, scenario, body) =>
     JSON.stringify({ ...answers.envelope(clock, scenario), ...body }),
   );
 
-const problem = (request, response, status, code, title, hint) =>
+const problem = (request, response, status, code, title, hint, where = request.url) =>
   send(
     request,
     response,
@@ -59,7 +60,7 @@ const problem = (request, response, status, code, title, hint) =>
       status,
       detail: title,
       code,
-      where: request.url,
+      where,
       hint,
     }),
   );
@@ -119,6 +120,11 @@ async function replay(request, response) {
 function api(request, response, url) {
   const scenario = scenarioOf(request);
   const [, , route, scope, tf, leaf] = url.pathname.split("/").slice(1).map(decodeURIComponent);
+  const reply = {
+    json: (body) => json(request, response, scenario, body),
+    problem: (...fault) => problem(request, response, ...fault),
+  };
+  if (answerSignals(request, url, scenario, reply)) return;
   const needsMap = ["heat", "candles", "cell", "legend"].includes(route);
   if (needsMap && !known(scope, tf))
     return problem(

@@ -4,6 +4,7 @@ import * as answers from "./answers.mjs";
 import { clock, known, LAST_BAR, scenarioOf } from "./clock.mjs";
 import { encodeFrame } from "./lhm1.mjs";
 import { barAt, columnAt, market, START_BARS, TICKS_PER_BAR } from "./market.mjs";
+import { followEvents } from "./signals.mjs";
 
 const followers = new Set();
 /** Ticks of the recent past, so that a client can resume: what the real engine keeps as frames. */
@@ -86,6 +87,7 @@ export function serveStream(server, tickMs) {
     socket.on("message", (text) => {
       const message = JSON.parse(String(text));
       if (message.type === "subscribe") follow(follower, message);
+      if (message.type === "subscribe_events") followEvents(socket, message, follower.scenario);
     });
     socket.on("close", () => followers.delete(follower));
   });

@@ -10,6 +10,7 @@ import "./styles/narrow.css";
 import "./styles/inspector.css";
 import "./styles/scale.css";
 import "./styles/map.css";
+import "./styles/bell.css";
 
 startRouter();
 const root = document.getElementById("app");

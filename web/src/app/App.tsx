@@ -6,8 +6,11 @@ import { freshness, refreshAssets, refreshScores, simulated, status, watchEngine
 import { persistPrefs, resolvedTheme } from "../state/prefs";
 import { scope, settleScope, syncUrl } from "../state/view";
 import { StateCard } from "../ui/StateCard";
+import { Toasts } from "../ui/Toast";
+import { watchEvents } from "./BellWatch";
 import { Footer } from "./Footer";
 import { HelpOverlay } from "./HelpOverlay";
+import { LazySignals } from "./LazySignals";
 import { NavRail } from "./NavRail";
 import { goTo, page } from "./router";
 import { SimulatedBanner } from "./SimulatedBanner";
@@ -31,7 +34,7 @@ function useDocumentTitle(): void {
 
 export function App() {
   useEffect(() => {
-    const stops = [watchEngine(() => void onReady()), persistPrefs(), syncUrl()];
+    const stops = [watchEngine(() => void onReady()), persistPrefs(), syncUrl(), watchEvents()];
     return () => {
       for (const stop of stops) stop();
     };
@@ -48,6 +51,7 @@ export function App() {
         <TopBar />
         <SimulatedBanner />
         {page.value === "map" && <MapPage />}
+        {page.value === "signals" && <LazySignals />}
         {page.value === "about" && <AboutPage />}
         {page.value === null && (
           <main class="page-centre">
@@ -61,6 +65,7 @@ export function App() {
         <Footer />
       </div>
       <HelpOverlay />
+      <Toasts />
     </div>
   );
 }

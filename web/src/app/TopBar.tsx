@@ -9,6 +9,7 @@ import { MODES } from "../state/url";
 import { chooseMode, chooseTimeframe, mode, timeframe, timeframes } from "../state/view";
 import { Icon } from "../ui/Icon";
 import { Segmented } from "../ui/Segmented";
+import { Bell } from "./Bell";
 import { helpOpen } from "./HelpOverlay";
 import { OptionsMenu } from "./OptionsMenu";
 import { page } from "./router";
@@ -74,9 +75,14 @@ export function TopBar() {
   const onMap = page.value === "map";
   return (
     <header class="topbar">
-      {onMap ? <MapControls /> : <h1 class="topbar-title">Faultline</h1>}
+      {onMap ? (
+        <MapControls />
+      ) : (
+        <h1 class="topbar-title">{page.value === "signals" ? "Signals" : "Faultline"}</h1>
+      )}
       <div class="topbar-end">
         <Freshness />
+        <Bell />
         {onMap && (
           <button
             type="button"

@@ -1,0 +1,66 @@
+/** Every type of event the engine emits, in a trader's words. */
+import type { Priority } from "../api/eventTypes";
+
+export interface TypeText {
+  readonly priority: Priority;
+  /** Two or three words for tables and lists. */
+  readonly label: string;
+  readonly meaning: string;
+}
+
+export const EVENT_TYPES: Readonly<Record<string, TypeText>> = {
+  ZONE_HIT: { priority: 0, label: "Zone hit", meaning: "price reached the nearest edge of a zone" },
+  LIQUIDATION_LARGE: {
+    priority: 0,
+    label: "Large liquidation",
+    meaning: "one liquidation larger than 999 in 1,000 of the asset's last 30 days",
+  },
+  ZONE_APPROACHED: {
+    priority: 1,
+    label: "Zone near",
+    meaning: "price is nearer to a zone than it usually moves in a quarter of an hour",
+  },
+  SOURCE_DOWN: { priority: 1, label: "Source silent", meaning: "an instrument has stopped sending prices" },
+  SOURCE_RECOVERED: { priority: 1, label: "Source back", meaning: "a silent instrument sends prices again" },
+  ZONE_CREATED: { priority: 2, label: "New zone", meaning: "a zone has stood out for several minutes" },
+  ZONE_REINFORCED: {
+    priority: 2,
+    label: "Zone reinforced",
+    meaning: "a zone holds half as much again as when last reported",
+  },
+  ZONE_BUILDING: {
+    priority: 2,
+    label: "Zone building",
+    meaning: "a zone's share of all exposure rises beyond what decay explains",
+  },
+  ZONE_THINNING: {
+    priority: 2,
+    label: "Zone thinning",
+    meaning: "a zone's share of all exposure falls while open interest falls",
+  },
+  ZONE_SWEPT: { priority: 2, label: "Zone swept", meaning: "price has passed the far edge of a zone" },
+  ZONE_EXPIRED: { priority: 2, label: "Zone faded", meaning: "a zone has faded without being reached" },
+  DIVERGENCE: {
+    priority: 2,
+    label: "Venues disagree",
+    meaning: "the maps of two venues differ by more than chance",
+  },
+};
+
+export const PRIORITIES = [0, 1, 2] as const satisfies readonly Priority[];
+export const PRIORITY_TEXT: Readonly<Record<Priority, string>> = {
+  0: "act now",
+  1: "get ready",
+  2: "good to know",
+};
+/** The engine's own goal from receipt to event, in milliseconds. */
+export const LATENCY_GOAL_MS: Readonly<Record<Priority, number>> = { 0: 100, 1: 500, 2: 2000 };
+
+/** `ZONE_HIT` as "Zone hit"; a type this page does not know is made readable. */
+export function typeLabel(type: string): string {
+  const words = type.replaceAll("_", " ").toLowerCase();
+  return EVENT_TYPES[type]?.label ?? words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+export const typesOf = (priority: Priority): string[] =>
+  Object.keys(EVENT_TYPES).filter((type) => EVENT_TYPES[type].priority === priority);
