@@ -12,6 +12,7 @@ from faultline.heatmap.columns import ColumnSeries
 from faultline.heatmap.display import RowChooser
 from faultline.heatmap.forecast import ForecastChain
 from faultline.pipeline.instrument_state import InstrumentState
+from faultline.pipeline.watch import MarketWatch
 from faultline.units import TIMEFRAMES_NS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from faultline.instruments import Instrument
     from faultline.pipeline.parameters import PipelineParameters
+    from faultline.zones.parameters import ZoneParameters
 
 __all__ = ("ARCHIVE_VENUES", "Shard", "asset_of")
 
@@ -62,6 +64,8 @@ class Shard:
         self.keeps_history = False
         #: Draw the smooth plane too; it follows from the synthetic one and only eyes need it.
         self.draws_smooth = False
+        #: Follows zones and gives notices, where somebody wants them.
+        self.watch: MarketWatch | None = None
         self.steps = 0
         self.messages = 0
 
@@ -120,6 +124,31 @@ class Shard:
         ids = sorted(self.members)
         priced = [item.instrument_id for item in self.with_path()]
         return {self.asset: ids} | {iid: [iid] for iid in priced}
+
+    def own_scopes(self) -> dict[str, list[str]]:
+        """Scopes with an estimate of their own: an asset with prices from one instrument has that instrument's."""
+        priced = {item.instrument_id for item in self.with_path()}
+        own: dict[str, list[str]] = {}
+        for scope, ids in self.scopes().items():
+            members = [iid for iid in ids if iid in priced]
+            if members and members not in own.values():
+                own[scope] = members
+        return own
+
+    def estimate_of(self, scope: str) -> str:
+        """The scope whose estimate, and so whose zones, this scope shows: itself, or the asset it is alone in."""
+        own = self.own_scopes()
+        return scope if scope in own else self.asset
+
+    def price_of(self, scope: str) -> float:
+        """Price of a scope: the reference instrument's for the asset, else its own; NaN before the first."""
+        if scope == self.asset:
+            return self.price_usd
+        return self.members[scope].price_usd if scope in self.members else math.nan
+
+    def watch_from(self, parameters: ZoneParameters, from_ns: int) -> None:
+        """Follow zones and give notices from ``from_ns`` on; call before the first step."""
+        self.watch = MarketWatch(self.asset, parameters, from_ns)
 
     def series_of(self, scope: str) -> dict[str, ColumnSeries]:
         """Column series of a scope, by timeframe."""

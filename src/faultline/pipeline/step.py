@@ -17,12 +17,12 @@ import numpy as np
 from numba import njit
 
 from faultline.heatmap.columns import ColumnEvents
-from faultline.heatmap.grid import BUCKET_LOG, bucket_of
+from faultline.heatmap.grid import BUCKET_LOG, bucket_of, project_rows
 from faultline.instruments import instruments_from_rows
 from faultline.market.location import trigger_prices_usd
 from faultline.market.path import PATH_ROW
 from faultline.messages import Flag, Kind, empty_rows
-from faultline.units import HOUR_NS, MILLISECOND_NS, Side
+from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from faultline.messages import Batch
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.shard import Shard
+    from faultline.pipeline.watch import MarketWatch
+    from faultline.signals.notices import Notice
+    from faultline.zones.zone import Zone, ZoneChange
 
 __all__ = ("CELL_NS", "LocatedEvents", "StepOutputs", "step")
 
@@ -57,11 +60,18 @@ class LocatedEvents:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepOutputs:
-    """What a step gave: columns by scope, liquidations, and forecasts frozen in it."""
+    """What a step gave: columns by scope, liquidations, forecasts frozen in it, and what happened to zones.
+
+    ``zone_states`` are states for the history: at every change and every quarter of an hour. The zone lists and the
+    notices are empty where the shard does not watch its market.
+    """
 
     columns: list[tuple[str, Columns]]
     events: LocatedEvents
     forecasts: list[Forecast]
+    zone_changes: list[ZoneChange]
+    zone_states: list[Zone]
+    notices: list[Notice]
 
 
 def step(
@@ -86,6 +96,9 @@ def step(
         for iid in _all_ids(shard, by_instrument)
     }
     events = _locate(shard, by_instrument)
+    watch = shard.watch
+    if watch is not None:
+        watch.apply_liquidations(events)
     columns: list[tuple[str, Columns]] = []
     forecasts: list[Forecast] = []
     for end_ns in _segment_ends(shard, upto_ns, freeze=freeze):
@@ -95,7 +108,8 @@ def step(
             _every_hour(shard, end_ns)
         if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:
             forecasts.append(_freeze(shard, end_ns))
-    return StepOutputs(columns, events, forecasts)
+    changes, states, notices = watch.take() if watch is not None else ([], [], [])
+    return StepOutputs(columns, events, forecasts, changes, states, notices)
 
 
 @njit(cache=True, nogil=True)
@@ -192,7 +206,23 @@ def _advance(
         heat[item.instrument_id] = usd[: len(union)]
         if forming:
             now[item.instrument_id] = usd[-1]
-    return _extend(shard, rows, (after_ns, end_ns), closings, union, heat, now, paths, events)
+    recent = {iid: _ended(path, after_ns, end_ns) for iid, path in paths.items()}
+    if shard.watch is not None:
+        for item in shard.with_path():
+            shard.watch.apply_path(item.instrument_id, recent[item.instrument_id], _minutes(after_ns, end_ns))
+    return _extend(shard, rows, (after_ns, end_ns), closings, union, heat, now, recent, events)
+
+
+def _ended(path: NDArray[np.void], after_ns: int, end_ns: int) -> NDArray[np.void]:
+    """Bars that ended in (after_ns, end_ns]."""
+    low, high = np.searchsorted(path["end_ns"], (after_ns, end_ns), side="right")
+    return path[low:high]
+
+
+def _minutes(after_ns: int, end_ns: int) -> NDArray[np.int64]:
+    """Whole minutes in (after_ns, end_ns]."""
+    first = (after_ns // MINUTE_NS + 1) * MINUTE_NS
+    return np.arange(first, end_ns + 1, MINUTE_NS, dtype=np.int64)
 
 
 def _extend(
@@ -206,9 +236,10 @@ def _extend(
     paths: dict[str, NDArray[np.void]],
     events: LocatedEvents,
 ) -> list[tuple[str, Columns]]:
-    """Columns of every scope and timeframe from the heat of the instruments they are made of."""
+    """Columns of every scope and timeframe from the heat and the recent path of the instruments they are made of."""
     out: list[tuple[str, Columns]] = []
     drawn_from: dict[tuple[str, ...], list[Columns]] = {}
+    watched = shard.own_scopes() if shard.watch is not None else {}
     recent = (events.received_ns > span[0]) & (events.received_ns <= span[1])
     for scope, ids in shard.scopes().items():
         priced = [iid for iid in ids if iid in heat]
@@ -223,8 +254,9 @@ def _extend(
         total_now = sum((now[iid] for iid in priced[1:]), start=now[priced[0]]) if now else None
         source = shard.reference_id if scope == shard.asset else scope
         path = paths.get(source, np.zeros(0, PATH_ROW))
-        low, high = np.searchsorted(path["end_ns"], span, side="right")
-        path = path[low:high]
+        if shard.watch is not None and scope in watched:
+            minutes = closings["1m"]
+            shard.watch.apply_columns(scope, rows, minutes, total[np.searchsorted(union, minutes)], path)
         mine = recent & np.isin(events.instrument, ids)
         drawn = ColumnEvents(
             received_ns=events.received_ns[mine],
@@ -273,9 +305,40 @@ def _every_hour(shard: Shard, time_ns: int) -> None:
     shard.rows.follow(time_ns, reference.price_usd)
     for item in shard.with_path():
         item.follow_interest(time_ns, shard.mixes[0], HOUR_NS)
+    if shard.watch is not None:
+        _watch_hour(shard, shard.watch, time_ns)
     if shard.keeps_history:
         for item in shard.with_path():
             item.history.checkpoint(time_ns, item.ledger, item.anchor.worth_usd)
+
+
+def _watch_hour(shard: Shard, watch: MarketWatch, time_ns: int) -> None:
+    """Give the watch what was traded in the hour, and, before zones are followed, how dense they are."""
+    items = shard.with_path()
+    now = np.array([time_ns])
+    interest = {
+        item.instrument_id: float(item.open_interest_usd(now, np.array([item.price_usd]))[0])
+        for item in items
+    }
+    scopes = shard.own_scopes()
+    watch.close_hour(time_ns, scopes, interest)
+    rows = shard.rows.rows
+    if rows is None or not watch.samples_at(time_ns):
+        return
+    heat = {
+        item.instrument_id: project_rows(
+            item.heat_usd(shard.mixes[:1], time_ns)[0],
+            item.ledger.first_bucket,
+            rows.row_usd,
+            rows.first_row,
+            rows.n_rows,
+        )
+        for item in items
+    }
+    for scope, ids in scopes.items():
+        parts = [heat[iid] for iid in ids if iid in heat]
+        if parts:
+            watch.sample_density(scope, time_ns, rows, np.sum(parts, axis=0), shard.price_of(scope))
 
 
 def _freeze(shard: Shard, time_ns: int) -> Forecast:

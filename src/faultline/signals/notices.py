@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from faultline.signals.events import Event
-    from faultline.zones.tracker import ZoneChange
+    from faultline.zones.zone import ZoneChange
 
 __all__ = ("Notice", "zone_notice")
 

@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numba import njit
 
 from faultline.units import HOUR_NS, SECOND_NS
 
@@ -35,6 +36,16 @@ class SilenceChange:
     silent_s: float
 
 
+@njit(cache=True, nogil=True)
+def _spacing_kernel(ends_ns: NDArray[np.int64], last_ns: int, spacing_ns: float) -> float:
+    """Typical time between bars after these, one by one: it must not depend on how bars are cut into calls."""
+    for end_ns in ends_ns:
+        gap = float(min(end_ns - last_ns, _GAP_MAX_NS))
+        spacing_ns = gap if spacing_ns == 0.0 else spacing_ns + _WEIGHT * (gap - spacing_ns)
+        last_ns = end_ns
+    return spacing_ns
+
+
 class SilenceWatch:
     """Whether one instrument sends prices."""
 
@@ -54,19 +65,13 @@ class SilenceWatch:
                     SilenceChange(first, is_down=False, silent_s=(first - self._last_ns) / SECOND_NS)
                 )
             if self._last_ns:
-                self._learn(np.append(self._last_ns, ends_ns))
+                self._spacing_ns = _spacing_kernel(ends_ns, self._last_ns, self._spacing_ns)
             self._last_ns = int(ends_ns[-1])
         limit_ns = max(_SILENCE_MIN_NS, _SILENCE_SPACINGS * self._spacing_ns)
         if self._spacing_ns and not self.is_down and now_ns - self._last_ns > limit_ns:
             self.is_down = True
             changes.append(SilenceChange(now_ns, is_down=True, silent_s=(now_ns - self._last_ns) / SECOND_NS))
         return changes
-
-    def _learn(self, ends_ns: NDArray[np.int64]) -> None:
-        gaps = np.minimum(np.diff(ends_ns), _GAP_MAX_NS).astype(np.float64)
-        fade = (1.0 - _WEIGHT) ** np.arange(len(gaps), -1, -1)
-        start = self._spacing_ns or float(gaps[0])
-        self._spacing_ns = float(start * fade[0] + _WEIGHT * (gaps * fade[1:]).sum())
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as arrays."""

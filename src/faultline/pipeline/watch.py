@@ -1,0 +1,223 @@
+"""Columns, paths and liquidations of one asset in, zones of every scope and notices of what happened out.
+
+Zones are looked for where a 1-minute column closes, on exactly the column that people see; paths are followed bar by
+bar in between, so that a hit is told when its bar ends. Before ``follow_from_ns`` only what needs a long memory is
+kept: what is traded in an hour, how dense zones are, how large liquidations are.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from faultline.pipeline.turnover import HourlyTurnover
+from faultline.signals.events import EventType
+from faultline.signals.liquidations import LargeLiquidations
+from faultline.signals.notices import Notice, zone_notice
+from faultline.signals.silence import SilenceWatch
+from faultline.units import HOUR_NS, Side
+from faultline.zones.density import TRAILING_NS
+from faultline.zones.detection import detect_zones
+from faultline.zones.tracker import ZoneTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.display import DisplayRows
+    from faultline.pipeline.step import LocatedEvents
+    from faultline.zones.parameters import ZoneParameters
+    from faultline.zones.zone import Zone, ZoneChange
+
+__all__ = ("STATE_NS", "MarketWatch")
+
+#: Zones are noted for their history this often, and whenever something happens to them.
+STATE_NS: Final = HOUR_NS // 4
+#: Liquidations are remembered this long, to tell what a swept zone gave.
+_MEMORY_NS: Final = 24 * HOUR_NS
+_SIDES: Final = ("LONG", "SHORT")
+
+
+class MarketWatch:
+    """What is watched on the map of one asset.
+
+    Args:
+        asset: e.g. ``BTC``.
+        parameters: settings of zones.
+        follow_from_ns: zones are followed and notices given from here on.
+    """
+
+    def __init__(self, asset: str, parameters: ZoneParameters, follow_from_ns: int) -> None:
+        self.asset = asset
+        self.parameters = parameters
+        self.follow_from_ns = follow_from_ns
+        self.trackers: dict[str, ZoneTracker] = {}
+        self._turnover: dict[str, HourlyTurnover] = {}
+        self._large = LargeLiquidations()
+        self._silences: dict[str, SilenceWatch] = {}
+        self._recent = np.zeros(
+            0, dtype=[("at_ns", "<i8"), ("side", "<i8"), ("usd", "<f8"), ("price", "<f8")]
+        )
+        self._hit_ns: dict[str, int] = {}
+        self._prices: dict[str, float] = {}
+        self._changes: list[ZoneChange] = []
+        self._states: list[Zone] = []
+        self._notices: list[Notice] = []
+
+    def take(self) -> tuple[list[ZoneChange], list[Zone], list[Notice]]:
+        """Changes, states for the history, and notices since the last call, notices in order of time."""
+        taken = self._changes, self._states, sorted(self._notices, key=lambda notice: notice.at_ns)
+        self._changes, self._states, self._notices = [], [], []
+        return taken
+
+    def zones(self, scope: str, now_ns: int) -> list[Zone]:
+        """Zones that stand on a scope's map."""
+        tracker = self.trackers.get(scope)
+        return tracker.zones(now_ns, self._prices.get(scope, math.nan)) if tracker else []
+
+    def apply_liquidations(self, events: LocatedEvents) -> None:
+        """Take in located liquidations and tell of large ones."""
+        thresholds = self._large.apply(events.received_ns, events.notional_usd)
+        large = (events.notional_usd > thresholds) & (events.received_ns >= self.follow_from_ns)
+        for k in np.flatnonzero(large).tolist():
+            iid = str(events.instrument[k])
+            data = {
+                "instrument": iid,
+                "side": Side(int(events.side[k])).name,
+                "price_usd": float(events.price_usd[k]),
+                "trigger_usd": float(events.trigger_usd[k]),
+                "notional_usd": float(events.notional_usd[k]),
+                "threshold_usd": float(thresholds[k]),
+            }
+            subject = f"{iid}|{events.event_ns[k]}|{events.price_usd[k]!r}|{events.notional_usd[k]!r}"
+            venue = iid.partition(":")[0]
+            at_ns = int(events.received_ns[k])
+            self._notices.append(Notice(EventType.LIQUIDATION_LARGE, self.asset, subject, at_ns, data, venue))
+        if len(events.received_ns):
+            fresh = np.zeros(len(events.received_ns), dtype=self._recent.dtype)
+            fresh["at_ns"], fresh["usd"] = events.received_ns, events.notional_usd
+            fresh["side"], fresh["price"] = events.side == Side.SHORT, events.trigger_usd
+            kept = self._recent[self._recent["at_ns"] > fresh["at_ns"][-1] - _MEMORY_NS]
+            self._recent = np.concatenate([kept, fresh])
+
+    def apply_path(self, instrument_id: str, path: NDArray[np.void], minutes_ns: NDArray[np.int64]) -> None:
+        """Take in one instrument's closed bars, and look at each minute whether it still sends prices."""
+        self._turnover.setdefault(instrument_id, HourlyTurnover()).apply(path)
+        watch = self._silences.setdefault(instrument_id, SilenceWatch())
+        cuts = np.searchsorted(path["end_ns"], minutes_ns, side="right")
+        parts = np.split(path["end_ns"], cuts)
+        for part, minute_ns in zip(parts, minutes_ns.tolist(), strict=False):
+            self._tell_silence(instrument_id, watch, part, minute_ns)
+        if len(parts[-1]):
+            # Bars after the last minute: only their ends count, the clock is looked at on whole minutes.
+            self._tell_silence(instrument_id, watch, parts[-1], int(parts[-1][-1]))
+
+    def apply_columns(
+        self,
+        scope: str,
+        rows: DisplayRows,
+        close_ns: NDArray[np.int64],
+        usd: NDArray[np.float32],
+        path: NDArray[np.void],
+    ) -> None:
+        """Follow a scope's zones along its path and the 1-minute columns that closed on it.
+
+        Args:
+            scope: asset or instrument.
+            rows: display rows of the columns.
+            close_ns: ends of the columns, shape (n,).
+            usd: heat, shape (n, 2, P).
+            path: bars since the last call (``market.path.PATH_ROW``).
+        """
+        tracker = self._tracker(scope)
+        begin = 0
+        for k, cut in enumerate(np.searchsorted(path["end_ns"], close_ns, side="right").tolist()):
+            self._walk(tracker, path[begin:cut])
+            begin = cut
+            at_ns, price = int(close_ns[k]), self._prices.get(scope, math.nan)
+            self._note(tracker.apply_minute(at_ns, rows, usd[k], price))
+            if at_ns % STATE_NS == 0:
+                self._states += tracker.zones(at_ns, price)
+        self._walk(tracker, path[begin:])
+
+    def close_hour(
+        self, end_ns: int, scopes: Mapping[str, Iterable[str]], oi_usd: Mapping[str, float]
+    ) -> None:
+        """Close an hour's turnover: traded notional, or open interest times the hour's range where it is unknown.
+
+        Args:
+            end_ns: end of the hour.
+            scopes: instruments of each scope.
+            oi_usd: open interest of a side by instrument.
+        """
+        hour = {iid: part.close(oi_usd.get(iid, math.nan)) for iid, part in self._turnover.items()}
+        for scope, ids in scopes.items():
+            known = [hour[iid] for iid in ids if iid in hour and math.isfinite(hour[iid])]
+            self._tracker(scope).density.feed_hour(end_ns, sum(known) if known else math.nan)
+
+    def samples_at(self, time_ns: int) -> bool:
+        """Whether densities of that hour are wanted: within the density's memory, before zones are followed."""
+        return self.follow_from_ns - TRAILING_NS <= time_ns < self.follow_from_ns
+
+    def sample_density(
+        self, scope: str, time_ns: int, rows: DisplayRows, usd: NDArray[Any], price_usd: float
+    ) -> None:
+        """Remember how dense zones are on a map that is not followed yet."""
+        found = detect_zones(usd, rows, price_usd, self.parameters)
+        strong = found["notional_usd"][found["is_strong"]]
+        self._tracker(scope).density.sample(time_ns, strong.tolist())
+
+    def _tracker(self, scope: str) -> ZoneTracker:
+        if scope not in self.trackers:
+            self.trackers[scope] = ZoneTracker(scope, self.asset, self.parameters, self.follow_from_ns)
+        return self.trackers[scope]
+
+    def _walk(self, tracker: ZoneTracker, path: NDArray[np.void]) -> None:
+        if len(path):
+            self._note(tracker.apply_path(path))
+            closes = path["close_usd"][np.isfinite(path["close_usd"])]
+            if len(closes):
+                self._prices[tracker.scope] = float(closes[-1])
+
+    def _note(self, changes: list[ZoneChange]) -> None:
+        for change in changes:
+            zone = change.zone
+            self._changes.append(change)
+            self._states.append(zone)
+            more = dict(change.extra)
+            if change.kind == "hit":
+                self._hit_ns[zone.id] = change.at_ns
+            elif change.kind == "swept":
+                more = {"before_usd": more["before_usd"], "liquidated_usd": self._liquidated_usd(change)}
+            elif change.kind == "expired":
+                more = {}
+            if change.kind in {"swept", "expired"}:
+                self._hit_ns.pop(zone.id, None)
+            if zone.scope == self.asset:
+                # A venue's own zones are on its map; told is what happens on the asset's.
+                self._notices.append(zone_notice(self.asset, change, more))
+
+    def _liquidated_usd(self, change: ZoneChange) -> float:
+        """Liquidations seen inside a zone since price reached it."""
+        seen, zone = self._recent, change.zone
+        inside = (
+            (seen["at_ns"] >= self._hit_ns.get(zone.id, change.at_ns))
+            & (seen["at_ns"] <= change.at_ns)
+            & (seen["side"] == _SIDES.index(zone.side))
+            & (seen["price"] >= zone.low_usd)
+            & (seen["price"] <= zone.high_usd)
+        )
+        return float(seen["usd"][inside].sum())
+
+    def _tell_silence(
+        self, instrument_id: str, watch: SilenceWatch, ends_ns: NDArray[np.int64], now_ns: int
+    ) -> None:
+        for change in watch.apply(ends_ns, now_ns):
+            if change.at_ns >= self.follow_from_ns:
+                kind = EventType.SOURCE_DOWN if change.is_down else EventType.SOURCE_RECOVERED
+                data = {"instrument": instrument_id, "silent_s": change.silent_s}
+                venue = instrument_id.partition(":")[0]
+                self._notices.append(Notice(kind, self.asset, instrument_id, change.at_ns, data, venue))
