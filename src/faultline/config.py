@@ -1,26 +1,37 @@
-"""The environment in, checked settings out; the only place that reads environment variables."""
+"""Environment and files of the home folder in, checked settings out; the only place that reads the environment."""
 
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from faultline.alerts.rules import parse_rules
+from faultline.alerts.targets import TARGETS_MAX, Target, make_target, nearest
 from faultline.errors import ConfigError
+from faultline.store.alert_rules import AlertRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("SETTINGS", "Settings", "read_settings")
+__all__ = ("SETTINGS", "AlertSetup", "Settings", "read_alerts", "read_settings")
 
 #: Every environment variable that is read, and what it means.
 SETTINGS: Final[dict[str, str]] = {
     "FAULTLINE_HOME": "Folder for what is kept between runs; by default faultline in the user's data folder.",
     "FAULTLINE_API_KEY": "Key that requests must carry; needed to listen on anything but loopback.",
     "FAULTLINE_ALLOWED_HOSTS": "Comma-separated host names, besides loopback, that requests may be addressed to.",
+    "FAULTLINE_TARGET_<NAME>": "Address that alerts to the target <name> go to; see docs/how-to/alerts.md.",
 }
+#: Start of the variables that hold addresses of targets.
+_TARGET_PREFIX: Final = "FAULTLINE_TARGET_"
+#: Files of the home folder, and how large they may be.
+_RULES_FILE: Final = "alerts.toml"
+_TARGETS_FILE: Final = "targets.toml"
+_FILE_BYTES_MAX: Final = 256 * 1024
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,3 +73,94 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         name.strip() for name in known.get("FAULTLINE_ALLOWED_HOSTS", "").split(",") if name.strip()
     )
     return Settings(home=home, api_key=key, allowed_hosts=hosts)
+
+
+class AlertSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """What is configured about alerts.
+
+    Attributes:
+        rules: rules of ``alerts.toml``.
+        targets: targets of the environment and of ``targets.toml``; the environment's win.
+        warnings: what works but should not stay as it is.
+    """
+
+    rules: tuple[AlertRule, ...]
+    targets: tuple[Target, ...]
+    warnings: tuple[str, ...]
+
+
+def read_alerts(settings: Settings, environment: Mapping[str, str] | None = None) -> AlertSetup:
+    """Targets from the environment and ``targets.toml``, rules from ``alerts.toml``, both in the home folder.
+
+    Raises:
+        ConfigError: a file cannot be read, a key is unknown, a value cannot be used. Addresses are not shown.
+    """
+    known = os.environ if environment is None else environment
+    targets: dict[str, Target] = {}
+    path = settings.home / _TARGETS_FILE
+    text = _file_text(path)
+    warnings = _warnings(path) if text is not None else ()
+    for name, url in _addresses(text or "", path).items():
+        targets[name] = make_target(name, url, f"{path}: targets.{name}"[:200])
+    for variable in sorted(known):
+        name = variable.removeprefix(_TARGET_PREFIX).lower()
+        if variable.startswith(_TARGET_PREFIX) and known[variable].strip():
+            targets[name] = make_target(name, known[variable].strip(), variable)
+    if len(targets) > TARGETS_MAX:
+        raise ConfigError(f"there are {len(targets)} targets", where=str(path), hint=f"at most {TARGETS_MAX}")
+    rules_path = settings.home / _RULES_FILE
+    rules = parse_rules(_file_text(rules_path) or "", targets, str(rules_path))
+    return AlertSetup(rules=rules, targets=tuple(targets.values()), warnings=warnings)
+
+
+def _addresses(text: str, path: Path) -> dict[str, str]:
+    """The table ``[targets]``; errors tell places, never contents."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        _, _, place = str(exc).rpartition("(")
+        raise ConfigError(
+            "this is not TOML (what is wrong is not shown: it may be part of a secret)",
+            where=f"{path}, {place.rstrip(')')}",
+            hint='[targets] above lines like phone = "scheme://..."',
+        ) from None
+    for key in content:
+        if key != "targets":
+            raise ConfigError(
+                f"there is no key {key[:40]!r}", where=str(path), hint=nearest(key, ("targets",))
+            )
+    table = content.get("targets", {})
+    if not isinstance(table, dict) or not all(isinstance(url, str) for url in table.values()):
+        raise ConfigError(
+            "targets is not a table of texts",
+            where=str(path),
+            hint='write phone = "scheme://..." under [targets]',
+        )
+    return table
+
+
+def _file_text(path: Path) -> str | None:
+    """Content of a file, None where there is none."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_FILE_BYTES_MAX + 1)
+        if len(content) > _FILE_BYTES_MAX:
+            raise ConfigError(
+                "the file is too large", where=str(path), hint=f"at most {_FILE_BYTES_MAX} bytes"
+            )
+        return content.decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise ConfigError("the file is not UTF-8", where=str(path), hint="save it as UTF-8") from None
+    except OSError as exc:
+        raise ConfigError(
+            f"the file cannot be read: {exc.strerror}", where=str(path), hint="check its permissions"
+        ) from exc
+
+
+def _warnings(path: Path) -> tuple[str, ...]:
+    """A complaint about a file with secrets that everybody on the machine can read or change."""
+    if os.name != "posix" or not path.stat().st_mode & 0o007:
+        return ()
+    return (f"{path} holds secrets and is open to every user of this machine: chmod 600 it",)

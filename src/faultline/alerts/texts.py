@@ -1,0 +1,170 @@
+"""An event in, the sentence that a person reads on a telephone out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
+
+import msgspec
+
+from faultline.signals.events import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from faultline.signals.events import Event
+
+__all__ = ("AlertText", "price_text", "text_of", "usd_text")
+
+_LINE_CHARS: Final = 200
+_ESTIMATE: Final = "Model estimate: not exchange data, not advice."
+_RECORDED: Final = "As the venue reported it; not advice."
+_OWN_FEED: Final = "About the connection, not about the market."
+
+
+class AlertText(msgspec.Struct, frozen=True, kw_only=True):
+    """What is sent: a first line that says it all, and what one may want to know besides."""
+
+    summary: str
+    text: str
+    is_urgent: bool = False
+
+
+def text_of(event: Event) -> AlertText:
+    """The message about an event. Fields that are not known are left out; nothing is made up for them."""
+    say = _SENTENCES.get(event.type)
+    sentence = say(event.data) if say is not None else event.type.replace("_", " ").lower()
+    marks = ("[SIMULATED] " if event.simulated else "") + ("[REPLAY] " if event.mode == "replay" else "")
+    moment = dt.datetime.fromtimestamp(event.detected_at_ns // 1_000_000_000, dt.UTC)
+    facts = [f"P{event.priority}", f"{moment:%Y-%m-%d %H:%M:%S} UTC"]
+    price = event.data.get("price_usd")
+    if _is_number(price):
+        facts.insert(0, f"Price {price_text(price)}")
+    if event.simulated:
+        facts.append("simulated market, no real money")
+    source = (
+        _RECORDED
+        if event.type == EventType.LIQUIDATION_LARGE
+        else _OWN_FEED
+        if event.type in {EventType.SOURCE_DOWN, EventType.SOURCE_RECOVERED}
+        else _ESTIMATE
+    )
+    return AlertText(
+        summary=f"{marks}{_plain(event.asset)}: {sentence}"[:_LINE_CHARS],
+        text=f"{', '.join(facts)}.\n{source}",
+        is_urgent=event.priority == 0,
+    )
+
+
+def usd_text(value: Any) -> str:
+    """An amount, e.g. ``$31.2M``; ``?`` where it is not known."""
+    if not _is_number(value):
+        return "$?"
+    size = abs(value)
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if size >= limit * 0.9995:
+            digits = 0 if size / limit >= 99.95 else 1
+            return f"${value / limit:.{digits}f}{unit}"
+    return f"${value:.0f}"
+
+
+def price_text(value: Any) -> str:
+    """A price with about five digits, e.g. ``96,150``, ``3,412.5``, ``0.52341``; ``?`` where unknown."""
+    if not _is_number(value):
+        return "?"
+    size = abs(value)
+    decimals = 0 if size >= 10_000 else 1 if size >= 1000 else 2 if size >= 100 else 3 if size >= 10 else None
+    if decimals is not None:
+        text = f"{value:,.{decimals}f}"
+    elif size == 0:
+        return "0"
+    else:
+        text = f"{value:.{min(12, 4 - math.floor(math.log10(size)))}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _zone(fields: Mapping[str, Any], *, estimate: bool = True) -> str:
+    """``long zone 96,150-96,400 (est. $31.2M, level 8)``."""
+    side = _plain(fields.get("side")).lower()
+    edges = f"{price_text(fields.get('low_usd'))}-{price_text(fields.get('high_usd'))}"
+    level = fields.get("density_level")
+    size = f"est. {usd_text(fields.get('notional_usd'))}" if estimate else ""
+    inside = ", ".join(part for part in (size, f"level {level}" if _is_number(level) else "") if part)
+    return f"{side} zone {edges}{_on(fields)}" + (f" ({inside})" if inside else "")
+
+
+def _on(fields: Mapping[str, Any]) -> str:
+    """Which map, where it is not the asset's own."""
+    scope = _plain(fields.get("scope") or "")
+    return f" on {scope}" if ":" in scope else ""
+
+
+def _approached(fields: Mapping[str, Any]) -> str:
+    distance = fields.get("distance_ratio")
+    away = f"{abs(distance) * 100:.2g} % from" if _is_number(distance) else "close to"
+    return f"price is {away} {_zone(fields)}"
+
+
+def _swept(fields: Mapping[str, Any]) -> str:
+    seen = usd_text(fields.get("liquidated_usd"))
+    before = usd_text(fields.get("before_usd"))
+    return f"price swept {_zone(fields, estimate=False)}: {seen} liquidated at least, est. {before} before"
+
+
+def _flows(fields: Mapping[str, Any]) -> str:
+    opened, closed = usd_text(fields.get("opened_usd")), usd_text(fields.get("closed_usd"))
+    return f"{_zone(fields)}; last hour {opened} opened, {closed} closed"
+
+
+def _large(fields: Mapping[str, Any]) -> str:
+    size, side = usd_text(fields.get("notional_usd")), _plain(fields.get("side")).lower()
+    where = f"{price_text(fields.get('price_usd'))} on {_plain(fields.get('instrument'))}"
+    return f"{size} {side} liquidated at {where}"
+
+
+def _divergence(fields: Mapping[str, Any]) -> str:
+    venues = fields.get("venues")
+    names = " and ".join(map(_plain, venues)) if isinstance(venues, list | tuple) else _plain(venues)
+    side = _plain(fields.get("side")).lower()
+    distance, floor = fields.get("distance_bps"), fields.get("floor_bps")
+    apart = f"{distance:.0f} bp apart" if _is_number(distance) else "apart"
+    chance = f" (chance explains {floor:.0f})" if _is_number(floor) else ""
+    return f"{side} maps of {names} are {apart}{chance}"
+
+
+def _silence(fields: Mapping[str, Any]) -> str:
+    silent = fields.get("silent_s")
+    return f"{silent:.0f} s" if _is_number(silent) else "some time"
+
+
+_SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
+    EventType.ZONE_HIT: lambda fields: f"price reached {_zone(fields)}",
+    EventType.ZONE_APPROACHED: _approached,
+    EventType.ZONE_CREATED: lambda fields: f"new {_zone(fields)}",
+    EventType.ZONE_REINFORCED: lambda fields: (
+        f"{_zone(fields)} has grown from {usd_text(fields.get('before_usd'))}"
+    ),
+    EventType.ZONE_BUILDING: lambda fields: f"positions build up in {_flows(fields)}",
+    EventType.ZONE_THINNING: lambda fields: f"positions leave {_flows(fields)}",
+    EventType.ZONE_SWEPT: _swept,
+    EventType.ZONE_EXPIRED: lambda fields: f"{_zone(fields)} has faded without being reached",
+    EventType.LIQUIDATION_LARGE: _large,
+    EventType.SOURCE_DOWN: lambda fields: (
+        f"{_plain(fields.get('instrument'))} has sent no price for {_silence(fields)}"
+    ),
+    EventType.SOURCE_RECOVERED: lambda fields: (
+        f"{_plain(fields.get('instrument'))} sends prices again after {_silence(fields)}"
+    ),
+    EventType.DIVERGENCE: _divergence,
+}
+
+
+def _plain(value: Any) -> str:
+    """A name as letters, digits and a few marks: nothing a chat program could take for an order to it."""
+    return re.sub(r"[^A-Za-z0-9:._/ -]", "?", str(value))[:64] if value is not None else "?"
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
