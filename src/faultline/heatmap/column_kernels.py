@@ -41,7 +41,7 @@ from faultline.heatmap.ledger_kernels import (
     take_slot_kernel,
 )
 
-__all__ = ("advance_kernel", "heat_kernel", "totals_kernel")
+__all__ = ("advance_kernel", "heat_kernel", "standing_kernel", "totals_kernel")
 
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
@@ -92,6 +92,32 @@ def heat_kernel(
                 index = base + offsets[node]
                 if begin <= index < end:
                     out[index] += np.float32(units * tables.weights[j, node])
+
+
+@njit(cache=True, nogil=True)
+def standing_kernel(state: Any, tables: Any, scale: Any, begin: int, end: int, out: Any) -> None:
+    """Units of buckets ``begin..end`` (indices of the window) by side and leverage, waiting openings included.
+
+    ``out`` f8 (J, 2, end - begin, L), zero, filled; ``scale`` f8 (J, Lp) at the present clock.
+    """
+    ints = state.integers
+    for j in range(out.shape[0]):
+        for side in range(2):
+            low = max(begin, ints[I_LO + side] - ints[I_FIRST])
+            high = min(end, ints[I_HI + side] - ints[I_FIRST] + 1)
+            for index in range(low, high):
+                for lev in range(tables.n_leverages):
+                    out[j, side, index - begin, lev] = state.mass[j, side, index, lev] * scale[j, lev]
+            for position in range(ints[I_PENDING]):
+                slot = state.pending_order[position]
+                entry = state.pending_bin[slot]
+                base, part = entry // ENTRY_SPLIT - ints[I_FIRST], entry % ENTRY_SPLIT
+                for lev in range(tables.n_leverages):
+                    units = state.pending[j, slot, side, lev] * scale[j, lev]
+                    for node in range(tables.weights.shape[1]):
+                        index = base + tables.offsets[j, part, side, lev, node]
+                        if begin <= index < end:
+                            out[j, side, index - begin, lev] += units * tables.weights[j, node]
 
 
 @njit(cache=True, nogil=True)

@@ -319,6 +319,14 @@ class Ledger:
                 )
         return out
 
+    def standing(self) -> NDArray[np.float64]:
+        """Units that stand per hypothesis, side, bucket and leverage, before any mix, shape (J, 2, B, L)."""
+        scale = self._scratch[0]
+        ledger_kernels.scale_kernel(self._arrays, self._tables, self.clock_ns, scale, grow=False)
+        out = np.zeros((len(self.parameters), 2, self.n_buckets, self.n_leverages))
+        column_kernels.standing_kernel(self._arrays, self._tables, scale, 0, self.n_buckets, out)
+        return out
+
     def total(self, mix: ArrayLike) -> NDArray[np.float64]:
         """Units that stand per side under a leverage mix, summed over hypotheses, shape (2,)."""
         out = np.zeros(2)

@@ -65,14 +65,14 @@ def held_usd(
         high_usd: upper ends, same shape.
     """
     n_rows = len(cumulative) - 1
-    ends = []
-    for price in (low_usd, high_usd):
-        place = np.clip(np.asarray(price, dtype=np.float64) / rows.row_usd - rows.first_row, 0.0, n_rows)
-        row = np.minimum(place.astype(np.int64), max(n_rows - 1, 0))
-        ends.append(
-            cumulative[row] + (place - row) * (cumulative[np.minimum(row + 1, n_rows)] - cumulative[row])
-        )
-    held: NDArray[np.float64] = np.maximum(ends[1] - ends[0], 0.0)
+    if n_rows < 1:
+        return np.zeros(np.shape(low_usd))
+    place = np.array([low_usd, high_usd], dtype=np.float64) / rows.row_usd - rows.first_row
+    place = np.minimum(np.maximum(place, 0.0), float(n_rows))
+    row = np.minimum(place.astype(np.int64), n_rows - 1)
+    below = cumulative[row]
+    below += (place - row) * (cumulative[row + 1] - below)
+    held: NDArray[np.float64] = np.maximum(below[1] - below[0], 0.0)
     return held
 
 
@@ -167,11 +167,10 @@ def _lives_on(
     known: NDArray[np.void],
 ) -> NDArray[np.bool_]:
     """Which peaks are the most prominent ones inside places where a zone stands already."""
+    inside = enough & (centres >= known["low_usd"][:, None]) & (centres <= known["high_usd"][:, None])
+    best = np.where(inside, prominences, -1.0).argmax(axis=1)
     out = np.zeros(len(centres), dtype=np.bool_)
-    for low, high in zip(known["low_usd"], known["high_usd"], strict=True):
-        inside = np.flatnonzero(enough & (centres >= low) & (centres <= high))
-        if len(inside):
-            out[inside[np.argmax(prominences[inside])]] = True
+    out[best[inside.any(axis=1)]] = True
     return out
 
 

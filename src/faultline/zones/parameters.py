@@ -44,9 +44,9 @@ class ZoneParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ValueError: a value is impossible; the message names it.
     """
 
-    smooth_bps: float = 6.0
+    smooth_bps: float = 8.0
     birth_peak_ratio: float = 0.10
-    birth_side_ratio: float = 0.003
+    birth_side_ratio: float = 0.004
     life_ratio: float = 0.4
     edge_ratio: float = 0.7
     edge_drop_ratio: float = 0.55
@@ -62,7 +62,7 @@ class ZoneParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     volatility_half_life_ns: int = DAY_NS
     approach_move_ns: int = 15 * MINUTE_NS
     rearm_ratio: float = 2.0
-    retreat_ratio: float = 0.5
+    retreat_ratio: float = 1.0
     trend_drift: float = 0.005
     trend_threshold: float = 0.1
     trend_hold_ns: int = HOUR_NS

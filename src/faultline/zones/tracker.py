@@ -272,9 +272,10 @@ class ZoneTracker:
         fresh = [find for k, find in enumerate(finds) if k not in taken and find["is_strong"]]
         for k, find in enumerate(fresh):
             self._begin(side, k, find, minute)
-        for track in self._tracks:
-            if track.side == side and track.state not in {"swept", "expired"}:
-                self._weigh(track, minute)
+        left = [t for t in self._tracks if t.side == side and t.state not in {"swept", "expired"}]
+        held = held_usd(cumulative, minute.rows, [t.low_usd for t in left], [t.high_usd for t in left])
+        for track, usd in zip(left, held.tolist(), strict=True):
+            self._weigh(track, usd, minute.time_ns)
 
     def _see(self, track: Track, find: np.void, minute: _Minute) -> None:
         """A zone was found again; while price is inside, its edges stay as they were when price came."""
@@ -357,19 +358,18 @@ class ZoneTracker:
         if track.low_usd < track.high_usd:
             self._tracks.append(track)
 
-    def _weigh(self, track: Track, minute: _Minute) -> None:
-        """Size a zone, and create or reinforce it."""
-        held = held_usd(minute.cumulative[track.side], minute.rows, track.low_usd, track.high_usd)
-        track.notional_usd = float(held)
-        track.peak_notional_usd = max(track.peak_notional_usd, track.notional_usd)
+    def _weigh(self, track: Track, held_usd: float, time_ns: int) -> None:
+        """Note a zone's size, and create or reinforce it."""
+        track.notional_usd = held_usd
+        track.peak_notional_usd = max(track.peak_notional_usd, held_usd)
         if not track.confirmed:
-            if minute.time_ns - track.born_ns >= self.parameters.confirm_ns and not track.unseen_ns:
+            if time_ns - track.born_ns >= self.parameters.confirm_ns and not track.unseen_ns:
                 track.confirmed = True
-                track.baseline_usd = track.notional_usd
-                self._tell("created", track, minute.time_ns)
-        elif track.notional_usd >= (1.0 + self.parameters.reinforced_ratio) * track.baseline_usd:
-            before, track.baseline_usd = track.baseline_usd, track.notional_usd
-            self._tell("reinforced", track, minute.time_ns, before_usd=before)
+                track.baseline_usd = held_usd
+                self._tell("created", track, time_ns)
+        elif held_usd >= (1.0 + self.parameters.reinforced_ratio) * track.baseline_usd:
+            before, track.baseline_usd = track.baseline_usd, held_usd
+            self._tell("reinforced", track, time_ns, before_usd=before)
 
     # What came of it.
 
