@@ -30,8 +30,10 @@ def open_client(store):
     """A function that opens a client of an app with the given settings; all are closed at the end."""
     opened = []
 
-    def open_one(*, scores=None, base_url=BASE_URL, static_folder=None, **settings):
-        app = build_app(store, scores, ApiSettings(**settings), static_folder=static_folder)
+    def open_one(*, scores=None, events=None, zones=None, base_url=BASE_URL, static_folder=None, **settings):
+        app = build_app(
+            store, scores, ApiSettings(**settings), events=events, zones=zones, static_folder=static_folder
+        )
         client = TestClient(app, base_url=base_url, raise_server_exceptions=False)
         client.__enter__()
         opened.append(client)

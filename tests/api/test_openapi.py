@@ -1,18 +1,48 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+from tests.store.zone_bodies import zone
 
 from faultline.api.app import build_app
 from faultline.api.settings import ApiSettings
+from faultline.signals.events import EventType, make_event
+from faultline.store.events import EventStore
 from faultline.store.maps import MapStore
+from faultline.store.zones import ZoneStore
 from faultline.testing.market import fake_market, fill_store
 
 LONG = os.environ.get("FAULTLINE_FUZZ") == "1"
+
+
+def filled_stores(folder):
+    events, zones = EventStore(folder / "facts.db"), ZoneStore(folder / "facts.db")
+    down = {"instrument": "binance:BTCUSDT", "silent_s": 31.0}
+    events.append(
+        [
+            make_event(
+                EventType.SOURCE_DOWN,
+                asset="BTC",
+                subject="binance:BTCUSDT",
+                detected_at_ns=n,
+                data=down,
+                simulated=False,
+                mode="live",
+            )
+            for n in range(5)
+        ]
+    )
+    zones.write("live", "BTC", [zone("BTC-L-a-0")])
+    zones.publish("BTC", 10**18, 99_000.0, [zone("BTC-L-a-0", age_s=60)], run="live", tracked_from_ns=0)
+    events.flush()
+    zones.flush()
+    return events, zones
 
 
 def filled_app():
@@ -44,7 +74,8 @@ def filled_app():
         "learned_share": 0.0,
     }
     store.control = lambda order: None
-    return build_app(store, None, ApiSettings(allowed_hosts=("testserver",)))
+    events, zones = filled_stores(Path(tempfile.mkdtemp()))
+    return build_app(store, None, ApiSettings(allowed_hosts=("testserver",)), events=events, zones=zones)
 
 
 SCHEMA = schemathesis.openapi.from_asgi("/api/v1/openapi.json", filled_app(), headers={"host": "localhost"})
@@ -77,6 +108,9 @@ def test_the_description_names_every_route_and_its_failures():
         "/api/v1/cell/{scope_id}/{tf}",
         "/api/v1/profile/{scope_id}",
         "/api/v1/replay",
+        "/api/v1/zones",
+        "/api/v1/zones/{zone_id}",
+        "/api/v1/events",
         "/livez",
         "/readyz",
     }

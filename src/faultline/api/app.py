@@ -11,12 +11,15 @@ from litestar.di import Provide
 
 from faultline.api import site
 from faultline.api.context import ApiContext
+from faultline.api.fanout import Fanout
 from faultline.api.guard import Guard
 from faultline.api.hub import Hub
 from faultline.api.metrics import Metrics
 from faultline.api.openapi import openapi_config
 from faultline.api.problems import exception_map
 from faultline.api.routes import engine, maps, questions
+from faultline.api.routes import events as event_routes
+from faultline.api.routes import zones as zone_routes
 from faultline.api.settings import ApiSettings, check_bind
 from faultline.api.stream import stream
 from faultline.bus.inprocess import InProcessBus
@@ -26,8 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from faultline.bus.interface import Bus
+    from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
     from faultline.store.scores import ScoreStore
+    from faultline.store.zones import ZoneStore
 
 __all__ = ("build_app",)
 
@@ -37,6 +42,8 @@ def build_app(
     scores: ScoreStore | None,
     settings: ApiSettings,
     *,
+    events: EventStore | None = None,
+    zones: ZoneStore | None = None,
     on_startup: Sequence[Callable[[], object]] = (),
     on_shutdown: Sequence[Callable[[], object]] = (),
     bus: Bus | None = None,
@@ -49,6 +56,8 @@ def build_app(
             after.
         scores: kept evaluations; None where there is no database.
         settings: addresses, keys, limits.
+        events: log of events; None where nothing is detected.
+        zones: zones now and in the past; None where none are looked for.
         on_startup: called when the server starts to listen, e.g. to start the pipeline's thread.
         on_shutdown: called when the server has stopped, e.g. to stop it.
         bus: carries changes to stream clients; one of its own by default.
@@ -58,15 +67,27 @@ def build_app(
         ConfigError: the address is reachable from elsewhere and no key is configured.
     """
     check_bind(settings)
-    hub = Hub(store, bus or InProcessBus(), settings.status_interval_s)
     metrics = Metrics()
-    metrics.watch(store, hub)
-    context = ApiContext(store, scores, settings, hub, metrics, static_folder or site.STATIC_FOLDER)
+    hub = Hub(store, bus or InProcessBus(), settings.status_interval_s, events, zones)
+    fanout = Fanout(
+        hub.bus,
+        store,
+        events,
+        send_timeout_s=settings.send_timeout_s,
+        heartbeat_s=settings.heartbeat_s,
+        count_sent=metrics.count_sent,
+    )
+    metrics.watch(store, hub, fanout)
+    if events is not None:
+        metrics.watch_events(events)
+    folder = static_folder or site.STATIC_FOLDER
+    context = ApiContext(store, scores, settings, hub, fanout, metrics, folder, events=events, zones=zones)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        fanout.start()
         hub.start()
-        status_task = asyncio.create_task(hub.run(context.status_body))
+        tasks = [asyncio.create_task(hub.run(context.status_body)), asyncio.create_task(fanout.run())]
         for start in on_startup:
             start()
         try:
@@ -75,8 +96,10 @@ def build_app(
             for stop in on_shutdown:
                 stop()
             hub.stop()
-            status_task.cancel()
-            await asyncio.gather(status_task, return_exceptions=True)
+            fanout.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     app = Litestar(
         route_handlers=[
@@ -92,6 +115,9 @@ def build_app(
             questions.cell,
             questions.profile,
             questions.replay,
+            zone_routes.zones,
+            zone_routes.zone,
+            event_routes.events,
             stream,
             site.page,
         ],

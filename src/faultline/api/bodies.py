@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from faultline.signals.events import Event
 from faultline.store.status import Problem, Progress, ReplayPosition
+from faultline.zones.zone import Zone
 
 __all__ = (
     "AssetBody",
@@ -22,6 +24,8 @@ __all__ = (
     "DifferenceBody",
     "EntryWindow",
     "Envelope",
+    "EventBody",
+    "EventsBody",
     "HealthBody",
     "HeatBody",
     "LegendBody",
@@ -33,6 +37,9 @@ __all__ = (
     "ScoresBody",
     "StatusBody",
     "VenueBody",
+    "ZoneBody",
+    "ZoneLifeBody",
+    "ZonesBody",
 )
 
 
@@ -236,6 +243,46 @@ class ScoresBody(Envelope):
 
     available: bool
     reports: list[ReportBody]
+
+
+class EventBody(Event, frozen=True, kw_only=True):
+    """One event with its number in the log."""
+
+    seq: int
+
+
+class EventsBody(Envelope):
+    """Events, and the number of the newest event of the log."""
+
+    events: list[EventBody]
+    last_seq: int
+
+
+class ZoneBody(Zone, frozen=True, kw_only=True):
+    """One zone, its times in milliseconds too; ``seen_ms`` is the moment that this description is of."""
+
+    born_ms: int
+    at_ms: int
+    ended_ms: int | None
+    seen_ms: int
+
+
+class ZonesBody(Envelope):
+    """Zones of a scope at one moment; nothing is known before ``tracked_from_ms``."""
+
+    scope: str
+    at_ms: int
+    price_usd: float | None
+    tracked_from_ms: int | None
+    zones: list[ZoneBody]
+
+
+class ZoneLifeBody(Envelope):
+    """What one zone was over time, oldest first; the last is how it stands where it still does."""
+
+    scope: str
+    id: str
+    states: list[ZoneBody]
 
 
 class ReplayRequest(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

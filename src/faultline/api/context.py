@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from faultline.api.fanout import Fanout
     from faultline.api.hub import Hub
     from faultline.api.metrics import Metrics
     from faultline.api.settings import ApiSettings
+    from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
     from faultline.store.scores import ScoreStore
+    from faultline.store.zones import ZoneStore
 
 __all__ = ("ApiContext", "NotReady", "plain")
 
@@ -43,13 +46,20 @@ class ApiContext:
         scores: ScoreStore | None,
         settings: ApiSettings,
         hub: Hub,
+        fanout: Fanout,
         metrics: Metrics,
         static_folder: Path,
+        *,
+        events: EventStore | None = None,
+        zones: ZoneStore | None = None,
     ) -> None:
         self.store = store
         self.scores = scores
         self.settings = settings
         self.hub = hub
+        self.fanout = fanout
+        self.events = events
+        self.zones = zones
         self.metrics = metrics
         self.static_folder = static_folder
         self._slow = asyncio.Semaphore(settings.concurrent_max)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -16,47 +17,89 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from faultline.bus.interface import Bus
+    from faultline.signals.events import Event
+    from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
+    from faultline.store.zones import ZoneStore
 
-__all__ = ("STATUS_SUBJECT", "Hub", "candle_subject", "map_subject")
+__all__ = (
+    "EVENT_PREFIX",
+    "PATTERNS",
+    "STATUS_SUBJECT",
+    "Hub",
+    "candle_subject",
+    "event_message",
+    "map_subject",
+    "zones_subject",
+)
 
 #: Subject of status messages.
-STATUS_SUBJECT = "status"
+STATUS_SUBJECT: Final = "status"
+#: Begin of the subject of an event; type and asset follow.
+EVENT_PREFIX: Final = "event."
+#: Everything that is published here.
+PATTERNS: Final = (STATUS_SUBJECT, "map.>", "candle.>", "zones.>", f"{EVENT_PREFIX}>")
+#: Shortest time between two notes that the zones of a scope changed.
+_ZONES_INTERVAL_S: Final = 1.0
 
 
 class Hub:
-    """Turns what the writer's thread reports into bus messages.
+    """Turns what the writers' threads report into bus messages.
 
-    Columns and candles are passed on at once; of the status only the newest is sent, at most once per
-    interval.
+    Columns, candles and events are passed on at once; of the status only the newest is sent, at most once per
+    interval, and of changed zones at most one note per scope and second.
     """
 
-    def __init__(self, store: MapStore, bus: Bus, status_interval_s: float) -> None:
+    def __init__(
+        self,
+        store: MapStore,
+        bus: Bus,
+        status_interval_s: float,
+        events: EventStore | None = None,
+        zones: ZoneStore | None = None,
+    ) -> None:
         self.bus = bus
-        self.n_clients = 0
-        self._store = store
+        self._store, self._events, self._zones = store, events, zones
         self._status_interval_s = status_interval_s
         self._status_is_new = False
-        self._unsubscribe: Callable[[], None] | None = None
+        self._zones_new: dict[str, int] = {}
+        self._zones_told_s: dict[str, float] = {}
+        self._unsubscribe: list[Callable[[], None]] = []
 
     def start(self) -> None:
-        """Begin to listen to the store."""
-        self._unsubscribe = self._store.subscribe(self._on_change)
+        """Begin to listen to the stores."""
+        self._unsubscribe.append(self._store.subscribe(self._on_change))
+        if self._events is not None:
+            self._unsubscribe.append(self._events.subscribe(self._on_event))
+        if self._zones is not None:
+            self._unsubscribe.append(self._zones.subscribe(self._zones_new.__setitem__))
 
     def stop(self) -> None:
         """Stop listening."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
+        for unsubscribe in self._unsubscribe:
+            unsubscribe()
+        self._unsubscribe.clear()
 
     async def run(self, status_body: Callable[[], Any]) -> None:
-        """Publish the status while it changes, until cancelled."""
+        """Publish the status and what zones changed, until cancelled."""
         while True:
             await asyncio.sleep(self._status_interval_s)
             if self._status_is_new:
                 self._status_is_new = False
                 content = {"type": "status", **msgspec.to_builtins(status_body())}
                 self.bus.publish(STATUS_SUBJECT, msgspec.json.encode(content))
+            self._tell_zones(time.monotonic())
+
+    def _tell_zones(self, now_s: float) -> None:
+        for scope in list(self._zones_new):
+            if now_s - self._zones_told_s.get(scope, -math.inf) >= _ZONES_INTERVAL_S:
+                self._zones_told_s[scope] = now_s
+                note = {"type": "zones", "scope": scope, "version": self._zones_new.pop(scope)}
+                self.bus.publish(zones_subject(scope), msgspec.json.encode(note))
+
+    def _on_event(self, seq: int, event: Event, body: bytes) -> None:
+        subject = f"{EVENT_PREFIX}{event.type}.{subject_word(event.asset)}"
+        self.bus.publish(subject, event_message(seq, body))
 
     def _on_change(self, change: Change) -> None:
         if isinstance(change, ColumnChange):
@@ -78,6 +121,16 @@ def map_subject(key: MapKey) -> str:
 def candle_subject(scope: str, timeframe: str) -> str:
     """Subject of the candles of one map."""
     return ".".join(("candle", subject_word(scope), timeframe))
+
+
+def zones_subject(scope: str) -> str:
+    """Subject of the notes that zones of a scope changed."""
+    return f"zones.{subject_word(scope)}"
+
+
+def event_message(seq: int, body: bytes) -> bytes:
+    """One event as a client gets it; ``body`` is its JSON."""
+    return b'{"type":"event","seq":%d,"event":%b}' % (seq, body)
 
 
 def _candle_message(change: CandleChange) -> bytes:

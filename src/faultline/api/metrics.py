@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
+    from faultline.api.fanout import Fanout
     from faultline.api.hub import Hub
+    from faultline.signals.events import Event
+    from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
 
 __all__ = ("METRICS_TYPE", "Metrics")
@@ -47,6 +50,14 @@ class Metrics:
             "faultline_stream_messages", "Messages sent to clients.", registry=self.registry
         )
         self._bytes = Counter("faultline_stream_bytes", "Bytes sent to clients.", registry=self.registry)
+        self._events = Counter("faultline_events", "Events, by type.", ["type"], registry=self.registry)
+        self._event_seconds = Histogram(
+            "faultline_event_latency_seconds",
+            "Time from our receipt of the causing message to the event, by priority.",
+            ["priority"],
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
+            registry=self.registry,
+        )
         self._ended = Counter(
             "faultline_stream_ended", "Streams that ended, by reason.", ["reason"], registry=self.registry
         )
@@ -64,16 +75,32 @@ class Metrics:
         """One request met an error nobody expected."""
         self._bugs.inc()
 
-    def count_sent(self, n_bytes: int) -> None:
-        """One message went to a client."""
-        self._frames.inc()
+    def count_sent(self, n_messages: int, n_bytes: int) -> None:
+        """Messages went to clients."""
+        self._frames.inc(n_messages)
         self._bytes.inc(n_bytes)
+
+    def count_event(self, event: Event) -> None:
+        """One event was written; its latency is counted where it has one."""
+        self._events.labels(str(event.type)).inc()
+        if event.latency_ms is not None:
+            self._event_seconds.labels(f"P{event.priority}").observe(event.latency_ms / 1_000)
 
     def count_ended(self, reason: str) -> None:
         """One stream ended."""
         self._ended.labels(reason).inc()
 
-    def watch(self, store: MapStore, hub: Hub) -> None:
+    def watch_events(self, events: EventStore) -> None:
+        """Count every event from now on, and show the log's own counters."""
+        events.subscribe(lambda _seq, event, _body: self.count_event(event))
+        for name in events.counters():
+            gauge = Gauge(f"faultline_event_log_{name}", f"Event log {name}.", registry=self.registry)
+            gauge.set_function(lambda name=name: float(events.counters()[name]))  # type: ignore[misc]
+        Gauge("faultline_event_log_seq", "Number of the newest event.", registry=self.registry).set_function(
+            lambda: float(events.last_seq)
+        )
+
+    def watch(self, store: MapStore, hub: Hub, fanout: Fanout) -> None:
         """Show the store's and the bus's own counters as they stand when asked."""
         for name in store.counters():
             gauge = Gauge(f"faultline_store_{name}", f"Store counter {name}.", registry=self.registry)
@@ -82,8 +109,11 @@ class Metrics:
             store.silence_s
         )
         Gauge("faultline_stream_clients", "Connected clients.", registry=self.registry).set_function(
-            lambda: float(hub.n_clients)
+            lambda: float(fanout.n_clients)
         )
+        Gauge(
+            "faultline_stream_holes", "Times that the stream lost messages.", registry=self.registry
+        ).set_function(lambda: float(fanout.n_holes))
         for name in ("published", "delivered", "dropped", "overflowed", "subscriptions", "queued"):
             gauge = Gauge(f"faultline_bus_{name}", f"Bus counter {name}.", registry=self.registry)
             gauge.set_function(lambda name=name: float(getattr(hub.bus.counters(), name)))  # type: ignore[misc]

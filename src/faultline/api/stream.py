@@ -1,14 +1,13 @@
-"""Subscriptions of one WebSocket client in, column frames and JSON messages out, never more than a bounded
+"""Subscriptions of one WebSocket client in, column frames, events and JSON messages out, never more than a bounded
 queue.
 
-A client that cannot keep up is dropped, everybody else gets everything: it connects again and fetches
-snapshots. What it missed for a short time it can ask for with ``after_seq``.
+A client that cannot keep up is dropped, everybody else gets everything: it connects again, fetches snapshots and
+reads on in the events where it was. What it missed for a short time it can ask for with ``after_seq``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import struct
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -17,17 +16,21 @@ from litestar import WebSocket, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import WebSocketDisconnect
 
-from faultline.api.context import ApiContext
-from faultline.api.hub import STATUS_SUBJECT, candle_subject, map_subject
-from faultline.bus.interface import Message, OverflowPolicy, Subscription
+from faultline.api.context import ApiContext, NotReady
+from faultline.api.fanout import resync_message
+from faultline.api.hub import candle_subject, event_message, map_subject, zones_subject
+from faultline.api.outbox import EventWish, Outbox, as_message
 from faultline.errors import FaultlineError, NotFound, RequestError
+from faultline.signals.events import EventType
 from faultline.store.columns import MapKey
 from faultline.store.lhm1 import PLANES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ("CLOSE_SLOW", "PROTOCOL", "SubscribeRequest", "stream")
+    from faultline.store.events import EventStore
+
+__all__ = ("CLOSE_SLOW", "EVENT_BACKLOG", "PROTOCOL", "SubscribeEvents", "SubscribeRequest", "stream")
 
 #: Version of the stream's protocol.
 PROTOCOL: Final = 1
@@ -38,17 +41,20 @@ _CLOSE_FULL: Final = 4013
 #: Close code for a client that keeps sending what cannot be read.
 _CLOSE_HOSTILE: Final = 4009
 
+#: Events that are sent again at most to a client that comes back.
+EVENT_BACKLOG: Final = 10_000
+#: Events read from the log at once.
+_EVENTS_READ: Final = 500
+
 _MESSAGE_CHARS_MAX: Final = 4_096
 _BAD_MESSAGES_MAX: Final = 8
 _CLOSE_TIMEOUT_S: Final = 2.0
-_FRAME_TYPE: Final = 1
-_SEQ: Final = struct.Struct("<I")
-_SEQ_OFFSET: Final = 4
 _LOG: Final = structlog.get_logger("faultline.api.stream")
 
 _Plane = Literal["real", "synthetic", "smooth", "walls"]
 _Side = Literal["long", "short"]
 _Seq = Annotated[int, msgspec.Meta(ge=0, le=0xFFFFFFFF)]
+_Asset = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 
 
 class SubscribeRequest(msgspec.Struct, tag_field="type", tag="subscribe", forbid_unknown_fields=True):
@@ -71,8 +77,15 @@ class SubscribeRequest(msgspec.Struct, tag_field="type", tag="subscribe", forbid
                 )
 
 
-class _Slow(Exception):
-    """The client does not read fast enough."""
+class SubscribeEvents(msgspec.Struct, tag_field="type", tag="subscribe_events", forbid_unknown_fields=True):
+    """Which events a client wants; ``after_seq`` is the last one it has, None for only what happens from now on."""
+
+    after_seq: Annotated[int, msgspec.Meta(ge=0, le=0x7FFFFFFFFFFFFFFF)] | None = None
+    types: Annotated[tuple[EventType, ...], msgspec.Meta(max_length=64)] | None = None
+    assets: Annotated[tuple[_Asset, ...], msgspec.Meta(max_length=64)] | None = None
+
+
+_REQUESTS: Final = msgspec.json.Decoder(SubscribeRequest | SubscribeEvents)
 
 
 class _Hostile(Exception):
@@ -83,20 +96,15 @@ class _Hostile(Exception):
 async def stream(socket: WebSocket[Any, Any, Any], context: NamedDependency[ApiContext]) -> None:
     """Hello, then what the client subscribes to, until it leaves or cannot keep up."""
     await socket.accept()
-    if context.hub.n_clients >= context.settings.clients_max:
+    if context.fanout.n_clients >= context.settings.clients_max:
         context.metrics.count_ended("full")
         await socket.close(code=_CLOSE_FULL, reason="too many clients: try again later")
         return
-    queue = context.hub.bus.subscribe(
-        [STATUS_SUBJECT], limit=context.settings.client_queue_max, policy=OverflowPolicy.CLOSE
-    )
-    client = _Client(socket, context, queue)
-    context.hub.n_clients += 1
+    outbox = context.fanout.join(context.settings.client_queue_max)
     try:
-        reason, code = await client.run()
+        reason, code = await _Client(socket, context, outbox).run()
     finally:
-        context.hub.n_clients -= 1
-        queue.close()
+        context.fanout.leave(outbox)
     context.metrics.count_ended(reason)
     if code:
         _LOG.info("stream client dropped", reason=reason)
@@ -104,30 +112,30 @@ async def stream(socket: WebSocket[Any, Any, Any], context: NamedDependency[ApiC
 
 
 class _Client:
-    """One connection: a reader, a writer and a heartbeat that share one send lock."""
+    """One connection: a reader, a sender, and one who fetches events that were missed; all put into one outbox."""
 
-    def __init__(self, socket: WebSocket[Any, Any, Any], context: ApiContext, queue: Subscription) -> None:
+    def __init__(self, socket: WebSocket[Any, Any, Any], context: ApiContext, outbox: Outbox) -> None:
         self._socket = socket
         self._context = context
-        self._queue = queue
-        self._lock = asyncio.Lock()
-        self._seen: dict[str, int] = {}
+        self._outbox = outbox
+        self._maps: set[str] = set()
         self._n_bad = 0
 
     async def run(self) -> tuple[str, int]:
         """Serve until something ends it; returns the reason and the close code to send (0: it left by
         itself).
         """
-        tasks = [asyncio.create_task(part) for part in (self._read(), self._write(), self._beat())]
+        parts = (self._read(), self._outbox.send_all(self._socket.send), self._read_events())
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in tasks:
                 task.cancel()
             results = await asyncio.gather(*tasks, return_exceptions=True)
-        ended = next((result for task, result in zip(tasks, results, strict=True) if task in done), None)
-        if isinstance(ended, _Slow):
+        if self._outbox.is_slow:
             return "slow", CLOSE_SLOW
+        ended = next((result for task, result in zip(tasks, results, strict=True) if task in done), None)
         if isinstance(ended, _Hostile):
             return "hostile", _CLOSE_HOSTILE
         if isinstance(ended, Exception) and not isinstance(
@@ -138,12 +146,13 @@ class _Client:
 
     async def _read(self) -> None:
         settings = self._context.settings
-        await self._send_json(
+        self._put(
             {
                 "type": "hello",
                 "protocol": PROTOCOL,
                 "heartbeat_s": settings.heartbeat_s,
                 "backlog": f"drop slow clients after {settings.client_queue_max} frames: reconnect and refetch",
+                "event_backlog": EVENT_BACKLOG,
             }
         )
         while True:
@@ -154,27 +163,49 @@ class _Client:
             try:
                 if content is None or len(content) > _MESSAGE_CHARS_MAX:
                     raise RequestError("a message is JSON text of at most 4,096 characters", where="message")
-                await self._subscribe(msgspec.json.decode(content, type=SubscribeRequest))
+                await self._obey(_REQUESTS.decode(content))
             except (msgspec.DecodeError, FaultlineError) as exc:
                 await self._complain(exc)
+
+    async def _obey(self, request: SubscribeRequest | SubscribeEvents) -> None:
+        await self._outbox.room()
+        if isinstance(request, SubscribeEvents):
+            await self._subscribe_events(request)
+        else:
+            await self._subscribe(request)
+
+    async def _complain(self, exc: msgspec.DecodeError | FaultlineError) -> None:
+        self._n_bad += 1
+        if self._n_bad > _BAD_MESSAGES_MAX:
+            raise _Hostile
+        await self._outbox.room()
+        self._put(_error(exc))
+
+    def _put(self, content: dict[str, Any]) -> None:
+        self._outbox.put(as_message(msgspec.json.encode(content)))
+
+    # ---- maps
 
     async def _subscribe(self, request: SubscribeRequest) -> None:
         wanted, missing = self._sorted_out(request)
         if not wanted:
             raise missing[0]
-        new = [key for key, _ in wanted if map_subject(key) not in self._seen]
-        if len(self._seen) + len(new) > self._context.settings.client_maps_max:
+        new = {map_subject(key) for key, _ in wanted} - self._maps
+        if len(self._maps) + len(new) > self._context.settings.client_maps_max:
             raise RequestError(
                 "too many maps for one client", where="subscribe", hint="open another connection"
             )
-        self._queue.extend(candle_subject(request.scope, request.tf))
+        self._maps |= new
+        fanout = self._context.fanout
+        fanout.follow(self._outbox, candle_subject(request.scope, request.tf))
+        fanout.follow(self._outbox, zones_subject(request.scope))
         for key, after_seq in wanted:
-            async with self._lock:
-                await self._open_locked(key, after_seq)
+            await self._outbox.room()
+            self._open(key, after_seq)
         for problem in missing:
-            await self._send_json(_error(problem))
+            self._put(_error(problem))
         body = msgspec.to_builtins(self._context.status_body())
-        await self._send_json({"type": "status", **body})
+        self._put({"type": "status", **body})
 
     def _sorted_out(
         self, request: SubscribeRequest
@@ -190,82 +221,74 @@ class _Client:
                 wanted.append((key, after_seq))
         return wanted, missing
 
-    async def _open_locked(self, key: MapKey, after_seq: int | None) -> None:
-        # The queue is filled from here on; nothing of this map is sent before its backlog.
-        self._queue.extend(map_subject(key))
-        missed = self._context.store.resume(key, after_seq)
-        self._seen[map_subject(key)] = missed.seq
-        await self._send_locked(
-            msgspec.json.encode(
-                {
-                    "type": "subscribed",
-                    "sub": missed.sub,
-                    "scope": key.scope,
-                    "tf": key.timeframe,
-                    "plane": key.plane,
-                    "side": key.side,
-                    "seq": missed.seq,
-                    "columns": missed.n_columns,
-                }
-            )
+    def _open(self, key: MapKey, after_seq: int | None) -> None:
+        # Nothing is handed out between these lines: what follows in the outbox is newer than the backlog.
+        missed = self._context.fanout.follow_map(self._outbox, key, after_seq)
+        self._put(
+            {
+                "type": "subscribed",
+                "sub": missed.sub,
+                "scope": key.scope,
+                "tf": key.timeframe,
+                "plane": key.plane,
+                "side": key.side,
+                "seq": missed.seq,
+                "columns": missed.n_columns,
+            }
         )
         if missed.frames is None:
-            note = {"type": "resync", "sub": missed.sub, "seq": missed.seq}
-            await self._send_locked(msgspec.json.encode(note))
+            self._outbox.put(as_message(resync_message(missed)))
         for _, frame in missed.frames or ():
-            await self._send_locked(frame)
+            self._outbox.put(as_message(frame))
 
-    async def _complain(self, exc: msgspec.DecodeError | FaultlineError) -> None:
-        self._n_bad += 1
-        if self._n_bad > _BAD_MESSAGES_MAX:
-            raise _Hostile
-        await self._send_json(_error(exc))
+    # ---- events
 
-    async def _write(self) -> None:
+    async def _subscribe_events(self, request: SubscribeEvents) -> None:
+        events = self._event_store()
+        last_seq = events.last_seq
+        cursor = last_seq if request.after_seq is None else min(request.after_seq, last_seq)
+        wish = EventWish(cursor, request.types, request.assets)
+        first = await self._context.in_thread(
+            events.seq_from_end, cursor, EVENT_BACKLOG, wish.types, wish.assets
+        )
+        self._put({"type": "events_subscribed", "last_seq": last_seq})
+        from_seq = max(first or 0, events.first_seq)
+        if cursor + 1 < from_seq:
+            self._put({"type": "event_gap", "from_seq": cursor + 1, "to_seq": from_seq - 1})
+            wish.cursor = from_seq - 1
+        self._outbox.wish = wish
+        self._outbox.is_behind.set()
+
+    async def _read_events(self) -> None:
         while True:
-            message = await self._queue.receive()
-            if message is None:
-                if self._queue.overflowed:
-                    raise _Slow
+            await self._outbox.is_behind.wait()
+            self._outbox.is_behind.clear()
+            wish = self._outbox.wish
+            while wish is not None and not wish.is_live and wish is self._outbox.wish:
+                await self._read_on(wish)
+
+    async def _read_on(self, wish: EventWish) -> None:
+        """Put the next events of the log; where there are no more, let them come as they happen."""
+        events = self._event_store()
+        last_seq = events.last_seq
+        found = await self._context.in_thread(
+            events.after, wish.cursor, _EVENTS_READ, wish.types, wish.assets
+        )
+        for stored in found:
+            await self._outbox.room()
+            if wish is not self._outbox.wish:
                 return
-            async with self._lock:
-                if self._is_news(message):
-                    await self._send_locked(message.payload)
+            self._outbox.put(as_message(event_message(*stored)))
+            wish.cursor = stored.seq
+        if len(found) < _EVENTS_READ:
+            wish.cursor = max(wish.cursor, last_seq)
+            # Whatever was handed out meanwhile is in the log: only with nothing of that left can the rest come live.
+            wish.is_live = self._context.fanout.event_seq <= wish.cursor
 
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(self._context.settings.heartbeat_s)
-            await self._send_json({"type": "ping", "t_ms": self._context.store.status.as_of_ns // 1_000_000})
-
-    def _is_news(self, message: Message) -> bool:
-        """Whether a message of a map is newer than what the client got with its subscription."""
-        seen = self._seen.get(message.subject)
-        if seen is None:
-            return True
-        if message.payload[0] == _FRAME_TYPE:
-            seq = int(_SEQ.unpack_from(message.payload, _SEQ_OFFSET)[0])
-        else:
-            seq = int(msgspec.json.decode(message.payload)["seq"])
-        if seq <= seen:
-            return False
-        self._seen[message.subject] = seq
-        return True
-
-    async def _send_json(self, content: dict[str, Any]) -> None:
-        async with self._lock:
-            await self._send_locked(msgspec.json.encode(content))
-
-    async def _send_locked(self, payload: bytes) -> None:
-        is_frame = payload[0] == _FRAME_TYPE
-        event: Any = {"type": "websocket.send", "bytes": payload if is_frame else None}
-        if not is_frame:
-            event = {"type": "websocket.send", "text": payload.decode()}
-        try:
-            async with asyncio.timeout(self._context.settings.send_timeout_s):
-                await self._socket.send(event)
-        except TimeoutError as exc:
-            raise _Slow from exc
-        self._context.metrics.count_sent(len(payload))
+    def _event_store(self) -> EventStore:
+        if self._context.events is None:
+            raise NotReady("there are no events here", where="events", hint="start the engine with a store")
+        return self._context.events
 
 
 def _error(exc: msgspec.DecodeError | FaultlineError) -> dict[str, Any]:
