@@ -67,21 +67,33 @@ class Tracker {
       if (match) {
         match.taken = true;
         const change = match.notional / zone.notional - 1;
-        next.push({ ...zone, ...match, born: zone.born, twin: zone.twin, before: zone.notional, change, hits: zone.hits });
+        next.push({
+          ...zone,
+          ...match,
+          born: zone.born,
+          twin: zone.twin,
+          before: zone.notional,
+          change,
+          hits: zone.hits,
+        });
       } else {
         const edge = (zone.side === "long" ? zone.to : zone.from) + map.firstRow;
         const swept = zone.side === "long" ? bar.low <= edge * map.row : bar.high >= edge * map.row;
         this.ended.push({ ...zone, ended: column, reason: swept ? "swept" : "expired" });
       }
     }
-    for (const one of seen) if (!one.taken) next.push({ ...one, born: column, twin: one.from % 7, change: 0, hits: 0, most: 0 });
+    for (const one of seen)
+      if (!one.taken) next.push({ ...one, born: column, twin: one.from % 7, change: 0, hits: 0, most: 0 });
     for (const zone of next) {
       zone.most = Math.max(zone.most ?? 0, zone.notional);
       if (this.distance(zone, bar.close) === 0) zone.hits += 1;
     }
     this.open = next;
     this.ended = this.ended.filter((zone) => zone.ended > column - KEEP_ENDED_COLUMNS);
-    this.after.push({ open: next, ended: this.ended.filter((zone) => zone.reason === "swept" || zone.ended - zone.born > 36) });
+    this.after.push({
+      open: next,
+      ended: this.ended.filter((zone) => zone.reason === "swept" || zone.ended - zone.born > 36),
+    });
   }
 
   distance(zone, price) {
@@ -120,7 +132,7 @@ function body(tracker, zone, column, ranks) {
   const start = map.t0Ms + zone.born * map.dtMs;
   const at = map.t0Ms + ((zone.ended ?? column) + 1) * map.dtMs;
   const opened = zone.notional * (0.05 + 0.02 * (zone.peak % 5));
-  const closed = -zone.notional * (0.03 + 0.01 * (zone.peak % 3));
+  const closed = zone.notional * (0.03 + 0.01 * (zone.peak % 3));
   return {
     id: `${map.scope}-${letter}-${Math.floor(start / 60_000).toString(36)}-${zone.twin}`,
     scope: map.scope,
@@ -148,7 +160,7 @@ function body(tracker, zone, column, ranks) {
     flows: {
       opened_usd: opened,
       closed_usd: closed,
-      swept_usd: zone.hits > 0 ? -zone.notional * 0.2 : 0,
+      swept_usd: zone.hits > 0 ? zone.notional * 0.2 : 0,
       reestimated_usd: zone.notional * 0.011 * ((zone.peak % 7) - 3),
       over_s: Math.min(3600, ((column - zone.born) * 3600) / COLUMNS_PER_HOUR),
     },

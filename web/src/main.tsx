@@ -10,6 +10,10 @@ import "./styles/narrow.css";
 import "./styles/inspector.css";
 import "./styles/scale.css";
 import "./styles/map.css";
+import "./styles/zones.css";
+import "./styles/zonetable.css";
+import "./styles/details.css";
+import "./styles/dialogs.css";
 import "./styles/bell.css";
 
 startRouter();

@@ -174,6 +174,7 @@ export type StreamMessage =
     }
   | CandleMessage
   | EventMessage
+  | { readonly type: "zones"; readonly scope: string; readonly version: number }
   | ({ readonly type: "status" } & Status)
   | { readonly type: "resync"; readonly sub: number }
   | { readonly type: "ping"; readonly t_ms: number }

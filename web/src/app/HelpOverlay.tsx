@@ -9,6 +9,7 @@ export const helpOpen = signal(false);
 const KEYS: readonly (readonly [string, string])[] = [
   ["M", "next mode"],
   ["1 … 6", "timeframe 1m … 1d"],
+  ["/ or any other letter", "find an asset or a venue"],
   ["[  ]", "lower cut-off down, up"],
   ["{  }", "upper cut-off down, up"],
   ["← ↑ → ↓", "move the cell cursor"],
@@ -19,6 +20,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["F", "fit the whole map"],
   ["R", "back to now"],
   ["L", "linear or log price axis"],
+  ["T", "the visible map as a table"],
   ["Alt + S", "save a picture"],
   ["Space", "pause or resume the replay"],
   ["Esc", "clear cursor and pin"],
@@ -48,7 +50,13 @@ export function HelpOverlay() {
       </dl>
       <p>
         Right of the dashed line lies the forward estimate: the last column carried on. Hatching marks where
-        no skill has been measured.
+        no skill has been measured: later than the horizon of the last evaluation, or farther from price than
+        it scored.
+      </p>
+      <p>
+        Brackets at the right edge are zones: stretches that hold clearly more than their surroundings. A
+        bracket inside the chart is where price swept one. Triangles point at zones that were hit (hollow) or
+        swept (filled), discs are large liquidations.
       </p>
       <h3>Keys (while the chart has focus)</h3>
       <dl class="help-keys">

@@ -1,7 +1,15 @@
 /** How the chart looks: kept on this browser. */
 import type { Signal } from "@preact/signals";
 import { PALETTES } from "../heat/palettes";
-import { CANDLE_STYLES, PRICE_SCALES, prefs, resetPrefs, setPrefs, THEMES } from "../state/prefs";
+import {
+  CANDLE_STYLES,
+  EVENT_DENSITIES,
+  PRICE_SCALES,
+  prefs,
+  resetPrefs,
+  setPrefs,
+  THEMES,
+} from "../state/prefs";
 import { Dialog } from "../ui/Dialog";
 import { Icon } from "../ui/Icon";
 import { Segmented } from "../ui/Segmented";
@@ -21,6 +29,15 @@ function Row({ name, children }: { name: string; children: preact.ComponentChild
       <span>{name}</span>
       {children}
     </div>
+  );
+}
+
+function Check({ name, on, onChange }: { name: string; on: boolean; onChange: (on: boolean) => void }) {
+  return (
+    <label class="option">
+      <span>{name}</span>
+      <input type="checkbox" checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />
+    </label>
   );
 }
 
@@ -85,14 +102,25 @@ export function OptionsMenu({ open }: { open: Signal<boolean> }) {
             onChange={(theme) => setPrefs({ theme })}
           />
         </Row>
-        <label class="option">
-          <span>Single-key shortcuts on the chart</span>
-          <input
-            type="checkbox"
-            checked={now.keys}
-            onChange={(event) => setPrefs({ keys: event.currentTarget.checked })}
+        <Row name="Event marks">
+          <Segmented
+            label="Event marks"
+            choices={choices(EVENT_DENSITIES)}
+            value={now.events}
+            onChange={(events) => setPrefs({ events })}
           />
-        </label>
+        </Row>
+        <Check name="Zone brackets" on={now.zones} onChange={(zones) => setPrefs({ zones })} />
+        <Check
+          name="Liquidations under the chart"
+          on={now.liquidations}
+          onChange={(liquidations) => setPrefs({ liquidations })}
+        />
+        <Check
+          name="Single-key shortcuts on the chart"
+          on={now.keys}
+          onChange={(keys) => setPrefs({ keys })}
+        />
         <button type="button" class="button" onClick={resetPrefs}>
           Reset to defaults
         </button>

@@ -1,6 +1,7 @@
 /** What is shown (scope, timeframe, mode) and how fresh it is. */
 import { signal } from "@preact/signals";
-import { exportPicture } from "../pages/map/actions";
+import { exportPicture } from "../pages/map/exportPicture";
+import { mapTableOpen } from "../pages/map/MapTable";
 import { MODE_TEXT } from "../pages/map/modes";
 import { dataAgeS, freshness, status } from "../state/engine";
 import { duration } from "../state/format";
@@ -83,6 +84,19 @@ export function TopBar() {
       <div class="topbar-end">
         <Freshness />
         <Bell />
+        {onMap && (
+          <button
+            type="button"
+            class="icon-button"
+            aria-label="Show the visible map as a table"
+            title="Show the visible map as a table (T)"
+            onClick={() => {
+              mapTableOpen.value = true;
+            }}
+          >
+            <Icon name="table" />
+          </button>
+        )}
         {onMap && (
           <button
             type="button"

@@ -12,6 +12,7 @@ import type {
 } from "lightweight-charts";
 import type { HeatView } from "../heat/window";
 import { HeatLayer, type HeatScene, type RowAt } from "./HeatLayer";
+import { hatchedAreas, type Rect } from "./hatch";
 
 /** Where the grid lies relative to the bars and to the price axis. */
 export interface HeatPlacement {
@@ -23,6 +24,8 @@ export interface HeatPlacement {
   readonly forwardColumns: number;
   /** Forward columns from this one on lie beyond the horizon with measured skill and are hatched. */
   readonly skilledColumns: number;
+  /** Prices within the distance at which skill was measured; `null`: not known. */
+  readonly skilledPrices: { readonly lowUsd: number; readonly highUsd: number } | null;
 }
 
 export interface PaneGeometry {
@@ -162,32 +165,53 @@ export class HeatPrimitive implements ISeriesPrimitive<Time> {
     height: number,
     ratio: number,
   ) {
-    const { nowIndex, forwardColumns, skilledColumns } = this.placement as HeatPlacement;
+    const { nowIndex, forwardColumns, skilledColumns, skilledPrices } = this.placement as HeatPlacement;
     if (nowIndex < 0 || forwardColumns === 0) return;
     const now = Math.round(barLeft + (nowIndex + 1) * column);
     const right = now + forwardColumns * column;
-    const hatchFrom = now + Math.min(skilledColumns, forwardColumns) * column;
+    const y = (price: number | undefined) => {
+      const at = price === undefined ? null : (this.series?.priceToCoordinate(price) ?? null);
+      return at === null ? null : at * ratio;
+    };
+    const areas = hatchedAreas(
+      { left: now, top: 0, right, bottom: height },
+      {
+        right: now + skilledColumns * column,
+        top: y(skilledPrices?.highUsd),
+        bottom: y(skilledPrices?.lowUsd),
+      },
+    );
     ctx.lineWidth = ratio;
-    if (right - hatchFrom > 2 * ratio) {
-      ctx.save();
-      ctx.beginPath();
-      ctx.rect(hatchFrom, 0, right - hatchFrom, height);
-      ctx.clip();
-      ctx.strokeStyle = this.inks.hatch;
-      ctx.beginPath();
-      const step = 9 * ratio;
-      for (let x = hatchFrom - height; x < right; x += step) {
-        ctx.moveTo(x, height);
-        ctx.lineTo(x + height, 0);
-      }
-      ctx.stroke();
-      ctx.restore();
-    }
+    this.hatch(ctx, areas, now, right, height, ratio);
     ctx.strokeStyle = this.inks.now;
     ctx.setLineDash([3 * ratio, 4 * ratio]);
     ctx.beginPath();
     ctx.moveTo(now + 0.5, 0);
     ctx.lineTo(now + 0.5, height);
     ctx.stroke();
+  }
+
+  private hatch(
+    ctx: CanvasRenderingContext2D,
+    areas: readonly Rect[],
+    left: number,
+    right: number,
+    height: number,
+    ratio: number,
+  ): void {
+    if (areas.length === 0) return;
+    ctx.save();
+    ctx.beginPath();
+    for (const area of areas) ctx.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
+    ctx.clip();
+    ctx.strokeStyle = this.inks.hatch;
+    ctx.beginPath();
+    const step = 9 * ratio;
+    for (let x = left - height; x < right; x += step) {
+      ctx.moveTo(x, height);
+      ctx.lineTo(x + height, 0);
+    }
+    ctx.stroke();
+    ctx.restore();
   }
 }

@@ -1,13 +1,5 @@
-/** Outlines over the candles: the cell cursor and the ring of the pinned cell. */
-import type {
-  IChartApi,
-  IPrimitivePaneRenderer,
-  ISeriesApi,
-  ISeriesPrimitive,
-  Logical,
-  SeriesAttachedParameter,
-  Time,
-} from "lightweight-charts";
+/** Outlines over the candles: the cell cursor and the ring of what is in focus. */
+import { DrawnPrimitive, type Frame } from "./ChartPrimitive";
 
 export interface CellMark {
   /** Bar index of the cell. */
@@ -17,65 +9,41 @@ export interface CellMark {
   readonly kind: "cursor" | "pinned";
 }
 
-type Target = Parameters<IPrimitivePaneRenderer["draw"]>[0];
+const RING_PX = 9;
 
-export class MarkPrimitive implements ISeriesPrimitive<Time> {
-  private chart: IChartApi | null = null;
-  private series: ISeriesApi<"Candlestick"> | null = null;
-  private requestUpdate: (() => void) | null = null;
+export class MarkPrimitive extends DrawnPrimitive {
+  protected readonly layer = "top";
   private marks: readonly CellMark[] = [];
-  private readonly view = {
-    zOrder: () => "top" as const,
-    renderer: () => ({ draw: (target: Target) => this.draw(target) }),
-  };
   ink = "#fff";
-
-  attached(param: SeriesAttachedParameter<Time, "Candlestick">): void {
-    this.chart = param.chart as IChartApi;
-    this.series = param.series as ISeriesApi<"Candlestick">;
-    this.requestUpdate = param.requestUpdate;
-  }
-
-  detached(): void {
-    this.chart = null;
-    this.series = null;
-    this.requestUpdate = null;
-  }
+  halo = "#000";
 
   setMarks(marks: readonly CellMark[]): void {
     this.marks = marks;
-    this.requestUpdate?.();
+    this.redraw();
   }
 
-  paneViews() {
-    return [this.view];
-  }
-
-  private draw(target: Target): void {
-    target.useBitmapCoordinateSpace(({ context, horizontalPixelRatio, verticalPixelRatio }) => {
-      const { chart, series } = this;
-      if (!chart || !series) return;
-      const time = chart.timeScale();
-      for (const mark of this.marks) {
-        const x = time.logicalToCoordinate(mark.bar as Logical);
-        const next = time.logicalToCoordinate((mark.bar + 1) as Logical);
-        const top = series.priceToCoordinate(mark.highUsd);
-        const bottom = series.priceToCoordinate(mark.lowUsd);
-        if (x === null || next === null || top === null || bottom === null) continue;
-        const width = Math.max(3, next - x) * horizontalPixelRatio;
-        const height = Math.max(3, bottom - top) * verticalPixelRatio;
-        const centreX = x * horizontalPixelRatio;
-        const centreY = ((top + bottom) / 2) * verticalPixelRatio;
-        context.strokeStyle = this.ink;
-        context.lineWidth = horizontalPixelRatio;
-        context.strokeRect(centreX - width / 2, centreY - height / 2, width, height);
-        if (mark.kind === "pinned") {
-          context.lineWidth = 1.5 * horizontalPixelRatio;
-          context.beginPath();
-          context.arc(centreX, centreY, 9 * horizontalPixelRatio, 0, 2 * Math.PI);
-          context.stroke();
-        }
+  protected draw({ ctx, ratio, barPx, xOf, yOf }: Frame): void {
+    for (const mark of this.marks) {
+      const [top, bottom] = [yOf(mark.highUsd), yOf(mark.lowUsd)];
+      if (top === null || bottom === null) continue;
+      const width = Math.max(3 * ratio, barPx);
+      const height = Math.max(3 * ratio, bottom - top);
+      const [x, y] = [xOf(mark.bar), (top + bottom) / 2];
+      ctx.strokeStyle = this.ink;
+      ctx.lineWidth = ratio;
+      ctx.strokeRect(x - width / 2, y - height / 2, width, height);
+      if (mark.kind !== "pinned") continue;
+      // A dark rim keeps the ring visible over bright cells.
+      for (const [ink, line] of [
+        [this.halo, 4],
+        [this.ink, 1.75],
+      ] as const) {
+        ctx.strokeStyle = ink;
+        ctx.lineWidth = line * ratio;
+        ctx.beginPath();
+        ctx.arc(x, y, RING_PX * ratio, 0, 2 * Math.PI);
+        ctx.stroke();
       }
-    });
+    }
   }
 }

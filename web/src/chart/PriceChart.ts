@@ -6,7 +6,6 @@ import {
   CrosshairMode,
   createChart,
   createTextWatermark,
-  HistogramSeries,
   type IChartApi,
   type ISeriesApi,
   type ITextWatermarkPluginApi,
@@ -17,12 +16,15 @@ import {
   type UTCTimestamp,
   type WhitespaceData,
 } from "lightweight-charts";
-import { price, priceDecimals, usd, utcShort } from "../state/format";
+import { price, priceDecimals, utcShort } from "../state/format";
 import type { Bar } from "../state/mapData";
 import type { CandleStyle, PriceScale } from "../state/prefs";
+import { EventPrimitive } from "./EventPrimitive";
 import { HeatPrimitive } from "./HeatPrimitive";
+import { LiquidationPane } from "./LiquidationPane";
 import { MarkPrimitive } from "./MarkPrimitive";
 import { COLOURS, candleColours, type ThemeName } from "./theme";
+import { ZonePrimitive } from "./ZonePrimitive";
 
 export interface ChartPoint {
   /** Bar index, fractional position rounded to the bar; may lie right of the last bar. */
@@ -30,9 +32,17 @@ export interface ChartPoint {
   readonly priceUsd: number;
 }
 
+/** A zone or event mark under the pointer, and where the pointer is on the pane. */
+export interface ChartObject {
+  readonly kind: "zone" | "event";
+  readonly id: string;
+  readonly xPx: number;
+  readonly yPx: number;
+}
+
 export interface ChartEvents {
-  hover(point: ChartPoint | null): void;
-  click(point: ChartPoint): void;
+  hover(point: ChartPoint | null, object: ChartObject | null): void;
+  click(point: ChartPoint, object: ChartObject | null): void;
   range(from: number, to: number): void;
 }
 
@@ -49,20 +59,27 @@ function candleOf(bar: Bar): CandlestickData | WhitespaceData {
   return { time: seconds(bar), open, high, low, close };
 }
 
+/** Marks name themselves `kind:id`. */
+function objectOf({ point, paneIndex, hoveredInfo }: MouseEventParams): ChartObject | null {
+  const [, kind, id] = /^(zone|event):(.+)$/.exec(String(hoveredInfo?.objectId ?? "")) ?? [];
+  if (!point || paneIndex !== 0 || !id) return null;
+  return { kind: kind as ChartObject["kind"], id, xPx: point.x, yPx: point.y };
+}
+
 export class PriceChart {
   readonly heat = new HeatPrimitive();
   readonly marks = new MarkPrimitive();
+  readonly zones = new ZonePrimitive();
+  readonly events = new EventPrimitive();
+  readonly liquidations: LiquidationPane;
   private readonly chart: IChartApi;
   private readonly candles: ISeriesApi<"Candlestick">;
-  private readonly longs: ISeriesApi<"Histogram">;
-  private readonly shorts: ISeriesApi<"Histogram">;
   private readonly simulatedMark: ITextWatermarkPluginApi<Time>;
-  private readonly paneCaption: ITextWatermarkPluginApi<Time>;
   private bars: readonly Bar[] = [];
 
   constructor(
     readonly element: HTMLElement,
-    private readonly events: ChartEvents,
+    private readonly listener: ChartEvents,
   ) {
     this.chart = createChart(element, {
       autoSize: true,
@@ -79,32 +96,16 @@ export class PriceChart {
       layout: { attributionLogo: true, panes: { enableResize: true } },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { priceLineWidth: 1, borderVisible: true });
-    this.candles.attachPrimitive(this.heat);
-    this.candles.attachPrimitive(this.marks);
-    const bars = {
-      priceFormat: {
-        type: "custom" as const,
-        formatter: (value: number) => usd(Math.abs(value)),
-        minMove: 1,
-      },
-      lastValueVisible: false,
-      priceLineVisible: false,
-    };
-    this.longs = this.chart.addSeries(HistogramSeries, bars, 1);
-    this.shorts = this.chart.addSeries(HistogramSeries, bars, 1);
-    this.longs.priceScale().applyOptions({ scaleMargins: { top: 0.24, bottom: 0.06 } });
-    const [pricePane, liquidationPane] = this.chart.panes();
-    pricePane.setStretchFactor(0.86);
-    liquidationPane.setStretchFactor(0.14);
-    this.simulatedMark = createTextWatermark(pricePane, { lines: [] });
-    this.paneCaption = createTextWatermark(liquidationPane, { lines: [] });
-    this.chart.subscribeCrosshairMove((param) => this.events.hover(this.pointOf(param)));
+    for (const drawn of [this.heat, this.zones, this.events, this.marks]) this.candles.attachPrimitive(drawn);
+    this.liquidations = new LiquidationPane(this.chart);
+    this.simulatedMark = createTextWatermark(this.chart.panes()[0], { lines: [] });
+    this.chart.subscribeCrosshairMove((param) => this.listener.hover(this.pointOf(param), objectOf(param)));
     this.chart.subscribeClick((param) => {
       const point = this.pointOf(param);
-      if (point) this.events.click(point);
+      if (point) this.listener.click(point, objectOf(param));
     });
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range) this.events.range(range.from, range.to);
+      if (range) this.listener.range(range.from, range.to);
     });
   }
 
@@ -132,27 +133,17 @@ export class PriceChart {
       timeScale: { borderColor: c.border },
     });
     this.candles.applyOptions({ ...candleColours(style, theme, ghost), priceLineColor: c.crosshair });
-    this.longs.applyOptions({ color: c.long });
-    this.shorts.applyOptions({ color: c.short });
+    this.liquidations.setTheme(theme, fontFamily);
     this.heat.inks = { now: c.now, hatch: c.hatch };
     this.marks.ink = c.ring;
+    this.marks.halo = c.halo;
+    this.zones.inks = { long: c.long, short: c.short, halo: c.halo, paper: c.background };
+    this.zones.fontFamily = fontFamily;
+    this.events.inks = { long: c.long, short: c.short, rim: c.markRim, halo: c.halo };
     this.simulatedMark.applyOptions({
       horzAlign: "center",
       vertAlign: "top",
       lines: [{ text: mark, color: c.watermark, fontSize: 44, fontFamily, fontStyle: "bold" }],
-    });
-    this.paneCaption.applyOptions({
-      horzAlign: "right",
-      vertAlign: "top",
-      lines: [
-        {
-          text: "Liquidated: shorts up, longs down ",
-          color: c.text,
-          fontSize: 11,
-          fontFamily,
-          lineHeight: 15,
-        },
-      ],
     });
   }
 
@@ -171,18 +162,14 @@ export class PriceChart {
       priceFormat: { type: "custom", minMove, formatter: (value: number) => price(value, rowUsd) },
     });
     this.candles.setData(bars.map(candleOf));
-    this.longs.setData(bars.map((bar) => ({ time: seconds(bar), value: -(bar.longUsd ?? 0) })));
-    this.shorts.setData(bars.map((bar) => ({ time: seconds(bar), value: bar.shortUsd ?? 0 })));
+    this.liquidations.setBars(bars);
   }
 
   /** The bars from `first` on changed or were added. */
   updateBars(bars: readonly Bar[], first: number): void {
     this.bars = bars;
-    for (const bar of bars.slice(Math.max(0, first))) {
-      this.candles.update(candleOf(bar));
-      this.longs.update({ time: seconds(bar), value: -(bar.longUsd ?? 0) });
-      this.shorts.update({ time: seconds(bar), value: bar.shortUsd ?? 0 });
-    }
+    for (const bar of bars.slice(Math.max(0, first))) this.candles.update(candleOf(bar));
+    this.liquidations.updateBars(bars, first);
   }
 
   /** Show bars `[from, to]`. */
@@ -228,6 +215,14 @@ export class PriceChart {
     if (!range) return;
     const half = (range.to - range.from) / 2;
     this.show(bar - half, bar + half);
+  }
+
+  /** Scroll only when a bar is out of sight or at the very edge. */
+  reveal(bar: number): void {
+    const range = this.visibleRange();
+    if (!range) return;
+    const edge = (range.to - range.from) * 0.04;
+    if (bar < range.from + edge || bar > range.to - edge) this.centre(bar);
   }
 
   visibleRange(): { from: number; to: number } | null {

@@ -16,6 +16,11 @@ export interface ChartColours {
   readonly short: string;
   readonly ring: string;
   readonly watermark: string;
+  /** Rim around thin lines over the heat. */
+  readonly halo: string;
+  readonly markRim: string;
+  /** The range of an estimate over its bar. */
+  readonly band: string;
 }
 
 export const COLOURS: Record<ThemeName, ChartColours> = {
@@ -32,6 +37,9 @@ export const COLOURS: Record<ThemeName, ChartColours> = {
     short: "#58a6ff",
     ring: "#ffffff",
     watermark: "rgba(251, 191, 36, 0.13)",
+    halo: "rgba(4, 8, 15, 0.75)",
+    markRim: "#f8fafc",
+    band: "rgba(148, 161, 181, 0.38)",
   },
   light: {
     background: "#ffffff",
@@ -46,6 +54,9 @@ export const COLOURS: Record<ThemeName, ChartColours> = {
     short: "#1d63c4",
     ring: "#0f172a",
     watermark: "rgba(122, 75, 0, 0.12)",
+    halo: "rgba(255, 255, 255, 0.85)",
+    markRim: "#0f172a",
+    band: "rgba(80, 93, 114, 0.3)",
   },
 };
 

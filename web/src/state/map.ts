@@ -21,6 +21,8 @@ export const mapState = signal<MapState>({ kind: "idle" });
 export const mapData = signal<MapData | null>(null);
 /** Counts redraws owed to live data; at most one per animation frame. */
 export const mapTick = signal(0);
+/** The engine said that the zones of a scope changed: fetch them again. */
+export const zonesChanged = signal<{ readonly scope: string; readonly version: number } | null>(null);
 export const profile = signal<Profile | null>(null);
 export const profileError = signal<string | null>(null);
 
@@ -158,6 +160,8 @@ class MapFeed {
       if (message.scope === this.wanted?.scope && message.tf === this.wanted.tf) this.subs.add(message.sub);
     } else if (message.type === "resync") {
       if (this.subs.has(message.sub)) this.reloadSoon();
+    } else if (message.type === "zones") {
+      zonesChanged.value = { scope: message.scope, version: message.version };
     } else if (message.type === "candle") {
       this.candle(message);
     }

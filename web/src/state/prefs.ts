@@ -6,6 +6,8 @@ import type { Stretch } from "../heat/transfer";
 export const THEMES = ["system", "dark", "light"] as const;
 export const CANDLE_STYLES = ["mono", "classic", "blue-orange"] as const;
 export const PRICE_SCALES = ["linear", "log"] as const;
+export const EVENT_DENSITIES = ["many", "few", "off"] as const;
+export type EventDensity = (typeof EVENT_DENSITIES)[number];
 export type Theme = (typeof THEMES)[number];
 export type CandleStyle = (typeof CANDLE_STYLES)[number];
 export type PriceScale = (typeof PRICE_SCALES)[number];
@@ -22,6 +24,12 @@ export interface Prefs {
   readonly candles: CandleStyle;
   readonly priceScale: PriceScale;
   readonly keys: boolean;
+  /** How many marks of events the chart bears. */
+  readonly events: EventDensity;
+  /** Brackets of the zones on the chart. */
+  readonly zones: boolean;
+  /** The pane of liquidated USD under the chart. */
+  readonly liquidations: boolean;
   /** Colour cut-offs per "scope|timeframe|scale". */
   readonly cutOffs: Readonly<Record<string, CutOff>>;
   /** Ends of a locked scale per "scale" (estimate, events). */
@@ -35,6 +43,9 @@ export const DEFAULT_PREFS: Prefs = {
   candles: "mono",
   priceScale: "linear",
   keys: true,
+  events: "few",
+  zones: true,
+  liquidations: true,
   cutOffs: {},
   locked: {},
 };
@@ -69,6 +80,9 @@ export function parsePrefs(text: string | null): Prefs {
     candles: choice("candles", CANDLE_STYLES, DEFAULT_PREFS.candles),
     priceScale: choice("priceScale", PRICE_SCALES, DEFAULT_PREFS.priceScale),
     keys: stored["keys"] !== false,
+    events: choice("events", EVENT_DENSITIES, DEFAULT_PREFS.events),
+    zones: stored["zones"] !== false,
+    liquidations: stored["liquidations"] !== false,
     cutOffs: cutOffs(stored["cutOffs"]),
     locked: cutOffs(stored["locked"]),
   };

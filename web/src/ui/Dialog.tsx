@@ -8,9 +8,11 @@ interface Props {
   readonly open: boolean;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
+  /** For tables. */
+  readonly wide?: boolean;
 }
 
-export function Dialog({ title, open, onClose, children }: Props) {
+export function Dialog({ title, open, onClose, children, wide = false }: Props) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     if (open && !element.current?.open) element.current?.showModal();
@@ -20,7 +22,7 @@ export function Dialog({ title, open, onClose, children }: Props) {
     // biome-ignore lint/a11y/useKeyWithClickEvents: a click on the backdrop is a shortcut; Esc and the button do the same.
     <dialog
       ref={element}
-      class="dialog"
+      class={`dialog ${wide ? "is-wide" : ""}`}
       aria-label={title}
       onClose={onClose}
       onClick={(event) => event.target === element.current && onClose()}

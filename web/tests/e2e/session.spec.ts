@@ -62,7 +62,7 @@ test("on a phone the details are a sheet", async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await openMap(page);
   await expect(page.locator(".inspector")).toBeHidden();
-  await page.getByRole("button", { name: "Cell, skill, exposure" }).click();
+  await page.getByRole("button", { name: "Zones, cell, skill" }).click();
   await expect(page.locator(".inspector")).toBeVisible();
   await page.screenshot({ path: `${SCREENS}/phone-sheet.png` });
 });

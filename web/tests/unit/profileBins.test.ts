@@ -22,7 +22,8 @@ describe("the exposure profile", () => {
     const bins = binProfile(PROFILE, PANE, 100, 1);
     const at = Math.floor(priceToY(102.5, PANE));
     expect([at - 1, at, at + 1].map((bin) => bins.short[bin])).toEqual([20, 20, 20]);
-    expect(bins.most).toBe(40);
+    expect(bins.most).toBe(60);
+    expect([bins.lo[at], bins.hi[at]]).toEqual([16, 30]);
   });
 
   it("shows the hottest of rows that share a pixel", () => {

@@ -1,142 +1,22 @@
-/** Everything the engine can say about one cell. */
-import type { CellAnswer } from "../../api/types";
-import { type CellReading, cellDetail, reading } from "../../state/cell";
-import { clearFocus, focus } from "../../state/focus";
-import { duration, MISSING, percent, price, signedPercent, usd, utcShort } from "../../state/format";
+/** Beside the chart (a sheet on a phone): the zones, and what is known about the chosen zone or cell. */
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { focus } from "../../state/focus";
+import { percent, usd } from "../../state/format";
 import { profile } from "../../state/map";
-import { Icon } from "../../ui/Icon";
+import { isNarrow } from "../../state/viewport";
+import { openZones, zonesState } from "../../state/zones";
+import { Tabs } from "../../ui/Tabs";
+import { CellCard } from "./CellCard";
+import { EventCard } from "./EventCard";
 import { SkillCard } from "./SkillLine";
+import { ZoneCard } from "./zones/ZoneCard";
+import { ZonePanel } from "./zones/ZonePanel";
 
-function Bands({ answer }: { answer: CellAnswer }) {
-  const most = Math.max(...answer.bands.map((band) => (band.long_usd ?? 0) + (band.short_usd ?? 0)), 1);
-  return (
-    <table class="facts bands">
-      <caption>Leverage</caption>
-      <thead class="visually-hidden">
-        <tr>
-          <th>band</th>
-          <th>share</th>
-          <th>USD</th>
-        </tr>
-      </thead>
-      <tbody>
-        {answer.bands.map((band) => {
-          const total = (band.long_usd ?? 0) + (band.short_usd ?? 0);
-          return (
-            <tr key={band.label}>
-              <th scope="row">{band.label}</th>
-              <td>
-                <div class="meter">
-                  <i class="is-long" style={{ width: `${((band.long_usd ?? 0) / most) * 100}%` }} />
-                  <i class="is-short" style={{ width: `${((band.short_usd ?? 0) / most) * 100}%` }} />
-                </div>
-              </td>
-              <td>{usd(total)}</td>
-            </tr>
-          );
-        })}
-      </tbody>
-    </table>
-  );
-}
+export const DETAILS = ["zones", "cell", "zone", "skill"] as const;
+export type Detail = (typeof DETAILS)[number];
 
-function Learned({ learned, assumed }: { learned: number | null; assumed: number | null }) {
-  if (learned === null) return <dd>{MISSING}</dd>;
-  return (
-    <dd>
-      {percent(learned)} learned, {percent(assumed ?? 1 - learned)} assumed
-    </dd>
-  );
-}
-
-function Answer({ answer }: { answer: CellAnswer }) {
-  const window = answer.entry_window;
-  return (
-    <>
-      <Bands answer={answer} />
-      <dl class="rows">
-        <dt>Venues</dt>
-        <dd>
-          {answer.venues.length === 0 && MISSING}
-          {answer.venues.map(({ venue, usd: amount }) => (
-            <span key={venue} class="venue">
-              {venue} {usd(amount)}
-            </span>
-          ))}
-        </dd>
-        <dt>Entered</dt>
-        <dd>{window ? `${utcShort(window.from_ms)} – ${utcShort(window.to_ms)}` : MISSING}</dd>
-        <dt>OI source</dt>
-        <dd>
-          {answer.oi_source?.replaceAll("_", " ") || MISSING}
-          {answer.oi_age_s !== null && `, ${duration(answer.oi_age_s)} old`}
-        </dd>
-        <dt>Basis</dt>
-        <Learned learned={answer.learned_share} assumed={answer.assumed_share} />
-      </dl>
-    </>
-  );
-}
-
-function Headline({ cell, answer }: { cell: CellReading; answer: CellAnswer | null }) {
-  const rowUsd = cell.highUsd - cell.lowUsd;
-  const long = answer?.long_usd ?? cell.longUsd;
-  const short = answer?.short_usd ?? cell.shortUsd;
-  const realLong = answer?.real_long_usd ?? cell.realLongUsd;
-  const realShort = answer?.real_short_usd ?? cell.realShortUsd;
-  return (
-    <>
-      <p class="cell-price">
-        <b>
-          {price(cell.lowUsd, rowUsd)} – {price(cell.highUsd, rowUsd)}
-        </b>
-        <span>{signedPercent(cell.distanceRatio)} from price</span>
-      </p>
-      <dl class="cell-usd">
-        <div class="is-long">
-          <dt>longs forced out</dt>
-          <dd>
-            {usd(long)} <small>est.</small>
-          </dd>
-        </div>
-        <div class="is-short">
-          <dt>shorts forced out</dt>
-          <dd>
-            {usd(short)} <small>est.</small>
-          </dd>
-        </div>
-      </dl>
-      {realLong + realShort > 0 && (
-        <p class="happened">
-          Happened here: L {usd(realLong)}, S {usd(realShort)}
-        </p>
-      )}
-    </>
-  );
-}
-
-function CellCard() {
-  const cell = reading.value;
-  const detail = cellDetail.value;
-  const answer = detail.kind === "ready" ? detail.answer : null;
-  return (
-    <section class="card" aria-label="Cell">
-      <h2>
-        Cell
-        {focus.value && (
-          <button type="button" class="icon-button" aria-label="Unpin the cell" onClick={clearFocus}>
-            <Icon name="close" />
-          </button>
-        )}
-      </h2>
-      {!cell && <p class="quiet">Point at the map to see what a cell holds. Click to pin it.</p>}
-      {cell && <Headline cell={cell} answer={answer} />}
-      {cell && detail.kind === "error" && <p class="warn">{detail.message}</p>}
-      {cell && !answer && detail.kind !== "error" && <p class="quiet">…</p>}
-      {cell && answer && <Answer answer={answer} />}
-    </section>
-  );
-}
+export const detail = signal<Detail>("cell");
 
 function ExposureCard() {
   const now = profile.value;
@@ -156,12 +36,56 @@ function ExposureCard() {
   );
 }
 
+function zonesLabel(): string {
+  return zonesState.value.kind === "ready" ? `Zones (${openZones.value.length})` : "Zones";
+}
+
 export function Inspector() {
+  const narrow = isNarrow.value;
+  const at = focus.value;
+  // What was chosen comes to the front; pointing at something else does not take it away.
+  useEffect(() => {
+    if (at) detail.value = at.src === "zone" ? "zone" : "cell";
+    else if (detail.peek() === "zone") detail.value = narrow ? "zones" : "cell";
+  }, [at]);
+  const shown = !narrow && detail.value === "zones" ? "cell" : detail.value;
+  const labels: Readonly<Record<Detail, string>> = {
+    zones: zonesLabel(),
+    cell: "Cell",
+    zone: "Zone",
+    skill: "Skill",
+  };
   return (
     <aside class="inspector" aria-label="What the map says">
-      <CellCard />
-      <SkillCard />
-      <ExposureCard />
+      {!narrow && <ZonePanel />}
+      <div class="details">
+        <Tabs
+          label="Details"
+          tabs={DETAILS.filter((name) => narrow || name !== "zones").map((name) => ({
+            name,
+            label: labels[name],
+          }))}
+          value={shown}
+          onChange={(next) => {
+            detail.value = next;
+          }}
+        >
+          {shown === "zones" && <ZonePanel />}
+          {shown === "zone" && <ZoneCard />}
+          {shown === "cell" && (
+            <>
+              <EventCard />
+              <CellCard />
+            </>
+          )}
+          {shown === "skill" && (
+            <>
+              <SkillCard />
+              <ExposureCard />
+            </>
+          )}
+        </Tabs>
+      </div>
     </aside>
   );
 }

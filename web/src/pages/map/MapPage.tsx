@@ -1,19 +1,25 @@
 /** The liquidation map: chart, profile, cell inspector, colour scale; or the state that stands in their place. */
 import { untracked, useComputed, useSignalEffect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { watchCell } from "../../state/cell";
+import { SymbolSearch } from "../../app/SymbolSearch";
+import { focusPoint, watchCell } from "../../state/cell";
 import { assets, status, statusError } from "../../state/engine";
 import { mapFeed, mapState } from "../../state/map";
 import { measuredEnds } from "../../state/scale";
 import { mode, scope, timeframe } from "../../state/view";
+import { isNarrow } from "../../state/viewport";
+import { showZonesNow, watchZones } from "../../state/zones";
 import { StateCard } from "../../ui/StateCard";
 import { ChartView } from "./ChartView";
+import { MarkTip } from "./EventCard";
 import { GotoDialog } from "./GotoDialog";
 import { Inspector } from "./Inspector";
 import { LegendStrip } from "./LegendStrip";
+import { MapTable } from "./MapTable";
 import { ProfilePanel } from "./ProfilePanel";
 import { ReplayBar } from "./ReplayBar";
 import { ScaleBar } from "./ScaleBar";
+import { Approaching } from "./zones/ZonePanel";
 
 /** What stands over the chart instead of a map; `null` when the map itself can be seen. */
 function Instead() {
@@ -89,9 +95,10 @@ export function MapPage() {
     if (ready.value && scopeNow) untracked(() => mapFeed.open(scopeNow, tf));
   });
   useEffect(() => {
-    const stop = watchCell();
+    const stops = [watchCell(), watchZones(() => focusPoint.value?.tMs ?? null)];
     return () => {
-      stop();
+      for (const stop of stops) stop();
+      showZonesNow();
       mapFeed.close();
     };
   }, []);
@@ -101,9 +108,11 @@ export function MapPage() {
       <h1 class="visually-hidden">Liquidation map</h1>
       <div class="map-chart">
         <LegendStrip />
+        {isNarrow.value && !instead && <Approaching />}
         <div class="map-stage">
           <ChartView />
           <ProfilePanel />
+          {!instead && <MarkTip />}
           {!instead && <MissingEstimate />}
           {instead && <div class="cover">{instead}</div>}
         </div>
@@ -115,13 +124,15 @@ export function MapPage() {
         aria-expanded={sheetOpen}
         onClick={() => setSheetOpen(!sheetOpen)}
       >
-        {sheetOpen ? "Hide details" : "Cell, skill, exposure"}
+        {sheetOpen ? "Hide details" : "Zones, cell, skill"}
       </button>
       <div class="map-foot">
         <ScaleBar />
         <ReplayBar />
       </div>
       <GotoDialog />
+      <MapTable />
+      <SymbolSearch />
     </main>
   );
 }

@@ -31,6 +31,10 @@ function draw(canvas: HTMLCanvasElement): void {
     ctx.fillStyle = bins.long[i] >= bins.short[i] ? c.long : c.short;
     const length = (Math.max(bins.long[i], bins.short[i]) / bins.most) * (width - 8);
     if (length > 0.3) ctx.fillRect(0, i * BIN_PX, length, BIN_PX);
+    // The band: from its lower to its upper end, over the bar's own end.
+    const [from, to] = [(bins.lo[i] / bins.most) * (width - 8), (bins.hi[i] / bins.most) * (width - 8)];
+    ctx.fillStyle = c.band;
+    if (to - from > 0.5) ctx.fillRect(from, i * BIN_PX, to - from, BIN_PX);
   }
   drawCumulative(ctx, bins.cumulative, bins.total, width, c.text);
   const y = priceToY(last, pane);
@@ -129,6 +133,8 @@ export function ProfilePanel() {
       <div class="profile-foot">
         <span>
           <i class="is-long">■</i> L <i class="is-short">■</i> S
+          <br />
+          <small>pale: band</small>
           <br />
           <small>line: cumulative</small>
         </span>

@@ -1,11 +1,10 @@
 /** The legend: what the colours are worth in USD at both ends, and the handles that move them. */
 import { useComputed } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { eventPaletteFor, PALETTES, type PaletteName, paletteSteps } from "../../heat/palettes";
-import { scalePosition } from "../../heat/transfer";
+import { PALETTES, type PaletteName } from "../../heat/palettes";
 import { parseUsd, usd, utcMinute } from "../../state/format";
 import { mapData } from "../../state/map";
-import { prefs, resolvedTheme, setPrefs } from "../../state/prefs";
+import { prefs, setPrefs } from "../../state/prefs";
 import {
   clearCutOff,
   endsOf,
@@ -18,26 +17,13 @@ import {
   shownKinds,
   toggleLock,
 } from "../../state/scale";
-import { mode } from "../../state/view";
 import { Icon } from "../../ui/Icon";
 import { RangeSlider } from "../../ui/RangeSlider";
 import { SkillLine } from "./SkillLine";
+import { scaleColours } from "./scaleColours";
 
-const GRADIENT_STOPS = 24;
-
-/** CSS gradient of the colours between the handles, on the slider's logarithmic track. */
-function gradient(kind: ScaleKind, loUsd: number, hiUsd: number): string {
-  const overlay = kind === "events" && mode.value === "hybrid";
-  const name = overlay ? eventPaletteFor(prefs.value.palette) : prefs.value.palette;
-  const steps = paletteSteps(name, resolvedTheme() === "light");
-  const stretch = kind === "events" ? "events" : prefs.value.stretch;
-  const stops = Array.from({ length: GRADIENT_STOPS + 1 }, (_, i) => {
-    const amount = loUsd * (hiUsd / loUsd) ** (i / GRADIENT_STOPS);
-    const at = Math.max(0, scalePosition(amount, { loUsd, hiUsd }, stretch));
-    return `rgb(${steps[Math.round(at * 255)].join(" ")})`;
-  });
-  return `linear-gradient(90deg, ${stops.join(", ")})`;
-}
+const gradient = (kind: ScaleKind, loUsd: number, hiUsd: number) =>
+  `linear-gradient(90deg, ${scaleColours(kind, { loUsd, hiUsd }).join(", ")})`;
 
 function AmountInput({
   label,

@@ -1,8 +1,7 @@
 /** The measured skill of the map, where people look. */
-import { scores } from "../../state/engine";
 import { duration, utcMinute } from "../../state/format";
-import { currentAsset } from "../../state/view";
-import { figureText, type Skill, type SkillFigure, signedFigure, skillOf } from "./skill";
+import { hatchWords, measured, skillNow } from "./measured";
+import { figureText, type Skill, type SkillFigure, signedFigure } from "./skill";
 
 function goneText(skill: Skill): string {
   if (skill.horizonS === 0) return `No skill measured at ${duration(skill.goneS)} refresh.`;
@@ -11,13 +10,13 @@ function goneText(skill: Skill): string {
 }
 
 export function SkillLine() {
-  const skill = skillOf(scores.value, currentAsset.value?.asset ?? null);
-  if (!skill) return <span class="skill-line is-missing">Skill of this map: not yet measured</span>;
+  const { skill } = measured.value;
+  if (!skill) return <span class="skill-line is-missing">{hatchWords(measured.value)}</span>;
   const best = skill.rows[0];
   return (
     <span class="skill-line">
       <i>Skill over the age table</i> T {figureText(best.t)} at {duration(best.refreshS)} refresh.{" "}
-      <b>{goneText(skill)}</b>
+      <b>{goneText(skill)}</b> <span>{hatchWords(measured.value)}</span>
     </span>
   );
 }
@@ -37,7 +36,7 @@ function Figure({ figure }: { figure: SkillFigure | null }) {
 }
 
 export function SkillCard() {
-  const skill = skillOf(scores.value, currentAsset.value?.asset ?? null);
+  const skill = skillNow.value;
   if (!skill)
     return (
       <section class="card">
@@ -77,6 +76,7 @@ export function SkillCard() {
         {day(skill.rows[0].toMs)}.
       </p>
       <p class="warn">{goneText(skill)}</p>
+      <p class="quiet">{hatchWords(measured.value)}</p>
     </section>
   );
 }

@@ -4,16 +4,16 @@ import { postReplay } from "../../api/endpoints";
 import type { PriceChart } from "../../chart/PriceChart";
 import { fitAround, heatExtent } from "../../chart/scene";
 import { hover, readCell } from "../../state/cell";
-import { refreshStatus, simulated, status } from "../../state/engine";
-import { clearFocus, focus, focusOn } from "../../state/focus";
-import { usd, utcMinute } from "../../state/format";
+import { refreshStatus, status } from "../../state/engine";
+import { clearFocus, type Focus, focus, focusOn } from "../../state/focus";
 import { mapData } from "../../state/map";
 import type { MapData } from "../../state/mapData";
-import { prefs, resolvedTheme, setPrefs } from "../../state/prefs";
-import { mainKind, nudgeCutOff, scaleOf, shownKinds } from "../../state/scale";
+import { prefs, setPrefs } from "../../state/prefs";
+import { mainKind, nudgeCutOff, scaleOf } from "../../state/scale";
 import { MODES, TIMEFRAMES } from "../../state/url";
-import { chooseMode, chooseTimeframe, mode, scope, span, timeframe, timeframes } from "../../state/view";
-import { MODE_TEXT } from "./modes";
+import { chooseMode, chooseTimeframe, mode, span, timeframes } from "../../state/view";
+import { showZonesAt, showZonesNow } from "../../state/zones";
+import { geometry } from "./geometry";
 
 export const chart = signal<PriceChart | null>(null);
 export const gotoOpen = signal(false);
@@ -42,6 +42,7 @@ export function fitAll(): void {
 export function backToNow(): void {
   wholeMap.value = false;
   span.value = null;
+  showZonesNow();
   chart.value?.showRecent();
 }
 
@@ -62,7 +63,21 @@ function extentOf(data: MapData): PriceRange | null {
 export function fitRange(fromBar: number, toBar: number): PriceRange | null {
   const data = mapData.peek();
   if (!data) return null;
-  return (wholeMap.peek() && extentOf(data)) || fitAround(data, fromBar, toBar, mode.peek());
+  const range = (wholeMap.peek() && extentOf(data)) || fitAround(data, fromBar, toBar, mode.peek());
+  const at = focus.peek();
+  // What was jumped to stays in view; a cell was in view when it was chosen.
+  if (!range || !at || at.src === "cell") return range;
+  const room = (range.max - range.min) * 0.05;
+  return { min: Math.min(range.min, at.priceUsd - room), max: Math.max(range.max, at.priceUsd + room) };
+}
+
+/** Bring what was jumped to into view, in time and in price. */
+export function revealFocus(at: Focus | null): void {
+  const [data, view] = [mapData.peek(), chart.peek()];
+  if (!data || !view || !at || at.src === "cell") return;
+  view.reveal(Math.min(data.nowIndex, (at.tMs - data.t0Ms) / data.dtMs));
+  const pane = geometry.peek();
+  if (pane && (at.priceUsd > pane.top || at.priceUsd < pane.bottom)) view.autoscale();
 }
 
 export function toggleLog(): void {
@@ -71,7 +86,9 @@ export function toggleLog(): void {
 
 export function goToTime(tMs: number): void {
   const data = mapData.value;
-  if (data) chart.value?.centre((tMs - data.t0Ms) / data.dtMs);
+  if (!data) return;
+  chart.value?.centre((tMs - data.t0Ms) / data.dtMs);
+  showZonesAt(tMs);
 }
 
 export function pinHover(): void {
@@ -106,55 +123,4 @@ export async function replayCommand(command: Parameters<typeof postReplay>[0]): 
 export function toggleReplay(): void {
   const replay = status.value?.replay;
   if (replay) void replayCommand({ pause: !replay.paused });
-}
-
-const STAMP_PX = 46;
-
-/** The ends of the colours in words: a picture without them could not be read. */
-function scaleText(): string {
-  return shownKinds.value
-    .map((kind) => ({ kind, scale: scaleOf(kind) }))
-    .map(
-      ({ kind, scale }) =>
-        `${kind} ${scale ? `${usd(scale.loUsd)} to ${usd(scale.hiUsd)}` : "not measured"} per cell`,
-    )
-    .join(", ");
-}
-
-/** The chart as PNG with a line that says what it is; a simulated market is marked in picture and file name. */
-export function exportPicture(): void {
-  const picture = chart.value?.screenshot();
-  const data = mapData.value;
-  if (!picture || !data) return;
-  const dark = resolvedTheme() === "dark";
-  const ratio = devicePixelRatio;
-  const canvas = document.createElement("canvas");
-  canvas.width = picture.width;
-  canvas.height = picture.height + STAMP_PX * ratio;
-  const ctx = canvas.getContext("2d");
-  if (!ctx) return;
-  ctx.fillStyle = dark ? "#0a0e15" : "#ffffff";
-  ctx.fillRect(0, 0, canvas.width, canvas.height);
-  ctx.drawImage(picture, 0, STAMP_PX * ratio);
-  ctx.scale(ratio, ratio);
-  const asOf = status.value?.as_of_ms ?? data.bars.at(-1)?.tMs;
-  ctx.fillStyle = dark ? "#e2e8f0" : "#1e293b";
-  ctx.font = "600 14px sans-serif";
-  const heading = `Faultline  ${scope.value}  ${timeframe.value}  ${MODE_TEXT[mode.value].label}  ${utcMinute(asOf)} UTC`;
-  ctx.fillText(heading, 10, 19);
-  ctx.font = "12px sans-serif";
-  ctx.fillText("Model estimates - not exchange data, not advice", 10, 37);
-  ctx.textAlign = "right";
-  ctx.fillText(`${scaleText()}  ·  Charts: TradingView Lightweight Charts`, canvas.width / ratio - 10, 37);
-  if (simulated.value) {
-    ctx.font = "700 14px sans-serif";
-    ctx.fillStyle = dark ? "#fbbf24" : "#8a5300";
-    ctx.fillText("SIMULATED MARKET", canvas.width / ratio - 10, 19);
-  }
-  const link = document.createElement("a");
-  const stamp = utcMinute(asOf).replace(/[: ]/g, "-");
-  const name = `faultline-${scope.value}-${timeframe.value}-${stamp}`.replaceAll(":", "-");
-  link.download = `${name}${simulated.value ? "-SIMULATED" : ""}.png`;
-  link.href = canvas.toDataURL("image/png");
-  link.click();
 }

@@ -1,7 +1,10 @@
 /** Keys of the chart, as traders know them. Active only while the chart has focus. */
 import { helpOpen } from "../../app/HelpOverlay";
+import { searchText } from "../../app/SymbolSearch";
 import { prefs } from "../../state/prefs";
 import * as act from "./actions";
+import { exportPicture } from "./exportPicture";
+import { mapTableOpen } from "./MapTable";
 
 type Action = () => void;
 
@@ -13,6 +16,12 @@ const PLAIN: Readonly<Record<string, Action>> = {
   "}": () => act.moveCutOff("hi", 1),
   g: () => {
     act.gotoOpen.value = true;
+  },
+  "/": () => {
+    searchText.value = "";
+  },
+  t: () => {
+    mapTableOpen.value = true;
   },
   f: act.fitAll,
   r: act.backToNow,
@@ -35,7 +44,7 @@ const NAVIGATION: Readonly<Record<string, Action>> = {
   "ctrl+arrowdown": () => act.chart.value?.zoom(1.25),
   enter: act.pinHover,
   escape: act.clearCursor,
-  "alt+s": act.exportPicture,
+  "alt+s": exportPicture,
   "alt+r": act.backToNow,
   "alt+g": PLAIN["g"],
   "alt+l": act.toggleLog,
@@ -51,7 +60,12 @@ export function actionOf(event: KeyboardEvent): Action | null {
   if (navigation) return navigation;
   if (prefix !== "" || !prefs.value.keys) return null;
   if (/^[1-6]$/.test(key)) return () => act.timeframeByDigit(Number(key));
-  return PLAIN[key] ?? null;
+  if (PLAIN[key]) return PLAIN[key];
+  // Any other letter begins the name of an asset.
+  if (!/^[a-z]$/.test(key)) return null;
+  return () => {
+    searchText.value = key;
+  };
 }
 
 export function onChartKey(event: KeyboardEvent): void {

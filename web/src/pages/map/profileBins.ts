@@ -8,6 +8,9 @@ export interface ProfileBins {
   readonly short: Float64Array;
   /** USD forced out when price moves from here to the bin; grows away from price. */
   readonly cumulative: Float64Array;
+  /** Ends of the band of the row that the bin shows; 0 where there is none. */
+  readonly lo: Float64Array;
+  readonly hi: Float64Array;
   readonly most: number;
   readonly total: number;
 }
@@ -23,6 +26,8 @@ export function binProfile(
   const long = new Float64Array(count);
   const short = new Float64Array(count);
   const sums = new Float64Array(count);
+  const lo = new Float64Array(count);
+  const hi = new Float64Array(count);
   const prices = profile.prices_usd;
   const half = prices.length > 1 ? (prices[1] - prices[0]) / 2 : 0;
   const fromPrice = { below: 0, above: 0 };
@@ -37,14 +42,27 @@ export function binProfile(
     const bottom = Math.max(top, Math.ceil(priceToY(prices[i], pane) / binPx) - 1);
     if (bottom < 0 || top >= count) continue;
     const [first, last] = [Math.max(0, top), Math.min(count - 1, bottom)];
+    const usd = Math.max(profile.long_usd[i] ?? 0, profile.short_usd[i] ?? 0);
     for (let bin = first; bin <= last; bin++) {
+      if (usd > Math.max(long[bin], short[bin])) {
+        lo[bin] = profile.lo_usd[i] ?? 0;
+        hi[bin] = profile.hi_usd[i] ?? 0;
+      }
       long[bin] = Math.max(long[bin], profile.long_usd[i] ?? 0);
       short[bin] = Math.max(short[bin], profile.short_usd[i] ?? 0);
       sums[bin] = Math.max(sums[bin], running[i]);
     }
   }
-  const most = Math.max(1, ...long, ...short);
-  return { long, short, cumulative: sums, most, total: Math.max(1, fromPrice.above, fromPrice.below) };
+  const most = Math.max(1, ...long, ...short, ...hi);
+  return {
+    long,
+    short,
+    cumulative: sums,
+    lo,
+    hi,
+    most,
+    total: Math.max(1, fromPrice.above, fromPrice.below),
+  };
 }
 
 export interface ProfileLevel {

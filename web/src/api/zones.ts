@@ -1,0 +1,75 @@
+/** Zones as the engine describes them: bodies and routes. Times in ms UTC, amounts in USD, all of it estimated. */
+import { getJson } from "./http";
+import type { Envelope } from "./types";
+
+export type ZoneSide = "LONG" | "SHORT";
+export const ZONE_STATES = ["standing", "approached", "hit", "swept", "expired"] as const;
+export type ZoneState = (typeof ZONE_STATES)[number];
+export type Trend = "building" | "thinning" | "steady";
+
+/** After minus before = opened - closed - swept + re-estimated. */
+export interface ZoneFlows {
+  readonly opened_usd: number | null;
+  readonly closed_usd: number | null;
+  readonly swept_usd: number | null;
+  readonly reestimated_usd: number | null;
+  readonly over_s: number;
+}
+
+export interface Zone {
+  readonly id: string;
+  readonly scope: string;
+  readonly side: ZoneSide;
+  readonly state: ZoneState;
+  readonly born_ms: number;
+  /** It stood when following began: the age is a lower bound. */
+  readonly since_start: boolean;
+  /** When this state began. */
+  readonly at_ms: number;
+  readonly low_usd: number;
+  readonly high_usd: number;
+  readonly peak_usd: number;
+  readonly notional_usd: number;
+  readonly lo_usd: number | null;
+  readonly hi_usd: number | null;
+  /** Nearest edge over price, minus 1; 0 inside. */
+  readonly distance_ratio: number | null;
+  readonly age_s: number;
+  readonly peak_notional_usd: number | null;
+  readonly density_ratio: number | null;
+  readonly density_level: number | null;
+  readonly loaded: boolean | null;
+  readonly trend: Trend | null;
+  readonly share_ratio: number | null;
+  readonly bands: readonly { readonly label: string; readonly usd: number | null }[] | null;
+  readonly venues: readonly { readonly venue: string; readonly usd: number | null }[] | null;
+  readonly flows: ZoneFlows | null;
+  readonly ended_ms: number | null;
+  readonly end_reason: string | null;
+  readonly touches: number;
+}
+
+export interface ZonesAnswer extends Envelope {
+  readonly scope: string;
+  readonly at_ms: number | null;
+  readonly price_usd: number | null;
+  /** Nothing is known before this moment. */
+  readonly tracked_from_ms: number | null;
+  readonly zones: readonly Zone[];
+}
+
+export interface ZoneLife extends Envelope {
+  readonly states: readonly Zone[];
+}
+
+/** All zones of a scope: now, or as they stood at a moment. */
+export function getZones(scope: string, atMs: number | null, signal?: AbortSignal): Promise<ZonesAnswer> {
+  const query = new URLSearchParams({ scope });
+  if (atMs !== null) query.set("at_ms", String(Math.round(atMs)));
+  return getJson<ZonesAnswer>(`zones?${query}`, signal);
+}
+
+/** What one zone was over time, oldest first. */
+export function getZoneLife(scope: string, id: string, signal?: AbortSignal): Promise<ZoneLife> {
+  return getJson<ZoneLife>(`zones/${encodeURIComponent(id)}?${new URLSearchParams({ scope })}`, signal);
+}

@@ -1,0 +1,170 @@
+/** The zones of the shown scope: now, followed as they change, or as they stood at a moment of the past. */
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
+import { ApiError } from "../api/http";
+import { getZoneLife, getZones, type Zone, type ZonesAnswer } from "../api/zones";
+import { assets, status } from "./engine";
+import { focus } from "./focus";
+import { mapData, zonesChanged } from "./map";
+import { scope } from "./view";
+
+export type ZonesState =
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready"; readonly answer: ZonesAnswer }
+  | { readonly kind: "error"; readonly message: string; readonly hint: string | null };
+
+export const zonesState = signal<ZonesState>({ kind: "loading" });
+
+/** A moment of the past whose zones are shown; `null`: now. */
+export const zoneMoment = signal<number | null>(null);
+/** The moment follows the pointer. */
+export const momentFollows = signal(false);
+
+const answer = computed(() => (zonesState.value.kind === "ready" ? zonesState.value.answer : null));
+/** Zones that have not ended at the shown moment. */
+export const openZones = computed<readonly Zone[]>(
+  () => answer.value?.zones.filter((zone) => zone.ended_ms === null) ?? [],
+);
+export const endedZones = computed<readonly Zone[]>(
+  () => answer.value?.zones.filter((zone) => zone.ended_ms !== null) ?? [],
+);
+/** Price has come close to them, or is inside: nearest first. */
+export const approachingZones = computed<readonly Zone[]>(() =>
+  openZones.value
+    .filter((zone) => zone.state === "approached" || zone.state === "hit")
+    .sort((a, b) => Math.abs(a.distance_ratio ?? 1) - Math.abs(b.distance_ratio ?? 1)),
+);
+
+/** The zone in focus, as the shown answer has it. */
+export const focusedZone = computed<Zone | null>(() => {
+  const at = focus.value;
+  if (at?.src !== "zone" || at.eventId === null) return null;
+  return answer.value?.zones.find((zone) => zone.id === at.eventId) ?? null;
+});
+
+export type LifeState =
+  | { readonly kind: "none" }
+  | { readonly kind: "loading" }
+  | { readonly kind: "ready"; readonly states: readonly Zone[] }
+  | { readonly kind: "error"; readonly message: string };
+export const zoneLife = signal<LifeState>({ kind: "none" });
+
+const REFETCH_MS = 1500;
+const MOMENT_DELAY_MS = 220;
+
+/** The end of the column that holds a moment; `null` when that is now. Zones are known at the ends of minutes. */
+export function momentOf(tMs: number | null): number | null {
+  const data = mapData.peek();
+  if (tMs === null || !data || data.dtMs <= 0) return null;
+  const bar = Math.floor((tMs - data.t0Ms) / data.dtMs);
+  return bar < data.nowIndex ? data.t0Ms + (bar + 1) * data.dtMs : null;
+}
+
+class ZoneFeed {
+  private abort = new AbortController();
+  private timer = 0;
+  private fetchedAt = 0;
+
+  /** Fetch at once. What is shown stays until the answer comes, unless it is of another scope. */
+  async load(): Promise<void> {
+    const wanted = scope.peek();
+    if (!wanted) return;
+    window.clearTimeout(this.timer);
+    this.timer = 0;
+    this.abort.abort();
+    this.abort = new AbortController();
+    const { signal: stop } = this.abort;
+    if (answer.peek()?.scope !== wanted) zonesState.value = { kind: "loading" };
+    this.fetchedAt = performance.now();
+    try {
+      const body = await getZones(wanted, zoneMoment.peek(), stop);
+      if (!stop.aborted) zonesState.value = { kind: "ready", answer: body };
+    } catch (error) {
+      if (stop.aborted) return;
+      const hint = error instanceof ApiError ? error.hint : null;
+      const message = error instanceof Error ? error.message : String(error);
+      zonesState.value = { kind: "error", message, hint };
+    }
+  }
+
+  /** The engine says that zones changed: fetch them, at most once in a while. */
+  changed(of: string): void {
+    if (of !== scope.peek() || zoneMoment.peek() !== null || this.timer) return;
+    const wait = Math.max(0, this.fetchedAt + REFETCH_MS - performance.now());
+    this.timer = window.setTimeout(() => void this.load(), wait);
+  }
+
+  stop(): void {
+    window.clearTimeout(this.timer);
+    this.timer = 0;
+    this.abort.abort();
+  }
+}
+
+export const zoneFeed = new ZoneFeed();
+
+let lifeAbort = new AbortController();
+async function loadLife(zoneScope: string, id: string): Promise<void> {
+  lifeAbort.abort();
+  lifeAbort = new AbortController();
+  const { signal: stop } = lifeAbort;
+  zoneLife.value = { kind: "loading" };
+  try {
+    const { states } = await getZoneLife(zoneScope, id, stop);
+    if (!stop.aborted) zoneLife.value = { kind: "ready", states };
+  } catch (error) {
+    if (stop.aborted) return;
+    zoneLife.value = { kind: "error", message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+export function showZonesAt(tMs: number | null): void {
+  zoneMoment.value = momentOf(tMs);
+}
+
+export function showZonesNow(): void {
+  batch(() => {
+    momentFollows.value = false;
+    zoneMoment.value = null;
+  });
+}
+
+/** Follow scope, moment and focus; `pointer` is the moment under the pointer. Returns the way to stop. */
+export function watchZones(pointer: () => number | null): () => void {
+  let timer = 0;
+  let lifeOf = "";
+  const stops = [
+    effect(() => {
+      const ready = status.value?.state === "ready" && assets.value.length > 0;
+      void [scope.value, zoneMoment.value];
+      if (ready) untracked(() => void zoneFeed.load());
+    }),
+    effect(() => {
+      // A map fetched anew (a lost link, a jump of the replay) means that zones may have changed unheard.
+      const scopes = [zonesChanged.value?.scope, mapData.value?.scope];
+      untracked(() => {
+        for (const of of scopes) if (of) zoneFeed.changed(of);
+      });
+    }),
+    effect(() => {
+      if (!momentFollows.value) return;
+      const tMs = pointer();
+      window.clearTimeout(timer);
+      timer = window.setTimeout(() => showZonesAt(tMs), MOMENT_DELAY_MS);
+    }),
+    effect(() => {
+      const at = focus.value;
+      const [of, id] = [scope.value, at?.src === "zone" ? at.eventId : null];
+      const key = of && id ? `${of}|${id}` : "";
+      if (key === lifeOf) return;
+      lifeOf = key;
+      if (of && id) void loadLife(of, id);
+      else zoneLife.value = { kind: "none" };
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+    window.clearTimeout(timer);
+    lifeAbort.abort();
+    zoneFeed.stop();
+  };
+}
