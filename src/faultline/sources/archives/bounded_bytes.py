@@ -1,6 +1,6 @@
-"""A file of unknown origin, plain or gzipped, in; its bytes in whole lines and bounded blocks out.
+"""A file of unknown origin, plain, gzipped or zipped, in; its bytes in whole lines and bounded blocks out.
 
-Bytes, line lengths and the expansion of a gzip stream are bounded, so a bomb, a cut file or a file without line
+Bytes, line lengths and the expansion of a compressed stream are bounded, so a bomb, a cut file or a file without line
 ends is an error that names the file and never costs more memory than a block.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from faultline.errors import ImportRejected
+from faultline.sources.archives.zip_member import ZIP_MAGIC, unzip
 
 if TYPE_CHECKING:
     import io
@@ -123,13 +124,34 @@ def _content(path: Path, limits: Limits, on_bytes: Callable[[int], None]) -> Ite
         with path.open("rb") as stream:
             first = stream.read(_READ_BYTES)
             pieces = _pieces(first, stream, on_bytes)
-            yield from _inflate(path, pieces, limits) if first[:2] == _GZIP_MAGIC else pieces
+            if first[:4] == ZIP_MAGIC:
+                yield from _within(path, unzip(path, stream, on_bytes), limits, path.stat().st_size)
+            else:
+                yield from _inflate(path, pieces, limits) if first[:2] == _GZIP_MAGIC else pieces
     except OSError as exc:
         raise ImportRejected(
             f"the file cannot be read: {exc.strerror or type(exc).__name__}",
             where=str(path),
             hint="Check the path and its permissions.",
         ) from exc
+
+
+def _within(path: Path, pieces: Iterator[bytes], limits: Limits, stored: int) -> Iterator[bytes]:
+    """The same pieces, as long as they stay within the allowed expansion of ``stored`` bytes."""
+    expanded = 0
+    for piece in pieces:
+        expanded += len(piece)
+        _check_expansion(path, "zip archive", expanded, stored, limits)
+        yield piece
+
+
+def _check_expansion(path: Path, what: str, expanded: int, stored: int, limits: Limits) -> None:
+    if expanded > max(_EXPANSION_FREE_BYTES, limits.max_expansion * stored):
+        raise ImportRejected(
+            f"the {what} expands more than {limits.max_expansion} times",
+            where=str(path),
+            hint="It is taken for a decompression bomb; if it is not, decompress it yourself.",
+        )
 
 
 def _pieces(first: bytes, stream: io.BufferedReader, on_bytes: Callable[[int], None]) -> Iterator[bytes]:
@@ -157,12 +179,7 @@ def _inflate(path: Path, pieces: Iterator[bytes], limits: Limits) -> Iterator[by
                     "the gzip stream is damaged", where=str(path), hint="Fetch the file again."
                 ) from exc
             expanded += len(output)
-            if expanded > max(_EXPANSION_FREE_BYTES, limits.max_expansion * stored):
-                raise ImportRejected(
-                    f"the gzip stream expands more than {limits.max_expansion} times",
-                    where=str(path),
-                    hint="It is taken for a decompression bomb; if it is not, decompress it yourself.",
-                )
+            _check_expansion(path, "gzip stream", expanded, stored, limits)
             if output:
                 yield output
             in_member = not inflater.eof

@@ -22,7 +22,7 @@ from faultline.sources.archives.bounded_bytes import Limits, first_line, line_bl
 from faultline.units import SECOND_NS, parse_time_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -37,6 +37,7 @@ LATEST_NS: Final = parse_time_ns("2100-01-01")
 #: No price, size or amount of money is larger, and none but zero is smaller than its inverse.
 LARGEST: Final = 1e18
 
+_NEWLINE: Final = 10
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _BOOLS: Final = {"true": True, "True": True, "1": True, "false": False, "False": False, "0": False}
 _FIX_LINE: Final = "Correct or remove the line."
@@ -218,8 +219,19 @@ class ColumnFile:
             self._reject_empty()
         return self._parse_header(line)
 
+    def has_names(self) -> bool:
+        """True where the first line holds column names, not values.
+
+        Raises:
+            ImportRejected: the file cannot be read.
+        """
+        return not _is_row(first_line(self.path, self.limits))
+
     def blocks(
-        self, types: Mapping[str, ColumnType], optional: frozenset[str] = frozenset()
+        self,
+        types: Mapping[str, ColumnType],
+        optional: frozenset[str] = frozenset(),
+        unnamed: Sequence[Sequence[str]] = (),
     ) -> Iterator[Block]:
         """The rows in blocks of a few MB. Columns that are not in ``types`` are not read.
 
@@ -227,42 +239,59 @@ class ColumnFile:
             types: columns to read.
             optional: those of them that may be absent (then they are not in the block either) or, for numbers and
                 text, empty (then NaN or '').
+            unnamed: column names of files that begin with a row instead of a line of names; the first of as many
+                columns as that row holds.
 
         Raises:
             ImportRejected: a column is missing, a value is not of its type, or a bound is reached.
         """
-        digest = hashlib.sha256()
         header: list[str] | None = None
         wanted: dict[str, ColumnType] = {}
-        next_line = 2
-        for text in line_blocks(self.path, self.limits, self._on_bytes):
-            digest.update(text)
-            body = text
+        for first_line_of_text, text in self.texts():
+            body, line_number = text, first_line_of_text
             if header is None:
-                line, _newline, body = text.partition(b"\n")
-                header = self._parse_header(line)
+                line, _newline, rest = text.partition(b"\n")
+                is_row = bool(unnamed) and _is_row(line)
+                header = self._names_of_row(line, unnamed) if is_row else self._parse_header(line)
                 self._require(header, [name for name in types if name not in optional])
                 wanted = {name: kind for name, kind in types.items() if name in header}
-            if not body:
-                continue
-            block = self._parse(body, header, wanted, optional, next_line)
-            next_line += block.n_rows
-            if next_line - 2 > self.limits.max_rows:
+                if not is_row:
+                    body, line_number = rest, 2
+            if body:
+                yield self._parse(body, header, wanted, optional, line_number)
+        if header is None:
+            self._reject_empty()
+
+    def texts(self) -> Iterator[tuple[int, bytes]]:
+        """The content in blocks of a few MB of whole lines, each with the number of its first line.
+
+        Raises:
+            ImportRejected: the file cannot be read, or a bound is reached.
+        """
+        digest = hashlib.sha256()
+        n_lines = 0
+        for text in line_blocks(self.path, self.limits, self._on_bytes):
+            digest.update(text)
+            yield n_lines + 1, text
+            n_lines += _count_lines(text)
+            if n_lines > self.limits.max_rows + 1:
                 raise ImportRejected(
                     f"the file has more than {self.limits.max_rows:,} rows", where=self.name, hint="Split it."
                 )
-            yield block
-        if header is None:
-            self._reject_empty()
         self._sha256 = digest.hexdigest()
 
-    def read(self, types: Mapping[str, ColumnType], optional: frozenset[str] = frozenset()) -> Block:
+    def read(
+        self,
+        types: Mapping[str, ColumnType],
+        optional: frozenset[str] = frozenset(),
+        unnamed: Sequence[Sequence[str]] = (),
+    ) -> Block:
         """All rows as one block, for files that must be seen whole; ``limits`` bound it.
 
         Raises:
             ImportRejected: as ``blocks``.
         """
-        found = list(self.blocks(types, optional))
+        found = list(self.blocks(types, optional, unnamed))
         if len(found) == 1:
             return found[0]
         if not found:
@@ -308,6 +337,19 @@ class ColumnFile:
                 f"column {twice[0]!r} stands twice", where=where, hint="Keep one column of each name."
             )
         return names
+
+    def _names_of_row(self, line: bytes, unnamed: Sequence[Sequence[str]]) -> list[str]:
+        """Names for a file whose first line is a row already."""
+        count = line.count(b",") + 1
+        for names in unnamed:
+            if len(names) == count:
+                return list(names)
+        known = " or ".join(f"{len(names)} columns" for names in unnamed)
+        raise ImportRejected(
+            f"the file has no line of column names, and {count} columns instead of {known}",
+            where=f"{self.name}: line 1",
+            hint=f"Without names the columns must be {', '.join(unnamed[0])}.",
+        )
 
     def _require(self, header: list[str], names: list[str]) -> None:
         missing = [name for name in names if name not in header]
@@ -357,7 +399,7 @@ class ColumnFile:
 
     def _check_row_count(self, body: bytes, n_rows: int, line: int) -> None:
         """A quote that spans lines would shift every line number: such a file is refused."""
-        if n_rows != body.count(b"\n"):
+        if n_rows != _count_lines(body):
             raise ImportRejected(
                 "a quoted value spans lines",
                 where=f"{self.name}: line {line} or later",
@@ -394,6 +436,16 @@ class ColumnFile:
                         where=f"{where}, field {name}",
                         hint=_FIX_LINE,
                     )
+
+
+def _count_lines(text: bytes) -> int:
+    """Line ends in a block; several times as fast as ``bytes.count``."""
+    return int(np.count_nonzero(np.frombuffer(text, dtype=np.uint8) == _NEWLINE))
+
+
+def _is_row(line: bytes) -> bool:
+    """True where a first line holds values: names begin with a letter."""
+    return not line.removeprefix(_UTF8_MARK).lstrip(b' "')[:1].isalpha()
 
 
 def _join_texts(columns: list[TextColumn]) -> TextColumn:

@@ -22,7 +22,7 @@ __all__ = ("WHOLE_FILE_LIMITS", "Importer", "ReadMessages", "asset_of_name", "st
 #: Bounds of formats whose files must be seen whole.
 WHOLE_FILE_LIMITS: Final = Limits(max_bytes=1 << 30, max_rows=20_000_000)
 
-_SUFFIX: Final = re.compile(r"\.csv(\.gz)?$")
+_SUFFIX: Final = re.compile(r"(\.(csv|jsonl|txt))?(\.(gz|zip))?$")
 
 
 class ReadMessages(Protocol):
@@ -44,16 +44,22 @@ class Importer:
 
     name: str
     summary: str
-    #: What a file name must look like, without ``.csv`` or ``.csv.gz``; matched in full.
+    #: What a file name must look like, without its suffix; matched in full.
     name_pattern: str
     #: The same in words, for errors and documentation.
     expected_files: str
     read: ReadMessages
     limits: Limits = WHOLE_FILE_LIMITS
+    #: How file names may end.
+    suffixes: tuple[str, ...] = (".csv", ".csv.gz")
 
     def accepts(self, path: Path) -> bool:
         """True where the name of a file is one of this format's."""
-        return bool(_SUFFIX.search(path.name)) and bool(re.fullmatch(self.name_pattern, stem_of(path)))
+        return path.name.endswith(self.suffixes) and bool(re.fullmatch(self.name_pattern, stem_of(path)))
+
+    @property
+    def _expectation(self) -> str:
+        return f"This format reads {self.expected_files}, as {' or '.join(self.suffixes)}."
 
     def find(self, paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
         """Files to read, sorted by name, and files of given directories that are left out.
@@ -79,7 +85,7 @@ class Importer:
                 raise ImportRejected(
                     f"the name is not one of format {self.name}",
                     where=str(path),
-                    hint=f"This format reads {self.expected_files}, as .csv or .csv.gz.",
+                    hint=self._expectation,
                 )
         unique = sorted(
             {path.resolve(): path for path in found}.values(), key=lambda path: (path.name, str(path))
@@ -94,14 +100,14 @@ class Importer:
             raise ImportRejected(
                 f"no file of format {self.name}",
                 where=", ".join(map(str, paths)),
-                hint=f"This format reads {self.expected_files}, as .csv or .csv.gz.",
+                hint=self._expectation,
             )
         return unique, ignored
 
 
 def stem_of(path: Path) -> str:
-    """File name without ``.csv`` or ``.csv.gz``."""
-    return _SUFFIX.sub("", path.name)
+    """File name without ``.csv``, ``.csv.gz``, ``.zip`` and the like."""
+    return _SUFFIX.sub("", path.name, count=1)
 
 
 def asset_of_name(path: Path) -> str:
