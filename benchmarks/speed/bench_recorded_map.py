@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from faultline.pipeline.parameters import PipelineParameters
-from faultline.pipeline.publish import publish
+from faultline.pipeline.publish import publish_columns
 from faultline.pipeline.replay import TapeReplay
 from faultline.sources.archives import import_files
 from faultline.store.lhm1 import compress, encode_snapshot
@@ -38,7 +38,7 @@ def fill_store(folder: Path) -> MapStore:
     shard = runner.shard(span.warm_ns)
     shard.draws_smooth = True
     store = MapStore()
-    runner.run(shard, span, lambda outputs: publish(store, outputs), freeze=False)
+    runner.run(shard, span, lambda outputs: publish_columns(store, outputs), freeze=False)
     return store
 
 

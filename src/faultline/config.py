@@ -51,6 +51,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Database of facts; simulated and recorded ones never share one."""
         return self.home / ("simulated.db" if simulated else "recorded.db")
 
+    def played(self, port: int) -> Path:
+        """Fresh database for zones and events of a market that is played: its past is rebuilt by every start.
+
+        Raises:
+            ConfigError: the one of an earlier start cannot be removed.
+        """
+        path = self.home / f"played-{port or os.getpid()}.db"
+        try:
+            for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+                (self.home / name).unlink(missing_ok=True)
+        except OSError as exc:
+            msg = f"cannot remove what was played before: {exc.strerror}"
+            raise ConfigError(msg, where=str(path), hint="Remove the file, or use another port.") from exc
+        return path
+
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment.

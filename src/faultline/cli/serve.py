@@ -25,8 +25,10 @@ from faultline.pipeline.engine import Engine, Market
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import STEP_KINDS, TapeReplay, tape_assets
 from faultline.simulator import Simulation, World, load_world
+from faultline.store.events import EventStore
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
+from faultline.store.zones import ZoneStore
 from faultline.tape import Tape
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_duration_ns
 
@@ -147,13 +149,17 @@ def serve_command(
     else:
         market = simulated_market(world, seed, parse_duration_ns(warm), SystemClock())
     store = MapStore()
-    engine = Engine(market, store, parameters, version=__version__, speed=speed)
+    played = settings.played(port)
+    events, zones = EventStore(played), ZoneStore(played)
+    engine = Engine(market, store, parameters, version=__version__, speed=speed, events=events, zones=zones)
     app = build_app(
         store,
         ScoreStore(settings.facts(simulated=market.simulated)),
         api,
+        events=events,
+        zones=zones,
         on_startup=[engine.start],
-        on_shutdown=[engine.stop],
+        on_shutdown=[engine.stop, events.close, zones.close],
     )
     label = "[bold yellow]SIMULATED market[/] - " if market.simulated else ""
 

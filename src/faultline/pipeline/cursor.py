@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from faultline.messages import Batch
+from faultline.pipeline.replay import STEP_FIELDS
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class MessageFeed(Protocol):
 
 
 class TapeCursor:
-    """Reads a tape forward in small pieces; a few hours are held in memory.
+    """Reads a tape forward in small pieces, of a trade only what the engine needs; a few hours are held in memory.
 
     Args:
         tape: what to read.
@@ -54,6 +54,7 @@ class TapeCursor:
                     kinds=self._kinds,
                     ids=self._ids,
                     chunk_ns=self._held_to_ns - self._at_ns,
+                    fields=STEP_FIELDS,
                 )
                 self._held = [batch for _, _, batches in pieces for batch in batches]
             end_ns = min(to_ns, self._held_to_ns)
@@ -66,7 +67,8 @@ def _between(batches: Sequence[Batch], from_ns: int, to_ns: int) -> list[Batch]:
     out = []
     for batch in batches:
         times = batch.rows["ts_received_ns"]
-        low, high = np.searchsorted(times, [from_ns, to_ns])
+        # NumPy's own search would copy the strided times of all rows first.
+        low, high = bisect.bisect_left(times, from_ns), bisect.bisect_left(times, to_ns)
         if low < high:
             out.append(Batch(batch.kind, batch.instrument_id, batch.rows[low:high]))
     return out

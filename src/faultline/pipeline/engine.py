@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import queue
+import secrets
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ import structlog
 
 from faultline.errors import FaultlineError, NotFound, RequestError
 from faultline.pipeline.explain import explain_cell, profile_usd
-from faultline.pipeline.publish import publish
+from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard, asset_of
 from faultline.pipeline.step import step
 from faultline.units import DAY_NS, HOUR_NS, MILLISECOND_NS, TIMEFRAMES_NS
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from faultline.messages import Batch
     from faultline.pipeline.cursor import MessageFeed
     from faultline.pipeline.parameters import PipelineParameters
+    from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
+    from faultline.store.zones import ZoneStore
 
 __all__ = ("TURN_S", "Engine", "Market")
 
@@ -84,6 +87,8 @@ class Engine:
         version: shown in the status.
         start_ns: first present; the market's ``from_ns`` by default.
         speed: market seconds per wall second.
+        events: log of events; None keeps none.
+        zones: zones now and before; None keeps none.
     """
 
     def __init__(
@@ -95,8 +100,11 @@ class Engine:
         version: str,
         start_ns: int | None = None,
         speed: float = 1.0,
+        events: EventStore | None = None,
+        zones: ZoneStore | None = None,
     ) -> None:
         self._market, self._store, self._parameters = market, store, parameters
+        self._publisher = Publisher(store, events, zones, mode=market.mode, simulated=market.simulated)
         self._version = version
         self._start_ns = market.from_ns if start_ns is None else start_ns
         self._speed, self._paused = speed, False
@@ -249,6 +257,9 @@ class Engine:
                     shard.member(iid)
                 draw = {tf: (at_ns - (_COLUMNS - 1) * length) for tf, length in TIMEFRAMES_NS.items()}
                 shard.draw_from(draw)
+                if self._publisher.watches:
+                    shard.watch_from(self._parameters.zones, max(draw["1m"], warm))
+        self._publisher.begin(f"{self._market.mode}-{secrets.token_hex(8)}")
         self._feed = self._market.open_feed(warm)
         self._now_ns = warm
         while self._now_ns < at_ns and not self._stopping.is_set():
@@ -257,22 +268,23 @@ class Engine:
                 progress=((self._now_ns - warm) / HOUR_NS, (at_ns - warm) / HOUR_NS, "hours rebuilt"),
             )
             target = min(self._now_ns + _CHUNK_NS, at_ns)
-            self._move(target, forming=target == at_ns)
+            self._move(target, forming=target == at_ns, rebuilt=True)
         _LOG.info("map ready", at_ns=at_ns, assets=list(self._shards))
 
-    def _move(self, to_ns: int, *, forming: bool) -> None:
-        """Apply everything received before ``to_ns``."""
+    def _move(self, to_ns: int, *, forming: bool, rebuilt: bool = False) -> None:
+        """Apply everything received before ``to_ns``; ``rebuilt`` says that it lies in the past of a load."""
         if self._feed is None:
             msg = "the feed was not opened"
             raise NotFound(msg)
         if to_ns <= self._now_ns:
             return
+        began_s = time.perf_counter()
         batches = self._feed.advance(to_ns)
         for asset, shard in self._shards.items():
             mine = [batch for batch in batches if asset_of(batch.instrument_id, shard.contracts) == asset]
             with self._lock:
                 outputs = step(shard, self._sorted(mine), to_ns, forming=forming)
-            publish(self._store, outputs)
+            self._publisher.publish(shard, outputs, speed=self._speed, began_s=began_s, rebuilt=rebuilt)
         self._now_ns = to_ns
         self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
 

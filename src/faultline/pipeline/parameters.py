@@ -12,6 +12,7 @@ from faultline.errors import ConfigError
 from faultline.heatmap.ledger import LedgerParameters
 from faultline.learning.mixes import smooth_prior
 from faultline.units import MINUTE_NS
+from faultline.zones.parameters import ZoneParameters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         freeze_ns: time between two frozen forecasts.
         smooth_bps: width of the Gaussian of the smooth plane, in basis points.
         default_maintenance_ratio: first-tier maintenance ratio of an instrument that has none on the tape.
+        zones: what counts as a zone.
     """
 
     ledger: LedgerParameters = msgspec.field(default_factory=LedgerParameters)
@@ -41,6 +43,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     freeze_ns: int = 5 * MINUTE_NS
     smooth_bps: float = 6.0
     default_maintenance_ratio: float = 0.005
+    zones: ZoneParameters = msgspec.field(default_factory=ZoneParameters)
 
     def mixes(self) -> NDArray[np.float64]:
         """Leverage mixes, shape (3, L): the assumed one, then the two ends of the band. Rows sum to 1."""

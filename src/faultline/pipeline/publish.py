@@ -1,22 +1,125 @@
-"""Columns of a step in, the same columns in the store that the API reads out."""
+"""Outputs of a step in, the same in the stores that the API reads out: columns, candles, zones and events."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from faultline.store.maps import Candles, MapColumns
+from faultline.units import MILLISECOND_NS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from faultline.heatmap.columns import Columns
+    from faultline.pipeline.shard import Shard
     from faultline.pipeline.step import StepOutputs
+    from faultline.signals.notices import Notice
+    from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
+    from faultline.store.zones import ZoneStore
 
-__all__ = ("publish",)
+__all__ = ("Publisher", "publish_columns")
 
 
-def publish(store: MapStore, outputs: StepOutputs) -> None:
+class Publisher:
+    """Hands everything that the steps give to the stores.
+
+    Args:
+        maps: columns and candles.
+        events: log of events; None keeps none.
+        zones: zones now and before; None keeps none.
+        mode: ``live``, ``replay`` or ``simulated``.
+        simulated: whether the market is simulated.
+    """
+
+    def __init__(
+        self,
+        maps: MapStore,
+        events: EventStore | None,
+        zones: ZoneStore | None,
+        *,
+        mode: str,
+        simulated: bool,
+    ) -> None:
+        self._maps, self._events, self._zones = maps, events, zones
+        self._mode, self._simulated = mode, simulated
+        self._run = ""
+
+    @property
+    def watches(self) -> bool:
+        """Whether anybody keeps zones or events."""
+        return self._events is not None or self._zones is not None
+
+    def begin(self, run: str) -> None:
+        """Start a run of the market; what was told of the run before it never happened in this one."""
+        self._run = run
+        if self._events is not None and self._mode != "live":
+            self._events.clear()
+
+    def publish(
+        self, shard: Shard, outputs: StepOutputs, *, speed: float, began_s: float, rebuilt: bool
+    ) -> None:
+        """Hand over what a step gave.
+
+        Args:
+            shard: the shard that moved.
+            outputs: what it gave.
+            speed: market seconds per second.
+            began_s: ``time.perf_counter()`` when the messages of the step were asked for.
+            rebuilt: whether the step lies in the past that is worked through while loading.
+        """
+        publish_columns(self._maps, outputs)
+        self._publish_zones(shard, outputs)
+        self._publish_events(shard, outputs.notices, speed, began_s, rebuilt=rebuilt)
+
+    def _publish_zones(self, shard: Shard, outputs: StepOutputs) -> None:
+        watch = shard.watch
+        if self._zones is None or watch is None:
+            return
+        by_scope: dict[str, list[int]] = {}
+        for index, zone in enumerate(outputs.zone_states):
+            by_scope.setdefault(zone.scope, []).append(index)
+        for scope, indices in by_scope.items():
+            self._zones.write(self._run, scope, [outputs.zone_states[index] for index in indices])
+        own = shard.own_scopes()
+        for scope in shard.scopes():
+            source = scope if scope in own else shard.asset
+            self._zones.publish(
+                scope,
+                shard.reached_ns,
+                shard.price_of(scope),
+                watch.zones(source, shard.reached_ns),
+                run=self._run,
+                tracked_from_ns=watch.follow_from_ns,
+            )
+
+    def _publish_events(
+        self, shard: Shard, notices: Sequence[Notice], speed: float, began_s: float, *, rebuilt: bool
+    ) -> None:
+        if self._events is None or not notices:
+            return
+        spent_ms = (time.perf_counter() - began_s) * 1e3
+        mode = "rebuilt" if rebuilt else self._mode
+        self._events.append(
+            [
+                notice.event(
+                    simulated=self._simulated,
+                    mode=mode,
+                    latency_ms=(
+                        None
+                        if rebuilt
+                        else spent_ms + max(0, shard.reached_ns - notice.at_ns) / speed / MILLISECOND_NS
+                    ),
+                )
+                for notice in notices
+            ]
+        )
+
+
+def publish_columns(store: MapStore, outputs: StepOutputs) -> None:
     """Write every column and candle of a step to the store."""
     for scope, columns in outputs.columns:
         _write_planes(store, scope, columns)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.tape import Tape
 
-__all__ = ("STEP_KINDS", "ReplaySpan", "TapeReplay", "tape_assets")
+__all__ = ("STEP_FIELDS", "STEP_KINDS", "ReplaySpan", "TapeReplay", "tape_assets")
 
 #: Kinds that the engine consumes today.
 STEP_KINDS: Final = (
@@ -34,7 +34,7 @@ STEP_KINDS: Final = (
     Kind.LIQUIDATION,
 )
 #: Of a trade the engine needs no more than this; a tape holds many.
-_STEP_FIELDS: Final = {Kind.TRADE: ("price_usd", "qty_base", "cause")}
+STEP_FIELDS: Final = {Kind.TRADE: ("price_usd", "qty_base", "cause")}
 #: Longest stretch given to one call of ``step``.
 _CHUNK_NS: Final = DAY_NS // 8
 
@@ -110,7 +110,7 @@ class TapeReplay:
     def chunks(self, from_ns: int, to_ns: int) -> Iterator[tuple[int, list[Batch]]]:
         """Ends of stretches and their messages, covering [from_ns, to_ns)."""
         for _, end_ns, batches in self.tape.stream(
-            from_ns, to_ns, kinds=STEP_KINDS, ids=self.ids, chunk_ns=_CHUNK_NS, fields=_STEP_FIELDS
+            from_ns, to_ns, kinds=STEP_KINDS, ids=self.ids, chunk_ns=_CHUNK_NS, fields=STEP_FIELDS
         ):
             yield end_ns, batches
 

@@ -135,11 +135,6 @@ class Shard:
                 own[scope] = members
         return own
 
-    def estimate_of(self, scope: str) -> str:
-        """The scope whose estimate, and so whose zones, this scope shows: itself, or the asset it is alone in."""
-        own = self.own_scopes()
-        return scope if scope in own else self.asset
-
     def price_of(self, scope: str) -> float:
         """Price of a scope: the reference instrument's for the asset, else its own; NaN before the first."""
         if scope == self.asset:

@@ -17,7 +17,7 @@ from faultline.signals.events import EventType
 from faultline.signals.liquidations import LargeLiquidations
 from faultline.signals.notices import Notice, zone_notice
 from faultline.signals.silence import SilenceWatch
-from faultline.units import HOUR_NS, Side
+from faultline.units import DAY_NS, HOUR_NS, Side
 from faultline.zones.density import TRAILING_NS
 from faultline.zones.detection import detect_zones
 from faultline.zones.tracker import ZoneTracker
@@ -38,6 +38,8 @@ __all__ = ("STATE_NS", "MarketWatch")
 STATE_NS: Final = HOUR_NS // 4
 #: Liquidations are remembered this long, to tell what a swept zone gave.
 _MEMORY_NS: Final = 24 * HOUR_NS
+#: Zones that ended are shown this long.
+_SHOWN_NS: Final = HOUR_NS
 _SIDES: Final = ("LONG", "SHORT")
 
 
@@ -62,6 +64,7 @@ class MarketWatch:
             0, dtype=[("at_ns", "<i8"), ("side", "<i8"), ("usd", "<f8"), ("price", "<f8")]
         )
         self._hit_ns: dict[str, int] = {}
+        self._ended: dict[str, list[Zone]] = {}
         self._prices: dict[str, float] = {}
         self._changes: list[ZoneChange] = []
         self._states: list[Zone] = []
@@ -74,9 +77,13 @@ class MarketWatch:
         return taken
 
     def zones(self, scope: str, now_ns: int) -> list[Zone]:
-        """Zones that stand on a scope's map."""
+        """Zones that stand on a scope's map, and those that ended within the hour."""
         tracker = self.trackers.get(scope)
-        return tracker.zones(now_ns, self._prices.get(scope, math.nan)) if tracker else []
+        if tracker is None:
+            return []
+        ended = self._ended.get(scope, [])
+        ended[:] = [zone for zone in ended if now_ns - (zone.ended_ns or 0) <= _SHOWN_NS]
+        return [*tracker.zones(now_ns, self._prices.get(scope, math.nan)), *ended]
 
     def apply_liquidations(self, events: LocatedEvents) -> None:
         """Take in located liquidations and tell of large ones."""
@@ -106,6 +113,10 @@ class MarketWatch:
     def apply_path(self, instrument_id: str, path: NDArray[np.void], minutes_ns: NDArray[np.int64]) -> None:
         """Take in one instrument's closed bars, and look at each minute whether it still sends prices."""
         self._turnover.setdefault(instrument_id, HourlyTurnover()).apply(path)
+        if not len(minutes_ns) and not len(path):
+            return
+        if int((minutes_ns if len(minutes_ns) else path["end_ns"])[-1]) < self.follow_from_ns - DAY_NS:
+            return
         watch = self._silences.setdefault(instrument_id, SilenceWatch())
         cuts = np.searchsorted(path["end_ns"], minutes_ns, side="right")
         parts = np.split(path["end_ns"], cuts)
@@ -196,6 +207,7 @@ class MarketWatch:
                 more = {}
             if change.kind in {"swept", "expired"}:
                 self._hit_ns.pop(zone.id, None)
+                self._ended.setdefault(zone.scope, []).append(zone)
             if zone.scope == self.asset:
                 # A venue's own zones are on its map; told is what happens on the asset's.
                 self._notices.append(zone_notice(self.asset, change, more))
