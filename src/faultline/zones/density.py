@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from faultline.units import DAY_NS, HOUR_NS
+from faultline.units import DAY_NS, MINUTE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,16 +38,15 @@ class DensityScale:
         self._median_usd = math.nan
         self._sorted = np.zeros(0)
 
-    def feed_hour(self, end_ns: int, turnover_usd: float) -> None:
-        """Take in one hour's traded notional; NaN or less than 0 is no observation.
-
-        Where volume is unknown, open interest times the hour's range may stand in: a market turns over about its
-        open interest when price runs through its whole range once.
+    def feed_hour(self, end_ns: int, traded_usd: float, stand_in_usd: float = math.nan) -> None:
+        """Take in one hour's traded notional.
 
         Args:
             end_ns: end of the hour.
-            turnover_usd: what was traded in it.
+            traded_usd: what was traded in it; NaN where volume is unknown.
+            stand_in_usd: what counts then: open interest times the hour's range over price. NaN: no observation.
         """
+        turnover_usd = stand_in_usd if math.isnan(traded_usd) else traded_usd
         kept = self._turnover[self._turnover[:, 0] > end_ns - TRAILING_NS]
         if 0.0 <= turnover_usd < math.inf:
             kept = np.vstack([kept, [float(end_ns), turnover_usd]])
@@ -105,5 +104,5 @@ class DensityScale:
         return scale
 
 
-# Times are kept as float64: whole hours and minutes of this century are far below 2**53 in steps of 2**8 ns.
-assert float(HOUR_NS * 10**6) == HOUR_NS * 10**6  # noqa: S101 - an import-time invariant, not input validation
+# Times are kept as float64, which holds whole minutes of this century exactly.
+assert float(MINUTE_NS * 29_600_001) == MINUTE_NS * 29_600_001  # noqa: S101 - an import-time invariant

@@ -85,9 +85,9 @@ def measure_identity(
         ids.update(zone.id for zone in zones)
         for zone in zones:
             since_ns, then = places.setdefault(zone.id, (time_ns, zone))
-            if zone.touches > then.touches or time_ns - since_ns >= HOUR_NS:
+            if zone.touches > then.touches or then.state == "hit" or time_ns - since_ns >= HOUR_NS:
                 moved = _shared_usd(then, zone) < _MOST * min(_width_usd(then), _width_usd(zone))
-                counts["drifted"] += moved and zone.touches == then.touches
+                counts["drifted"] += moved and zone.touches == then.touches and then.state != "hit"
                 places[zone.id] = (time_ns, zone)
         after = {zone.id: zone for zone in zones}
         for zone in before if index else ():

@@ -29,10 +29,10 @@ def match(
 ) -> dict[int, int]:
     """Which find each zone of one side goes on in.
 
-    A zone and a find can be the same where their intervals overlap by a share of the narrower one, or their peaks lie
-    close. Pairs are made in the order of the exposure that they share, confirmed zones before candidates and older
-    before younger where it is the same: so when two zones merge the one that holds more goes on, and when one splits
-    it goes on where most of it is.
+    A zone and a find can be the same where their intervals overlap by a share of the narrower one and one holds the
+    other's peak, or where their peaks lie close. Pairs are made in the order of the exposure that they share, confirmed
+    zones before candidates and older before younger where it is the same: so when two zones merge the one that holds
+    more goes on, and when one splits it goes on where most of it is.
 
     Args:
         tracks: zones and candidates of the side.
@@ -51,7 +51,9 @@ def match(
     high = np.minimum(own[:, None, 1], finds["high_usd"])
     width = np.minimum((own[:, 1] - own[:, 0])[:, None], finds["high_usd"] - finds["low_usd"])
     apart = np.abs(own[:, None, 2] - finds["peak_usd"]) / finds["peak_usd"] * 1e4
-    fits = (high - low >= parameters.overlap_ratio * width) | (apart <= parameters.near_bps)
+    inside = (own[:, None, 2] >= finds["low_usd"]) & (own[:, None, 2] <= finds["high_usd"])
+    inside |= (finds["peak_usd"] >= own[:, None, 0]) & (finds["peak_usd"] <= own[:, None, 1])
+    fits = (inside & (high - low >= parameters.overlap_ratio * width)) | (apart <= parameters.near_bps)
     shared = held_usd(cumulative, rows, low, np.maximum(high, low))
     pairs = sorted(
         (
