@@ -1,6 +1,8 @@
 /** How the chart looks: kept on this browser. */
 import type { Signal } from "@preact/signals";
 import { PALETTES } from "../heat/palettes";
+import { exportPicture } from "../pages/map/exportPicture";
+import { mapTableOpen } from "../pages/map/MapTable";
 import {
   CANDLE_STYLES,
   EVENT_DENSITIES,
@@ -43,6 +45,10 @@ function Check({ name, on, onChange }: { name: string; on: boolean; onChange: (o
 
 export function OptionsMenu({ open }: { open: Signal<boolean> }) {
   const now = prefs.value;
+  const leaveFor = (run: () => void) => {
+    open.value = false;
+    run();
+  };
   return (
     <>
       <button
@@ -121,9 +127,25 @@ export function OptionsMenu({ open }: { open: Signal<boolean> }) {
           on={now.keys}
           onChange={(keys) => setPrefs({ keys })}
         />
-        <button type="button" class="button" onClick={resetPrefs}>
-          Reset to defaults
-        </button>
+        <div class="option-buttons">
+          <button
+            type="button"
+            class="button"
+            onClick={() =>
+              leaveFor(() => {
+                mapTableOpen.value = true;
+              })
+            }
+          >
+            Map as a table
+          </button>
+          <button type="button" class="button" onClick={() => leaveFor(exportPicture)}>
+            Save a picture
+          </button>
+          <button type="button" class="button" onClick={resetPrefs}>
+            Reset to defaults
+          </button>
+        </div>
       </Dialog>
     </>
   );

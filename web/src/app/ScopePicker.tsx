@@ -50,7 +50,7 @@ export function ScopePicker() {
       </label>
       <button
         type="button"
-        class="icon-button"
+        class="icon-button phone-hidden"
         aria-label="Find a map"
         title="Find a map: type on the chart, or /"
         onClick={() => {

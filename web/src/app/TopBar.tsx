@@ -8,6 +8,7 @@ import { duration } from "../state/format";
 import { resolvedTheme, setPrefs } from "../state/prefs";
 import { MODES } from "../state/url";
 import { chooseMode, chooseTimeframe, mode, timeframe, timeframes } from "../state/view";
+import { isPhone } from "../state/viewport";
 import { Icon } from "../ui/Icon";
 import { Segmented } from "../ui/Segmented";
 import { Bell } from "./Bell";
@@ -40,17 +41,34 @@ function Freshness() {
   );
 }
 
+function TimeframePicker() {
+  if (isPhone.value)
+    return (
+      <label class="timeframes">
+        <span class="visually-hidden">Timeframe</span>
+        <select value={timeframe.value} onChange={(event) => chooseTimeframe(event.currentTarget.value)}>
+          {timeframes.value.map((tf) => (
+            <option key={tf}>{tf}</option>
+          ))}
+        </select>
+      </label>
+    );
+  return (
+    <Segmented
+      class="timeframes"
+      label="Timeframe"
+      choices={timeframes.value.map((tf) => ({ value: tf, label: tf }))}
+      value={timeframe.value}
+      onChange={chooseTimeframe}
+    />
+  );
+}
+
 function MapControls() {
   return (
     <>
       <ScopePicker />
-      <Segmented
-        class="timeframes"
-        label="Timeframe"
-        choices={timeframes.value.map((tf) => ({ value: tf, label: tf }))}
-        value={timeframe.value}
-        onChange={chooseTimeframe}
-      />
+      <TimeframePicker />
       <Segmented
         class="modes"
         label="Mode"
@@ -87,7 +105,7 @@ export function TopBar() {
         {onMap && (
           <button
             type="button"
-            class="icon-button"
+            class="icon-button phone-hidden"
             aria-label="Show the visible map as a table"
             title="Show the visible map as a table (T)"
             onClick={() => {
@@ -110,7 +128,7 @@ export function TopBar() {
         )}
         <button
           type="button"
-          class="icon-button"
+          class={`icon-button ${onMap ? "phone-hidden" : ""}`}
           aria-label={theme === "dark" ? "Use the light theme" : "Use the dark theme"}
           onClick={() => setPrefs({ theme: theme === "dark" ? "light" : "dark" })}
         >

@@ -15,6 +15,8 @@ export interface ZoneMark {
   /** Larger ones get their label first. */
   readonly weight: number;
   readonly focused: boolean;
+  /** Bar of the ring of the focus: the label keeps clear of it. */
+  readonly ringBar: number | null;
   /** Price is near it or inside. */
   readonly near: boolean;
 }
@@ -37,6 +39,7 @@ interface Hit {
 const BRACKET_PX = 6;
 const EDGE_GAP_PX = 3;
 const LABEL_PX = 10;
+const RING_PX = 15;
 const MOST_LABELS = 14;
 const HIT_PREFIX = "zone:";
 
@@ -79,7 +82,9 @@ export class ZonePrimitive extends DrawnPrimitive {
     const middle = (top + low) / 2;
     const half = ((LABEL_PX + 3) / 2) * ratio;
     const free = taken.every(([from, to]) => middle + half < from || middle - half > to);
-    let left = right - (BRACKET_PX + 2) * ratio;
+    const beside = right - (BRACKET_PX + 2) * ratio;
+    const ring = zone.ringBar === null ? right : frame.xOf(zone.ringBar) - RING_PX * ratio;
+    let left = Math.min(beside, ring);
     if ((free && taken.length < MOST_LABELS) || zone.focused) {
       taken.push([middle - half, middle + half]);
       left = this.label(ctx, ratio, left, middle, zone);

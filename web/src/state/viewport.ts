@@ -12,5 +12,7 @@ function follow(query: string): ReadonlySignal<boolean> {
 
 /** One column: the same width as in the style sheets. */
 export const isNarrow = follow("(max-width: 900px)");
+/** A phone upright. */
+export const isPhone = follow("(max-width: 700px)");
 /** No pointer that hovers: nothing may depend on pointing at it. */
 export const isTouch = follow("(hover: none)");

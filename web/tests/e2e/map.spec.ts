@@ -152,7 +152,7 @@ test("everything can be done with keys", async ({ page }) => {
 
 test("another instrument is one choice away", async ({ page }) => {
   await openMap(page);
-  const picker = page.getByLabel("Venues", { exact: true });
+  const picker = page.getByRole("combobox", { name: "Venues" });
   const options = await picker.locator("option").allTextContents();
   expect(options.length).toBeGreaterThan(1);
   await picker.selectOption({ index: 1 });

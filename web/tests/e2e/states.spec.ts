@@ -16,6 +16,7 @@ test.skip(REAL, "the states are made by the development server");
 for (const [size, [width, height]] of Object.entries(SIZES))
   for (const theme of ["dark", "light"] as const)
     test(`${size} ${theme}`, async ({ page }) => {
+      test.slow();
       await page.setViewportSize({ width, height });
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       for (const [state, words] of Object.entries(STATES)) {

@@ -8,7 +8,7 @@ import { mapFeed, mapState } from "../../state/map";
 import { measuredEnds } from "../../state/scale";
 import { mode, scope, timeframe } from "../../state/view";
 import { isNarrow } from "../../state/viewport";
-import { showZonesNow, watchZones } from "../../state/zones";
+import { approachingZones, showZonesNow, watchZones } from "../../state/zones";
 import { StateCard } from "../../ui/StateCard";
 import { ChartView } from "./ChartView";
 import { MarkTip } from "./EventCard";
@@ -108,7 +108,7 @@ export function MapPage() {
       <h1 class="visually-hidden">Liquidation map</h1>
       <div class="map-chart">
         <LegendStrip />
-        {isNarrow.value && !instead && <Approaching />}
+        {isNarrow.value && !instead && approachingZones.value.length > 0 && <Approaching />}
         <div class="map-stage">
           <ChartView />
           <ProfilePanel />

@@ -15,7 +15,9 @@ export function SkillLine() {
   const best = skill.rows[0];
   return (
     <span class="skill-line">
-      <i>Skill over the age table</i> T {figureText(best.t)} at {duration(best.refreshS)} refresh.{" "}
+      <span class="skill-gain">
+        <i>Skill over the age table</i> T {figureText(best.t)} at {duration(best.refreshS)} refresh.{" "}
+      </span>
       <b>{goneText(skill)}</b> <span>{hatchWords(measured.value)}</span>
     </span>
   );

@@ -111,6 +111,7 @@ function zoneMarks(data: MapData): ZoneMark[] {
     label: `${zone.side === "LONG" ? "L" : "S"} ${usd(zone.notional_usd)}`,
     weight: zone.notional_usd,
     focused: zone.id === focused,
+    ringBar: zone.id === focused ? barOf(data, focus.value?.tMs ?? 0) : null,
     near: zone.state === "approached" || zone.state === "hit",
   }));
   const known = new Set(drawn.map(({ id }) => id));

@@ -70,7 +70,7 @@ export function sweptZones(
     const bornBar = born === null ? endBar : Math.min(endBar, barOf(born));
     const place = { lowUsd, highUsd, bornBar, endBar };
     // The event's own mark says that it was swept.
-    const look = { swept: false, label: "", weight: 0, focused: false, near: false };
+    const look = { swept: false, label: "", weight: 0, focused: false, ringBar: null, near: false };
     return [{ id, side: sideOf(event), ...place, ...look }];
   });
 }

@@ -150,7 +150,7 @@ function Body({ wide = false }: { wide?: boolean }) {
 function trackedText(): string {
   const state = zonesState.value;
   if (state.kind !== "ready" || !state.answer.tracked_from_ms || !state.answer.at_ms) return "";
-  return `followed for ${duration((state.answer.at_ms - state.answer.tracked_from_ms) / 1000)}`;
+  return `Followed for ${duration((state.answer.at_ms - state.answer.tracked_from_ms) / 1000)}`;
 }
 
 export function ZonePanel() {
