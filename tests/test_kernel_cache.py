@@ -4,25 +4,45 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from faultline.kernel_cache import KEPT_MAX, kernel_cache_folder
 
 
-def package(tmp_path, text: str):
+def package(tmp_path, **changed: str):
+    """A package with a kernel, a constant compiled into it, one behind that, and a bystander."""
+    files = {
+        "kernel": "from numba import njit\nfrom package.inner import (\n    b,\n)\n",
+        "inner/b": "from package.deep import C\n\nB = C\n",
+        "deep": "C = 1\n",
+        "bystander": "from package import kernel\n",
+        "inner/__init__": "",
+    }
     folder = tmp_path / "package"
-    (folder / "inner").mkdir(parents=True, exist_ok=True)
-    (folder / "a.py").write_text("A = 1\n")
-    (folder / "inner" / "b.py").write_text(text)
+    for name, text in (files | {key.replace("__", "/"): value for key, value in changed.items()}).items():
+        path = folder / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     return folder
 
 
 def test_the_same_sources_share_a_folder(tmp_path) -> None:
-    first = kernel_cache_folder(tmp_path, package(tmp_path, "B = 1\n"))
-    assert kernel_cache_folder(tmp_path, package(tmp_path, "B = 1\n")) == first
+    first = kernel_cache_folder(tmp_path, package(tmp_path))
+    assert kernel_cache_folder(tmp_path, package(tmp_path)) == first
 
 
-def test_a_change_of_any_file_changes_the_folder(tmp_path) -> None:
-    first = kernel_cache_folder(tmp_path, package(tmp_path, "B = 1\n"))
-    assert kernel_cache_folder(tmp_path, package(tmp_path, "B = 2\n")) != first
+@pytest.mark.parametrize("name", ["kernel", "inner__b", "deep"])
+def test_a_change_of_a_kernel_or_of_what_it_imports_changes_the_folder(tmp_path, name) -> None:
+    first = kernel_cache_folder(tmp_path, package(tmp_path))
+    folder = package(tmp_path)
+    path = folder / f"{name.replace('__', '/')}.py"
+    path.write_text(path.read_text() + "D = 2\n")
+    assert kernel_cache_folder(tmp_path, folder) != first
+
+
+def test_a_change_that_no_kernel_can_see_keeps_the_folder(tmp_path) -> None:
+    first = kernel_cache_folder(tmp_path, package(tmp_path))
+    assert kernel_cache_folder(tmp_path, package(tmp_path, bystander="E = 3\n")) == first
 
 
 def run(code: str, **extra: str) -> str:
