@@ -175,6 +175,8 @@ class Shard:
         out.update({f"rows.{key}": value for key, value in self.rows.state().items()})
         for iid, item in self.members.items():
             out.update({f"{iid}/{key}": value for key, value in item.state().items()})
+        if self.watch is not None:
+            out.update({f"watch.{key}": value for key, value in self.watch.state().items()})
         return out
 
     @classmethod
@@ -191,6 +193,8 @@ class Shard:
         shard.chain = ForecastChain(head["chain_head"], head["chain_count"])
         shard.steps, shard.messages = head["steps"], head["messages"]
         shard.rows = RowChooser.from_state(_part(state, "rows."))
+        if "watch.head" in state:
+            shard.watch = MarketWatch.from_state(parameters.zones, _part(state, "watch."))
         for iid in head["members"]:
             settings = shard.member(iid).parameters
             shard.members[iid] = InstrumentState.from_state(iid, settings, _part(state, f"{iid}/"))

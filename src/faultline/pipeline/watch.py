@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 
 from faultline.pipeline.turnover import HourlyTurnover
@@ -21,6 +22,7 @@ from faultline.units import DAY_NS, HOUR_NS, Side
 from faultline.zones.density import TRAILING_NS
 from faultline.zones.detection import detect_zones
 from faultline.zones.tracker import ZoneTracker
+from faultline.zones.zone import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from faultline.heatmap.display import DisplayRows
     from faultline.pipeline.step import LocatedEvents
     from faultline.zones.parameters import ZoneParameters
-    from faultline.zones.zone import Zone, ZoneChange
+    from faultline.zones.zone import ZoneChange
 
 __all__ = ("STATE_NS", "MarketWatch")
 
@@ -41,6 +43,19 @@ _MEMORY_NS: Final = 24 * HOUR_NS
 #: Zones that ended are shown this long.
 _SHOWN_NS: Final = HOUR_NS
 _SIDES: Final = ("LONG", "SHORT")
+
+
+class _Head(msgspec.Struct):
+    """What of a watch is not an array."""
+
+    asset: str
+    follow_from_ns: int
+    trackers: list[str]
+    turnover: list[str]
+    silences: list[str]
+    hit_ns: dict[str, int]
+    ended: dict[str, list[Zone]]
+    prices: dict[str, float]
 
 
 class MarketWatch:
@@ -180,6 +195,49 @@ class MarketWatch:
         found = detect_zones(usd, rows, price_usd, self.parameters)
         strong = found["notional_usd"][found["is_strong"]]
         self._tracker(scope).density.sample(time_ns, strong.tolist())
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays; what ``take`` would give is not part of it."""
+        head = _Head(
+            asset=self.asset,
+            follow_from_ns=self.follow_from_ns,
+            trackers=list(self.trackers),
+            turnover=list(self._turnover),
+            silences=list(self._silences),
+            hit_ns=self._hit_ns,
+            ended=self._ended,
+            prices=self._prices,
+        )
+        out = {
+            "head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8),
+            "recent": self._recent.copy(),
+        }
+        parts: dict[str, Any] = {f"tracker.{name}": part for name, part in self.trackers.items()}
+        parts |= {f"turnover.{name}": part for name, part in self._turnover.items()}
+        parts |= {f"silence.{name}": part for name, part in self._silences.items()} | {"large": self._large}
+        for name, part in parts.items():
+            out.update({f"{name}|{key}": value for key, value in part.state().items()})
+        return out
+
+    @classmethod
+    def from_state(cls, parameters: ZoneParameters, state: Mapping[str, NDArray[Any]]) -> MarketWatch:
+        """A watch that goes on where ``state()`` was taken."""
+        head = msgspec.json.decode(state["head"].tobytes(), type=_Head)
+
+        def part(name: str) -> dict[str, NDArray[Any]]:
+            start = name + "|"
+            return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
+
+        watch = cls(head.asset, parameters, head.follow_from_ns)
+        watch.trackers = {
+            scope: ZoneTracker.from_state(parameters, part(f"tracker.{scope}")) for scope in head.trackers
+        }
+        watch._turnover = {iid: HourlyTurnover.from_state(part(f"turnover.{iid}")) for iid in head.turnover}
+        watch._silences = {iid: SilenceWatch.from_state(part(f"silence.{iid}")) for iid in head.silences}
+        watch._large = LargeLiquidations.from_state(part("large"))
+        watch._recent = state["recent"].copy()
+        watch._hit_ns, watch._ended, watch._prices = head.hit_ns, head.ended, head.prices
+        return watch
 
     def _tracker(self, scope: str) -> ZoneTracker:
         if scope not in self.trackers:

@@ -1,0 +1,168 @@
+"""Zones, large liquidations and silent sources are told the same however a tape is cut, and from a checkpoint on."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from faultline.instruments import instruments_from_rows
+from faultline.messages import Batch, Kind, empty_rows
+from faultline.pipeline.parameters import PipelineParameters
+from faultline.pipeline.shard import Shard
+from faultline.pipeline.step import step
+from faultline.pipeline.turnover import HourlyTurnover
+from faultline.signals.events import CATALOGUE, EventType
+from faultline.simulator import Simulation, load_world
+from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time_ns
+from faultline.zones.parameters import ZoneParameters
+
+START = parse_time_ns("2026-01-05")
+END = START + 6 * HOUR_NS
+FOLLOW = START + HOUR_NS + 1
+
+
+@pytest.fixture(scope="module")
+def market() -> list[Batch]:
+    """Six simulated hours of one asset on two venues."""
+    simulation = Simulation(load_world("three-assets"), 5, START, keeps_truth=False)
+    return [batch for batch in simulation.advance(END) if batch.symbol.startswith("BTC")]
+
+
+def cut(batches: list[Batch], from_ns: int, to_ns: int) -> list[Batch]:
+    """Rows received in [from_ns, to_ns)."""
+    out = []
+    for batch in batches:
+        times = batch.rows["ts_received_ns"]
+        rows = batch.rows[(times >= from_ns) & (times < to_ns)]
+        if len(rows):
+            out.append(Batch(batch.kind, batch.instrument_id, rows))
+    return sorted(out, key=lambda batch: batch.sort_key)
+
+
+def new_shard(market: list[Batch]) -> Shard:
+    contracts = {
+        batch.instrument_id: instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
+        for batch in market
+        if batch.kind is Kind.INSTRUMENT
+    }
+    shard = Shard("BTC", contracts, PipelineParameters(), START - 1)
+    shard.watch_from(ZoneParameters(), FOLLOW)
+    shard.draw_from({"1m": FOLLOW})
+    return shard
+
+
+def run(market: list[Batch], edges: list[int], shard: Shard | None = None):
+    """Changes, states and notices, and the shard."""
+    shard = shard or new_shard(market)
+    changes, states, notices = [], [], []
+    for from_ns, to_ns in itertools.pairwise(edges):
+        outputs = step(shard, cut(market, from_ns, to_ns), to_ns)
+        changes += outputs.zone_changes
+        states += outputs.zone_states
+        notices += outputs.notices
+    return shard, changes, states, notices
+
+
+@pytest.fixture(scope="module")
+def whole(market):
+    return run(market, [START, END])
+
+
+def as_json(values: list) -> list[bytes]:
+    return sorted(msgspec.json.encode(value) for value in values)
+
+
+def test_zones_are_found_and_followed(whole) -> None:
+    shard, changes, states, notices = whole
+    assert shard.watch.zones("BTC", END)
+    assert {"created"} <= {change.kind for change in changes}
+    assert {zone.scope for zone in states} == {"BTC", "simx:BTCUSDT", "simy:BTCUSDT"}
+    assert all(notice.at_ns >= FOLLOW for notice in notices)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_way_of_cutting_a_tape_tells_the_same(market, whole, seed) -> None:
+    rng = np.random.default_rng(seed)
+    inner = rng.integers(START, END, 60)
+    grid = START + np.array([30 * MINUTE_NS, HOUR_NS, HOUR_NS + 1, 2 * HOUR_NS - 1])
+    edges = sorted({START, END, *map(int, inner), *map(int, grid)})
+    _, changes, states, notices = run(market, edges)
+    assert as_json(changes) == as_json(whole[1])
+    assert as_json(states) == as_json(whole[2])
+    assert as_json(notices) == as_json(whole[3])
+
+
+def test_a_watch_goes_on_from_its_checkpoint(market, whole) -> None:
+    middle = START + 3 * HOUR_NS + 17 * SECOND_NS
+    shard, *head = run(market, [START, middle])
+    again = Shard.from_state(shard.state(), shard.contracts.values(), shard.parameters)
+    again.draw_from({"1m": FOLLOW})
+    _, *tail = run(market, [middle, END], again)
+    for before, after, expected in zip(head, tail, whole[1:], strict=True):
+        assert as_json(before + after) == as_json(expected)
+
+
+def test_every_notice_makes_an_event_of_the_catalogue(whole) -> None:
+    for notice in whole[3]:
+        event = notice.event(simulated=True, mode="simulated", latency_ms=1.0)
+        assert event.data.keys() == CATALOGUE[event.type].fields.keys()
+        assert event.asset == "BTC"
+
+
+def test_only_the_asset_tells_of_zones(whole) -> None:
+    told = {notice.data["scope"] for notice in whole[3] if "scope" in notice.data}
+    assert told == {"BTC"}
+
+
+def test_a_silent_instrument_is_told_of(market) -> None:
+    shard = new_shard(market)
+    quiet = START + 2 * HOUR_NS
+    silent = [
+        batch
+        if batch.instrument_id != "simy:BTCUSDT"
+        else Batch(batch.kind, batch.instrument_id, batch.rows[batch.rows["ts_received_ns"] < quiet])
+        for batch in market
+    ]
+    _, _, _, notices = run(
+        [batch for batch in silent if len(batch.rows)], [START, START + 3 * HOUR_NS], shard
+    )
+    down = [notice for notice in notices if notice.kind is EventType.SOURCE_DOWN]
+    assert [notice.subject for notice in down] == ["simy:BTCUSDT"]
+    assert quiet < down[0].at_ns < quiet + 10 * MINUTE_NS
+
+
+def test_a_liquidation_far_beyond_the_usual_is_told_of(market) -> None:
+    shard = new_shard(market)
+    many = empty_rows(Kind.LIQUIDATION, 1200)
+    many["ts_received_ns"] = many["ts_event_ns"] = START + np.arange(1200) * SECOND_NS
+    many["side"], many["price_usd"], many["notional_usd"], many["qty_base"] = 1, 90_000.0, 1_000.0, 0.01
+    huge = empty_rows(Kind.LIQUIDATION, 1)
+    huge["ts_received_ns"] = huge["ts_event_ns"] = START + 2 * HOUR_NS
+    huge["side"], huge["price_usd"], huge["notional_usd"], huge["qty_base"] = 1, 90_000.0, 5e9, 1.0
+    quiet = [batch for batch in market if batch.kind is not Kind.LIQUIDATION]
+    _, _, _, notices = run(
+        [*quiet, Batch(Kind.LIQUIDATION, "simx:BTCUSDT", np.concatenate([many, huge]))],
+        [START, START + 2 * HOUR_NS + MINUTE_NS],
+        shard,
+    )
+    large = [notice for notice in notices if notice.kind is EventType.LIQUIDATION_LARGE]
+    assert [notice.data["notional_usd"] for notice in large] == [5e9]
+    assert large[0].venue == "simx"
+
+
+def test_turnover_is_volume_or_interest_times_range() -> None:
+    from faultline.market.path import PATH_ROW
+
+    bars = np.zeros(3, dtype=PATH_ROW)
+    bars["low_usd"], bars["high_usd"], bars["volume_usd"] = [99.0, 98.0, 97.0], [100.0, 101.0, 100.0], 5.0
+    hour = HourlyTurnover()
+    hour.apply(bars)
+    assert hour.close(1e6) == 15.0
+    bars["volume_usd"][1] = math.nan
+    hour.apply(bars)
+    assert hour.close(1e6) == pytest.approx(1e6 * math.log(101.0 / 97.0))
+    assert math.isnan(hour.close(1e6))
