@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,8 @@ from tests.sources.archives.test_importing import fill
 from faultline.errors import FaultlineError
 from faultline.messages import Kind
 from faultline.sources.archives.formats import FORMATS
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "archives"
 
 
 def sound(name: str, folder: Folder) -> list:
@@ -50,6 +53,10 @@ def sound(name: str, folder: Folder) -> list:
             folder.write("BTC_funding", [(1_768_003_200_000 + k * 28_800_000, 1e-5) for k in range(5)])
         case "hourly-totals":
             folder.write("regime_1h", [hour(f"2026-01-10T{h:02d}:00") for h in range(9)])
+        case "binance-vision" | "hyperliquid-l2" | "binance-raw" | "tardis":
+            for path in sorted((FIXTURES / name).iterdir()):
+                if "bookDepth" not in path.name:
+                    (folder.path / path.name).write_bytes(path.read_bytes())
         case "csv":
             for kind in Kind:
                 write_csv(folder, kind, [full_row(kind)] * 3)

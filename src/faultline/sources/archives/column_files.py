@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("EARLIEST_NS", "LARGEST", "LATEST_NS", "Block", "ColumnFile", "ColumnType", "TextColumn")
+__all__ = (
+    "EARLIEST_NS",
+    "LARGEST",
+    "LATEST_NS",
+    "Block",
+    "ColumnFile",
+    "ColumnType",
+    "TextColumn",
+    "block_of_table",
+)
 
 #: No market data is older than the first Bitcoin block.
 EARLIEST_NS: Final = parse_time_ns("2009-01-03")
@@ -295,7 +304,7 @@ class ColumnFile:
         if len(found) == 1:
             return found[0]
         if not found:
-            return _as_block(
+            return block_of_table(
                 self.name, 2, pa.table({n: pa.array([], _ARROW_TYPES[t]) for n, t in types.items()}), types
             )
         first = found[0]
@@ -391,7 +400,7 @@ class ColumnFile:
                 hint=f"Check quotes and separators ({str(exc)[:160]}).",
             ) from exc
         self._check_row_count(body, table.num_rows, line)
-        block = _as_block(self.name, line, table, types)
+        block = block_of_table(self.name, line, table, types)
         nulls = {name for name in types if table[name].null_count}
         if any(types[name] is not ColumnType.FLOAT or name not in optional for name in nulls):
             self._find_fault(body, header, types, optional, line)
@@ -471,7 +480,8 @@ def _is_readable(cell: str, kind: ColumnType, *, may_be_empty: bool) -> bool:
     return True
 
 
-def _as_block(name: str, line: int, table: pa.Table, types: Mapping[str, ColumnType]) -> Block:
+def block_of_table(name: str, line: int, table: pa.Table, types: Mapping[str, ColumnType]) -> Block:
+    """The columns of a table whose row i stands on line ``line + i`` of the file ``name``."""
     numbers: dict[str, NDArray[np.float64]] = {}
     integers: dict[str, NDArray[np.int64]] = {}
     bools: dict[str, NDArray[np.bool_]] = {}

@@ -9,6 +9,7 @@ from faultline.sources.archives.binance_vision import BINANCE_VISION
 from faultline.sources.archives.csv_messages import CSV
 from faultline.sources.archives.faultline_2026 import FAULTLINE_2026
 from faultline.sources.archives.hourly_totals import HOURLY_TOTALS
+from faultline.sources.archives.hyperliquid_l2 import HYPERLIQUID_L2
 
 if TYPE_CHECKING:
     from faultline.sources.archives.importer import Importer
@@ -18,5 +19,5 @@ __all__ = ("FORMATS",)
 #: Every archive format, by the name that ``tape import`` takes.
 FORMATS: Final[dict[str, Importer]] = {
     importer.name: importer
-    for importer in (FAULTLINE_2026, BINANCE_OI_5M, HOURLY_TOTALS, BINANCE_VISION, CSV)
+    for importer in (FAULTLINE_2026, BINANCE_OI_5M, HOURLY_TOTALS, BINANCE_VISION, HYPERLIQUID_L2, CSV)
 }
