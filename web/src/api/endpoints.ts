@@ -1,6 +1,6 @@
 /** The routes the dashboard uses, by name. */
 import { decodeSnapshot, type HeatSnapshot, type Plane, type Side } from "../heat/format";
-import type { AlertRule, AlertsAnswer, EventsAnswer } from "./eventTypes";
+import type { AlertRule, AlertsAnswer, EventsAnswer, TestAnswer } from "./eventTypes";
 import { deleteAt, getBytes, getJson, postJson, putJson } from "./http";
 import type { Assets, Candles, CellAnswer, Legend, Profile, Scores, Status } from "./types";
 
@@ -59,7 +59,8 @@ export function getEvents(query: EventQuery, signal?: AbortSignal): Promise<Even
 const ruleAt = (name: string) => `alerts/rules/${encodeURIComponent(name)}`;
 
 export const getAlerts = (signal?: AbortSignal) => getJson<AlertsAnswer>("alerts", signal);
-export const putRule = (rule: AlertRule) => putJson<unknown>(ruleAt(rule.name), rule);
+/** The name stands in the path. */
+export const putRule = ({ name, ...fields }: AlertRule) => putJson<unknown>(ruleAt(name), fields);
 export const deleteRule = (name: string) => deleteAt(ruleAt(name));
 export const postTest = (what: { readonly target: string } | { readonly rule: string }) =>
-  postJson<{ readonly sent: boolean; readonly detail: string }>("alerts/test", what);
+  postJson<TestAnswer>("alerts/test", what);

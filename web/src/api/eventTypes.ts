@@ -49,8 +49,7 @@ export interface RateLimit {
 }
 
 /** When to send what to whom. Empty lists and nulls do not restrict. */
-export interface AlertRule {
-  readonly name: string;
+export interface RuleFields {
   readonly enabled: boolean;
   readonly types: readonly string[];
   readonly assets: readonly string[];
@@ -66,6 +65,10 @@ export interface AlertRule {
   readonly dedupe_s: number;
   readonly targets: readonly string[];
   readonly modes: readonly string[];
+}
+
+export interface AlertRule extends RuleFields {
+  readonly name: string;
 }
 
 export type ListedRule = AlertRule & { readonly source: "config" | "page" };
@@ -94,4 +97,23 @@ export interface AlertsAnswer extends Envelope {
   readonly targets: readonly AlertTarget[];
   readonly deliveries: readonly Delivery[];
   readonly counters: Readonly<Record<string, number>>;
+}
+
+/** What a rule would have said about one kept event. */
+export interface RuleExample {
+  readonly seq: number;
+  readonly event_type: string;
+  readonly at_ms: number;
+  readonly verdict: string;
+  readonly summary: string;
+}
+
+/** Of a target: whether the message was taken. Of a rule: nothing is sent, and what would have been. */
+export interface TestAnswer {
+  readonly sent: boolean;
+  readonly detail: string;
+  readonly looked_at?: number | null;
+  readonly would_send?: number | null;
+  readonly held_back?: Readonly<Record<string, number>> | null;
+  readonly examples?: readonly RuleExample[] | null;
 }

@@ -9,7 +9,7 @@ import type { StreamMessage } from "../api/types";
 export const MOST_EVENTS = 2000;
 const FIRST_PAGE = 500;
 const FLUSH_MS = 40;
-const RETRY_MS = 5000;
+const RETRY_MS = { first: 3000, longest: 60_000 };
 
 /** Without holes from its first to its last entry, ascending by `seq`. */
 export const recentEvents = signal<readonly SeqEvent[]>([]);
@@ -57,6 +57,7 @@ export class EventFeed {
   private waiting: SeqEvent[] = [];
   private flushTimer: ReturnType<typeof setTimeout> | null = null;
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
+  private failures = 0;
   private abort = new AbortController();
   private readonly listeners = new Set<Listener>();
   private readonly stream: Stream;
@@ -111,12 +112,15 @@ export class EventFeed {
         message: error instanceof Error ? error.message : String(error),
         hint: error instanceof ApiError ? error.hint : null,
       };
-      this.retryTimer = setTimeout(() => void this.load(), RETRY_MS);
+      const delayMs = Math.min(RETRY_MS.longest, RETRY_MS.first * 2 ** this.failures);
+      this.failures += 1;
+      this.retryTimer = setTimeout(() => void this.load(), delayMs);
     }
   }
 
   private accept(answer: EventsAnswer): void {
     const entries = entriesOf(answer);
+    this.failures = 0;
     this.lastSeq = entries.at(-1)?.seq ?? answer.last_seq;
     batch(() => {
       recentEvents.value = entries.slice(-MOST_EVENTS);

@@ -49,7 +49,7 @@ function Instead() {
         action={{ label: "Try again", run: () => void eventFeed.load() }}
       >
         {load.hint && <p>{load.hint}</p>}
-        <p class="quiet">Trying again every five seconds.</p>
+        <p class="quiet">Trying again by itself.</p>
       </StateCard>
     );
   if (load.kind === "loading") return <StateCard kind="loading" title="Loading the event log" />;
@@ -120,12 +120,6 @@ function Table({ onActive, active }: { active: number | null; onActive: (seq: nu
       }}
       onFocusOut={() => {
         reading.focused.value = false;
-      }}
-      onPointerEnter={(event) => {
-        reading.hovered.value = event.pointerType === "mouse";
-      }}
-      onPointerLeave={() => {
-        reading.hovered.value = false;
       }}
     >
       <caption class="visually-hidden">
@@ -204,36 +198,47 @@ export function EventLog() {
     <div class="sig-log">
       <EventFilters />
       <Notice />
-      {waiting > 0 && (
-        <button
-          type="button"
-          class="sig-new"
-          onClick={() => {
-            scroller.current?.scrollTo({ top: 0 });
-            showNew();
-          }}
-        >
-          {waiting} new · held while you read · show
-        </button>
-      )}
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: a resting pointer only holds the list still. */}
       <div
-        class="sig-scroll"
-        ref={scroller}
-        onScroll={(event) => {
-          reading.scrolled.value = event.currentTarget.scrollTop > 40;
+        class="sig-body"
+        onPointerEnter={(event) => {
+          reading.hovered.value = event.pointerType === "mouse";
+        }}
+        onPointerLeave={() => {
+          reading.hovered.value = false;
         }}
       >
-        {instead ? (
-          <div class="sig-instead">{instead}</div>
-        ) : (
-          <Table
-            active={active.value}
-            onActive={(seq) => {
-              active.value = seq;
+        {waiting > 0 && (
+          <button
+            type="button"
+            class="sig-new"
+            onClick={() => {
+              scroller.current?.scrollTo({ top: 0 });
+              showNew();
             }}
-          />
+          >
+            {waiting} new · held while you read · show
+          </button>
         )}
-        <Older />
+        <div
+          class="sig-scroll"
+          ref={scroller}
+          onScroll={(event) => {
+            reading.scrolled.value = event.currentTarget.scrollTop > 40;
+          }}
+        >
+          {instead ? (
+            <div class="sig-instead">{instead}</div>
+          ) : (
+            <Table
+              active={active.value}
+              onActive={(seq) => {
+                active.value = seq;
+              }}
+            />
+          )}
+          <Older />
+        </div>
       </div>
     </div>
   );
