@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -20,6 +20,7 @@ from faultline.api.problems import exception_map
 from faultline.api.routes import engine, maps, questions
 from faultline.api.routes import events as event_routes
 from faultline.api.routes import zones as zone_routes
+from faultline.api.routes.alerts import ALERT_ROUTES
 from faultline.api.settings import ApiSettings, check_bind
 from faultline.api.stream import stream
 from faultline.bus.inprocess import InProcessBus
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
+    from faultline.api.alerting import AlertDeskLike
     from faultline.bus.interface import Bus
     from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
@@ -35,6 +37,27 @@ if TYPE_CHECKING:
     from faultline.store.zones import ZoneStore
 
 __all__ = ("build_app",)
+
+_ROUTES: Final = (
+    engine.status,
+    engine.assets,
+    engine.scores,
+    engine.livez,
+    engine.readyz,
+    engine.metrics,
+    maps.heat,
+    maps.legend,
+    maps.candles,
+    questions.cell,
+    questions.profile,
+    questions.replay,
+    zone_routes.zones,
+    zone_routes.zone,
+    event_routes.events,
+    *ALERT_ROUTES,
+    stream,
+    site.page,
+)
 
 
 def build_app(
@@ -44,6 +67,7 @@ def build_app(
     *,
     events: EventStore | None = None,
     zones: ZoneStore | None = None,
+    alerts: AlertDeskLike | None = None,
     on_startup: Sequence[Callable[[], object]] = (),
     on_shutdown: Sequence[Callable[[], object]] = (),
     bus: Bus | None = None,
@@ -58,6 +82,7 @@ def build_app(
         settings: addresses, keys, limits.
         events: log of events; None where nothing is detected.
         zones: zones now and in the past; None where none are looked for.
+        alerts: rules and deliveries; None where nothing is sent.
         on_startup: called when the server starts to listen, e.g. to start the pipeline's thread.
         on_shutdown: called when the server has stopped, e.g. to stop it.
         bus: carries changes to stream clients; one of its own by default.
@@ -81,7 +106,9 @@ def build_app(
     if events is not None:
         metrics.watch_events(events)
     folder = static_folder or site.STATIC_FOLDER
-    context = ApiContext(store, scores, settings, hub, fanout, metrics, folder, events=events, zones=zones)
+    context = ApiContext(
+        store, scores, settings, hub, fanout, metrics, folder, events=events, zones=zones, alerts=alerts
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -102,25 +129,7 @@ def build_app(
             await asyncio.gather(*tasks, return_exceptions=True)
 
     app = Litestar(
-        route_handlers=[
-            engine.status,
-            engine.assets,
-            engine.scores,
-            engine.livez,
-            engine.readyz,
-            engine.metrics,
-            maps.heat,
-            maps.legend,
-            maps.candles,
-            questions.cell,
-            questions.profile,
-            questions.replay,
-            zone_routes.zones,
-            zone_routes.zone,
-            event_routes.events,
-            stream,
-            site.page,
-        ],
+        route_handlers=_ROUTES,
         dependencies={"context": Provide(lambda: context, sync_to_thread=False)},
         exception_handlers=exception_map(context),
         openapi_config=openapi_config(settings.version),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from faultline.api.alerting import AlertDeskLike
     from faultline.api.fanout import Fanout
     from faultline.api.hub import Hub
     from faultline.api.metrics import Metrics
@@ -52,6 +53,7 @@ class ApiContext:
         *,
         events: EventStore | None = None,
         zones: ZoneStore | None = None,
+        alerts: AlertDeskLike | None = None,
     ) -> None:
         self.store = store
         self.scores = scores
@@ -60,6 +62,7 @@ class ApiContext:
         self.fanout = fanout
         self.events = events
         self.zones = zones
+        self.alerts = alerts
         self.metrics = metrics
         self.static_folder = static_folder
         self._slow = asyncio.Semaphore(settings.concurrent_max)

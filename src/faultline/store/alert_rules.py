@@ -102,22 +102,22 @@ class RuleFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     enabled: bool = True
-    types: Annotated[tuple[EventType, ...], Meta(max_length=64)] = ()
-    assets: Annotated[tuple[_Asset, ...], Meta(max_length=64)] = ()
-    venues: Annotated[tuple[_Venue, ...], Meta(max_length=64)] = ()
-    sides: Annotated[tuple[Literal["LONG", "SHORT"], ...], Meta(max_length=2)] = ()
+    types: Annotated[list[EventType], Meta(max_length=64)] = []
+    assets: Annotated[list[_Asset], Meta(max_length=64)] = []
+    venues: Annotated[list[_Venue], Meta(max_length=64)] = []
+    sides: Annotated[list[Literal["LONG", "SHORT"]], Meta(max_length=2)] = []
     max_distance_ratio: Annotated[float, Meta(gt=0, le=1)] | None = None
     min_notional_usd: Annotated[float, Meta(ge=0, le=1e15)] | None = None
     min_density_level: Annotated[int, Meta(ge=1, le=10)] | None = None
-    priorities: Annotated[tuple[Literal[0, 1, 2], ...], Meta(max_length=3)] = ()
-    modes: Annotated[tuple[Literal["live", "simulated", "replay"], ...], Meta(min_length=1, max_length=3)] = (
-        "live",
+    priorities: Annotated[list[Literal[0, 1, 2]], Meta(max_length=3)] = []
+    modes: Annotated[list[Literal["live", "simulated", "replay"]], Meta(min_length=1, max_length=3)] = (
+        msgspec.field(default_factory=lambda: ["live"])
     )
-    quiet_hours: Annotated[tuple[QuietHours, ...], Meta(max_length=8)] = ()
+    quiet_hours: Annotated[list[QuietHours], Meta(max_length=8)] = []
     p0_ignores_quiet: bool = False
-    rate_limit: RateLimit | None = RateLimit(n=10, per_s=600)
+    rate_limit: RateLimit | None = msgspec.field(default_factory=lambda: RateLimit(n=10, per_s=600))
     dedupe_s: Annotated[int, Meta(ge=0, le=86_400)] = 900
-    targets: Annotated[tuple[_TargetName, ...], Meta(min_length=1, max_length=8)]
+    targets: Annotated[list[_TargetName], Meta(min_length=1, max_length=8)]
 
 
 class AlertRule(RuleFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
