@@ -165,6 +165,7 @@ function body(tracker, zone, column, ranks) {
       over_s: Math.min(3600, ((column - zone.born) * 3600) / COLUMNS_PER_HOUR),
     },
     ended_ms: zone.ended === undefined ? null : at,
+    seen_ms: at,
     end_reason: zone.reason ?? null,
     touches: zone.hits,
   };

@@ -45,6 +45,8 @@ export interface Zone {
   readonly venues: readonly { readonly venue: string; readonly usd: number | null }[] | null;
   readonly flows: ZoneFlows | null;
   readonly ended_ms: number | null;
+  /** The moment that this description is of. */
+  readonly seen_ms: number;
   readonly end_reason: string | null;
   readonly touches: number;
 }

@@ -9,7 +9,7 @@ import { scope } from "./view";
 
 export type ZonesState =
   | { readonly kind: "loading" }
-  | { readonly kind: "ready"; readonly answer: ZonesAnswer }
+  | { readonly kind: "ready"; readonly answer: ZonesAnswer; readonly momentMs: number | null }
   | { readonly kind: "error"; readonly message: string; readonly hint: string | null };
 
 export const zonesState = signal<ZonesState>({ kind: "loading" });
@@ -19,13 +19,37 @@ export const zoneMoment = signal<number | null>(null);
 /** The moment follows the pointer. */
 export const momentFollows = signal(false);
 
-const answer = computed(() => (zonesState.value.kind === "ready" ? zonesState.value.answer : null));
+/** Nearest edge over price, minus 1; 0 inside. */
+export function distanceOf({ low_usd: low, high_usd: high }: Zone, priceUsd: number): number {
+  if (priceUsd < low) return low / priceUsd - 1;
+  return priceUsd > high ? high / priceUsd - 1 : 0;
+}
+
+/**
+ * Zones of a past moment are told as they were last kept, up to an hour before it: age and distance are brought to
+ * the moment itself. Those of now are of now.
+ */
+export function asOf(body: ZonesAnswer, momentMs: number | null): readonly Zone[] {
+  const { price_usd: priceUsd } = body;
+  if (momentMs === null) return body.zones;
+  return body.zones.map((zone) => ({
+    ...zone,
+    age_s: Math.max(0, (momentMs - zone.born_ms) / 1000),
+    seen_ms: momentMs,
+    distance_ratio: priceUsd === null ? null : distanceOf(zone, priceUsd),
+  }));
+}
+
+const shown = computed<readonly Zone[]>(() => {
+  const state = zonesState.value;
+  return state.kind === "ready" ? asOf(state.answer, state.momentMs) : [];
+});
 /** Zones that have not ended at the shown moment. */
-export const openZones = computed<readonly Zone[]>(
-  () => answer.value?.zones.filter((zone) => zone.ended_ms === null) ?? [],
+export const openZones = computed<readonly Zone[]>(() =>
+  shown.value.filter((zone) => zone.ended_ms === null),
 );
-export const endedZones = computed<readonly Zone[]>(
-  () => answer.value?.zones.filter((zone) => zone.ended_ms !== null) ?? [],
+export const endedZones = computed<readonly Zone[]>(() =>
+  shown.value.filter((zone) => zone.ended_ms !== null),
 );
 /** Price has come close to them, or is inside: nearest first. */
 export const approachingZones = computed<readonly Zone[]>(() =>
@@ -38,7 +62,7 @@ export const approachingZones = computed<readonly Zone[]>(() =>
 export const focusedZone = computed<Zone | null>(() => {
   const at = focus.value;
   if (at?.src !== "zone" || at.eventId === null) return null;
-  return answer.value?.zones.find((zone) => zone.id === at.eventId) ?? null;
+  return shown.value.find((zone) => zone.id === at.eventId) ?? null;
 });
 
 export type LifeState =
@@ -73,11 +97,13 @@ class ZoneFeed {
     this.abort.abort();
     this.abort = new AbortController();
     const { signal: stop } = this.abort;
-    if (answer.peek()?.scope !== wanted) zonesState.value = { kind: "loading" };
+    const held = zonesState.peek();
+    if (held.kind !== "ready" || held.answer.scope !== wanted) zonesState.value = { kind: "loading" };
+    const momentMs = zoneMoment.peek();
     this.fetchedAt = performance.now();
     try {
-      const body = await getZones(wanted, zoneMoment.peek(), stop);
-      if (!stop.aborted) zonesState.value = { kind: "ready", answer: body };
+      const body = await getZones(wanted, momentMs, stop);
+      if (!stop.aborted) zonesState.value = { kind: "ready", answer: body, momentMs };
     } catch (error) {
       if (stop.aborted) return;
       const hint = error instanceof ApiError ? error.hint : null;
@@ -128,15 +154,21 @@ export function showZonesNow(): void {
   });
 }
 
+const engineReady = computed(() => status.value?.state === "ready" && assets.value.length > 0);
+
 /** Follow scope, moment and focus; `pointer` is the moment under the pointer. Returns the way to stop. */
 export function watchZones(pointer: () => number | null): () => void {
   let timer = 0;
   let lifeOf = "";
   const stops = [
     effect(() => {
-      const ready = status.value?.state === "ready" && assets.value.length > 0;
+      // Another map is looked at as it stands now.
+      void scope.value;
+      untracked(showZonesNow);
+    }),
+    effect(() => {
       void [scope.value, zoneMoment.value];
-      if (ready) untracked(() => void zoneFeed.load());
+      if (engineReady.value) untracked(() => void zoneFeed.load());
     }),
     effect(() => {
       // A map fetched anew (a lost link, a jump of the replay) means that zones may have changed unheard.

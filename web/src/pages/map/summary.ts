@@ -5,7 +5,9 @@ import { freshness, simulated } from "../../state/engine";
 import { price, signedPercent, usd } from "../../state/format";
 import { mapData, mapState } from "../../state/map";
 import { mode, scope, timeframe } from "../../state/view";
+import { approachingZones } from "../../state/zones";
 import { MODE_TEXT } from "./modes";
+import { rangeText, sideWords } from "./zones/zoneText";
 
 export const summary = signal("");
 
@@ -20,7 +22,12 @@ function sentence(): string {
   const data = mapData.value;
   const head = `${simulated.value ? "Simulated market. " : ""}${scope.value ?? ""} ${timeframe.value}, ${MODE_TEXT[mode.value].label}.`;
   if (mapState.value.kind !== "ready" || !data) return `${head} Map ${mapState.value.kind}.`;
-  return `${head} Last price ${price(data.lastPrice)}. Feed ${freshness.value}.`;
+  const near = approachingZones.value;
+  const zones =
+    near.length > 0
+      ? ` Zones approaching: ${near.length}; nearest: ${sideWords(near[0])} ${rangeText(near[0], 1)}.`
+      : "";
+  return `${head} Last price ${price(data.lastPrice)}. Feed ${freshness.value}.${zones}`;
 }
 
 let timer = 0;

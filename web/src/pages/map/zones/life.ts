@@ -7,14 +7,11 @@ export interface LifePoint {
   readonly state: ZoneState;
 }
 
-/** When a kept state was written: its age says it exactly, the start of the state does not. */
-const momentOf = (zone: Zone) => zone.ended_ms ?? zone.born_ms + zone.age_s * 1000;
-
 /** Oldest first, closed by the zone as it is shown; what is later than that is not shown. */
 export function lifePoints(states: readonly Zone[], shown: Zone): LifePoint[] {
-  const end = momentOf(shown);
-  const point = (zone: Zone) => ({ tMs: momentOf(zone), usd: zone.notional_usd, state: zone.state });
-  const before = states.filter((zone) => momentOf(zone) < end).map(point);
+  const end = shown.seen_ms;
+  const point = (zone: Zone) => ({ tMs: zone.seen_ms, usd: zone.notional_usd, state: zone.state });
+  const before = states.filter((zone) => zone.seen_ms < end).map(point);
   return [...before, point(shown)].sort((a, b) => a.tMs - b.tMs);
 }
 
