@@ -13,11 +13,11 @@ STATIC = ROOT / "src" / "faultline" / "api" / "static"
 
 
 @pytest.fixture(scope="session")
-def static():
-    """The built dashboard; `make unit` and `make test` build it first."""
+def static(tmp_path_factory):
+    """A copy of the built dashboard; `make unit` and `make test` build it first."""
     if not (STATIC / "index.html").is_file():
         pytest.skip("the dashboard is not built: run `make web`")
-    return STATIC
+    return shutil.copytree(STATIC, tmp_path_factory.mktemp("dashboard") / "static")
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sysconfig
 import urllib.request
@@ -75,6 +77,18 @@ def test_it_is_the_wheels_code_that_runs(installed, environment, tmp_path):
 def test_the_command_knows_its_version(installed, environment, tmp_path):
     done = run(environment, tmp_path, installed / "faultline", "--version")
     assert (done.returncode, done.stdout) == (0, f"faultline {faultline.__version__}\n")
+
+
+def test_the_doctor_finds_nothing_that_fails(installed, environment, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    done = run(environment, tmp_path, installed / "faultline", "doctor", "--json", "--port", port)
+    body = json.loads(done.stdout)
+    assert done.returncode == 0, body
+    found = {check["name"]: check for check in body["checks"]}
+    assert found["dashboard"]["state"] == "ok"
+    assert str(installed.parent) in found["dashboard"]["found"]
 
 
 def test_the_worlds_came_along(installed, environment, tmp_path):

@@ -1,0 +1,1 @@
+"""This machine and this installation in, what would keep Faultline from running out."""
