@@ -28,21 +28,23 @@ def doctor(tmp_path_factory):
     return run
 
 
-@pytest.fixture(scope="module")
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def checks(done):
     body = json.loads(done.stdout)
     assert (body["schema"], body["version"]) == ("faultline.doctor", 1)
     return body, {check["name"]: check for check in body["checks"]}
 
 
-def test_a_machine_that_can_run_the_tests_has_nothing_that_fails(doctor, free_port):
-    done = doctor("--json", "--port", free_port)
+@pytest.fixture(scope="module")
+def healthy(doctor):
+    """What the doctor says about this machine, asked once."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    return doctor("--json", "--port", port)
+
+
+def test_a_machine_that_can_run_the_tests_has_nothing_that_fails(healthy):
+    done = healthy
     body, found = checks(done)
     assert done.returncode == 0, body
     assert body["state"] in {"ok", "warn"}
@@ -122,3 +124,11 @@ def test_an_import_that_fails_inside_the_program_keeps_its_traceback(monkeypatch
     monkeypatch.setattr(broken, "check_dependencies", lambda: ok("dependencies", "all load"))
     with pytest.raises(ImportError, match="our own mistake"):
         broken.explain(ImportError("our own mistake"), as_json=False)
+
+
+def test_the_troubleshooting_page_lists_every_check(healthy, root):
+    """Names that differ per file or tape stand there by their first word."""
+    page = (root / "docs" / "how-to" / "troubleshooting.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| ([a-z ]+) \|", page, flags=re.MULTILINE)) - {"check"}
+    _, found = checks(healthy)
+    assert {name.partition(",")[0] for name in found} | {"tape"} == listed
