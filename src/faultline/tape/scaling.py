@@ -53,8 +53,10 @@ def floats_of_ticks(ticks: NDArray[np.int64], scale: int) -> NDArray[np.float64]
 @njit(cache=True, nogil=True)
 def fill_floats_kernel(ticks: Any, power: float, out: Any) -> None:
     """``out = ticks / power``, shape (n,); ``out`` may be a strided field of a row array. NaN stays NaN."""
+    # Several at a time: only then are they spread over the rows.
+    values = ticks / power
     for k in range(ticks.shape[0]):
-        out[k] = ticks[k] / power
+        out[k] = values[k]
 
 
 @njit(cache=True, nogil=True)
