@@ -107,7 +107,9 @@ def detect_zones(
     totals = usd.sum(axis=1, dtype=np.float64)
     if not np.isfinite(totals).all() or not totals.any():
         return NO_FINDS
-    smooth = smooth_rows(usd.astype(np.float64), parameters.smooth_bps, rows)
+    smooth = usd.astype(np.float64)
+    if parameters.smooth_bps > 0:
+        smooth = smooth_rows(smooth, parameters.smooth_bps, rows)
     cumulative = cumulative_usd(usd)
     sides = [
         _find_side(

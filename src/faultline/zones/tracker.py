@@ -139,6 +139,7 @@ class ZoneTracker:
         Raises:
             RequestError: time goes back, or the column does not fit its rows.
         """
+        time_ns, price_usd = int(time_ns), float(price_usd)
         if time_ns < self.start_ns:
             return []
         self._follow_time(time_ns)
