@@ -281,7 +281,7 @@ def test_killed_at_any_moment_every_message_arrives_and_at_most_one_per_kill_twi
     path, n = tmp_path / "facts.db", 12
     inbox.pause_s = 0.05
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}/src:{ROOT}"}
-    kills = 3 if os.environ.get("FAULTLINE_TORTURE") != "1" else 30
+    kills = 2 if os.environ.get("FAULTLINE_TORTURE") != "1" else 30
     for number in range(kills + 1):
         fresh = n if number == 0 else 0
         process = subprocess.Popen(

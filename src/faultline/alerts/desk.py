@@ -37,6 +37,8 @@ __all__ = ("AlertDesk",)
 _TESTS_PER_MINUTE: Final = 6
 #: Longest that a test of a target is waited for; shorter than the API's own limit.
 _TEST_TIMEOUT_S: Final = 12.0
+#: Longest that the end waits for the first look at the targets.
+_LOOKING_S: Final = 5.0
 #: Events that a dry run of a rule looks at, and matches that it shows.
 _DRY_RUN_EVENTS: Final = 1000
 _DRY_RUN_SHOWN: Final = 10
@@ -88,6 +90,7 @@ class AlertDesk:
         self._lock = threading.Lock()
         self._tests_ns: collections.deque[int] = collections.deque(maxlen=_TESTS_PER_MINUTE)
         self._testing: set[str] = set()
+        self._looking: threading.Thread | None = None
         self._refresh()
         self._courier = Courier(
             events,
@@ -109,11 +112,14 @@ class AlertDesk:
             StoreError: the deliveries cannot be read.
         """
         self._courier.start()
-        threading.Thread(target=self._look_at_targets, name="alert-targets", daemon=True).start()
+        self._looking = threading.Thread(target=self._look_at_targets, name="alert-targets", daemon=True)
+        self._looking.start()
 
     def stop(self) -> None:
         """End; what is not delivered is taken up by the next start."""
         self._courier.stop()
+        if self._looking is not None:
+            self._looking.join(_LOOKING_S)
 
     @property
     def courier(self) -> Courier:
