@@ -1,6 +1,6 @@
 /** Find a map by typing: letters on the chart open it, as traders know it. */
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { assets } from "../state/engine";
 import { price } from "../state/format";
 import { chooseScope, scope } from "../state/view";
@@ -11,7 +11,6 @@ import { scopeText, searchScopes } from "./scopes";
 export const searchText = signal<string | null>(null);
 
 function Search({ first }: { first: string }) {
-  const input = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(first);
   const [at, setAt] = useState(0);
   const found = searchScopes(assets.value, text);
@@ -19,10 +18,6 @@ function Search({ first }: { first: string }) {
     searchText.value = null;
     chooseScope(id);
   };
-  useEffect(() => {
-    input.current?.focus();
-    input.current?.setSelectionRange(first.length, first.length);
-  }, [first]);
   const keys = (event: KeyboardEvent) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined) setAt(Math.max(0, Math.min(found.length - 1, at + step)));
@@ -33,7 +28,8 @@ function Search({ first }: { first: string }) {
   return (
     <div class="search">
       <input
-        ref={input}
+        // biome-ignore lint/a11y/noAutofocus: who opened the search by a letter goes on typing in it.
+        autofocus
         role="combobox"
         aria-label="Asset or instrument"
         aria-expanded="true"
