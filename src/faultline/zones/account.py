@@ -62,6 +62,7 @@ class ZoneAccount:
     reestimated_usd: float
     after_usd: float
     side_before_usd: float
+    side_opened_usd: float
     side_closed_usd: float
     side_swept_usd: float
     side_after_usd: float
@@ -252,7 +253,7 @@ def _account(
     before, opened, closed, swept, after = sums[:_N_FLOWS].tolist()
     if abs(swept) <= _SWEPT_LEAST * (before + opened):
         swept = 0.0
-    side_before, _, side_closed, side_swept, side_after = side.tolist()
+    side_before, side_opened, side_closed, side_swept, side_after = side.tolist()
     parts = sums[_N_FLOWS:].tolist()
     return ZoneAccount(
         from_ns=times[0],
@@ -264,6 +265,7 @@ def _account(
         reestimated_usd=after - (before + opened - closed - swept),
         after_usd=after,
         side_before_usd=side_before,
+        side_opened_usd=side_opened,
         side_closed_usd=side_closed,
         side_swept_usd=side_swept,
         side_after_usd=side_after,

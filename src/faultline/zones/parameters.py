@@ -35,7 +35,7 @@ class ZoneParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         approach_move_ns: a zone is approached when its edge is nearer than the typical move over this time.
         rearm_ratio: it can be approached again from this many such moves away.
         retreat_ratio: price has left a zone that it hit when it is this many such moves away from its edge.
-        trend_drift: change of a zone's log share per account that is no news.
+        trend_drift_per_hour: change of a zone's log share that is no news.
         trend_threshold: sum of changes beyond it that is.
         trend_hold_ns: how long a trend is shown after it was found.
         interest_fall_ratio: change of open interest over the last hour at or below which thinning is believed.
@@ -63,8 +63,8 @@ class ZoneParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     approach_move_ns: int = 15 * MINUTE_NS
     rearm_ratio: float = 2.0
     retreat_ratio: float = 1.0
-    trend_drift: float = 0.005
-    trend_threshold: float = 0.1
+    trend_drift_per_hour: float = 0.06
+    trend_threshold: float = 0.25
     trend_hold_ns: int = HOUR_NS
     interest_fall_ratio: float = -0.002
 
@@ -82,7 +82,7 @@ class ZoneParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 "candidate_gap_ns",
                 "fade_ns",
                 "retreat_ratio",
-                "trend_drift",
+                "trend_drift_per_hour",
                 "trend_hold_ns",
             )
         }

@@ -8,7 +8,6 @@ display rows change nothing. What is found depends on the sequence of minutes an
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,13 +61,14 @@ class _Head(msgspec.Struct):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Minute:
-    """One column, prepared: ``cumulative`` has shape (2, P + 1)."""
+    """One column, prepared: ``cumulative`` has shape (2, P + 1); ``fresh`` collects ids of zones created in it."""
 
     time_ns: int
     rows: DisplayRows
     cumulative: NDArray[np.float64]
     totals: NDArray[np.float64]
     elapsed_ns: int
+    fresh: set[str] = dataclasses.field(default_factory=set)
 
 
 class ZoneTracker:
@@ -268,6 +268,7 @@ class ZoneTracker:
                 self._see(track, finds[pairs[index]], minute)
             else:
                 self._miss(track, minute)
+            self._confirm(track, minute)
         self._give_way(tracks, minute)
         taken = set(pairs.values())
         fresh = [find for k, find in enumerate(finds) if k not in taken and find["is_strong"]]
@@ -276,7 +277,7 @@ class ZoneTracker:
         left = [t for t in self._tracks if t.side == side and t.state not in {"swept", "expired"}]
         held = held_usd(cumulative, minute.rows, [t.low_usd for t in left], [t.high_usd for t in left])
         for track, usd in zip(left, held.tolist(), strict=True):
-            self._weigh(track, usd, minute.time_ns)
+            self._weigh(track, usd, minute)
 
     def _see(self, track: Track, find: np.void, minute: _Minute) -> None:
         """A zone was found again; while price is inside, its edges stay as they were when price came."""
@@ -293,12 +294,19 @@ class ZoneTracker:
             track.unseen_ns = minute.time_ns
         grace = self.parameters.fade_ns if track.confirmed else self.parameters.candidate_gap_ns
         if minute.time_ns - track.unseen_ns >= grace:
-            self._expire(track, minute.time_ns, None)
+            self._expire(track, minute, None)
 
-    def _expire(self, track: Track, time_ns: int, into: Track | None) -> None:
-        track.state, track.state_ns = "expired", time_ns
-        if track.confirmed:
-            self._tell("expired", track, time_ns, merged_into=into.id if into else None)
+    def _confirm(self, track: Track, minute: _Minute) -> None:
+        """A candidate that has stood long enough is a zone."""
+        stood = minute.time_ns - track.born_ns >= self.parameters.confirm_ns
+        if not track.confirmed and stood and not track.unseen_ns:
+            track.confirmed = True
+            minute.fresh.add(track.id)
+
+    def _expire(self, track: Track, minute: _Minute, into: Track | None) -> None:
+        track.state, track.state_ns = "expired", minute.time_ns
+        if track.confirmed and track.id not in minute.fresh:
+            self._tell("expired", track, minute.time_ns, merged_into=into.id if into else None)
 
     def _give_way(self, tracks: list[Track], minute: _Minute) -> None:
         """Intervals of a side do not overlap: the one that is seen yields to one that is not, except over its peak.
@@ -309,21 +317,26 @@ class ZoneTracker:
         standing = sorted(
             (t for t in tracks if t.state != "expired" and t.confirmed), key=lambda t: (t.low_usd, t.id)
         )
-        for lower, upper in itertools.pairwise(standing):
-            if lower.high_usd <= upper.low_usd or "expired" in {lower.state, upper.state}:
-                continue
-            self._part(lower, upper, minute.time_ns)
+        apart: list[Track] = []
+        for track in standing:
+            while apart and track.state != "expired" and apart[-1].high_usd > track.low_usd:
+                self._part(apart[-1], track, minute)
+                if apart[-1].state != "expired":
+                    break
+                apart.pop()
+            if track.state != "expired":
+                apart.append(track)
 
-    def _part(self, lower: Track, upper: Track, time_ns: int) -> None:
+    def _part(self, lower: Track, upper: Track, minute: _Minute) -> None:
         """Give each of two overlapping zones its place."""
         pair = (lower, upper)
         for gone, other in (pair, pair[::-1]):
             if gone.unseen_ns and not other.unseen_ns and gone.low_usd <= other.peak_usd <= gone.high_usd:
-                self._expire(gone, time_ns, other)
+                self._expire(gone, minute, other)
                 return
         if lower.peak_usd >= upper.peak_usd:
             gone, other = pair if lower.notional_usd < upper.notional_usd else pair[::-1]
-            self._expire(gone, time_ns, other)
+            self._expire(gone, minute, other)
             return
         if lower.unseen_ns and not upper.unseen_ns:
             border = lower.high_usd
@@ -359,18 +372,16 @@ class ZoneTracker:
         if track.low_usd < track.high_usd:
             self._tracks.append(track)
 
-    def _weigh(self, track: Track, held_usd: float, time_ns: int) -> None:
-        """Note a zone's size, and create or reinforce it."""
+    def _weigh(self, track: Track, held_usd: float, minute: _Minute) -> None:
+        """Note a zone's size, and tell that it was created or reinforced."""
         track.notional_usd = held_usd
         track.peak_notional_usd = max(track.peak_notional_usd, held_usd)
-        if not track.confirmed:
-            if time_ns - track.born_ns >= self.parameters.confirm_ns and not track.unseen_ns:
-                track.confirmed = True
-                track.baseline_usd = held_usd
-                self._tell("created", track, time_ns)
-        elif held_usd >= (1.0 + self.parameters.reinforced_ratio) * track.baseline_usd:
+        if track.id in minute.fresh:
+            track.baseline_usd = held_usd
+            self._tell("created", track, minute.time_ns)
+        elif track.confirmed and held_usd >= (1.0 + self.parameters.reinforced_ratio) * track.baseline_usd:
             before, track.baseline_usd = track.baseline_usd, held_usd
-            self._tell("reinforced", track, time_ns, before_usd=before)
+            self._tell("reinforced", track, minute.time_ns, before_usd=before)
 
     # What came of it.
 

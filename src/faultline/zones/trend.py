@@ -1,14 +1,17 @@
 """A zone's share of all exposure at account times in, whether it is building or thinning out.
 
-Page-Hinkley in both directions: changes of the log share beyond what the ledger's decay explains, less a drift that is
-no news, are summed and the sum never falls below 0; a sum over the threshold is a finding, and the test starts again.
-Where inside a zone people closed is not observed, so thinning is only believed while open interest falls.
+Page-Hinkley in both directions: changes of the log share, less a drift that is no news, are summed and the sum never
+falls below 0; a sum over the threshold is a finding, and the test starts again. What the ledger's decay explains, what
+the path took and what units became worth are left out: a zone that is only estimated anew neither builds nor thins.
+Where people closed is not observed, so thinning is only believed while open interest falls.
 """
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
+
+from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
     from faultline.zones.account import ZoneAccount
@@ -19,15 +22,12 @@ __all__ = ("follow_trend", "unexplained_change")
 
 
 def unexplained_change(account: ZoneAccount) -> float:
-    """Change of the log of (zone over all of its side) that neither decay nor the path explains; NaN where unknown.
-
-    What the path took is put back on both, and so are the modelled closes.
-    """
-    after = account.after_usd + account.closed_usd + account.swept_usd
-    side_after = account.side_after_usd + account.side_closed_usd + account.side_swept_usd
-    if not (account.before_usd > 0 and account.side_before_usd > 0 and after > 0 and side_after > 0):
+    """Change of the log of (zone over all of its side) but for decay, path and re-estimation; NaN where unknown."""
+    if not (account.before_usd > 0 and account.side_before_usd > 0):
         return math.nan
-    return math.log(after / account.before_usd) - math.log(side_after / account.side_before_usd)
+    return math.log1p(account.opened_usd / account.before_usd) - math.log1p(
+        account.side_opened_usd / account.side_before_usd
+    )
 
 
 def follow_trend(
@@ -49,8 +49,9 @@ def follow_trend(
     change = unexplained_change(account)
     if math.isnan(change):
         return None
-    trend.up = max(0.0, trend.up + change - parameters.trend_drift)
-    trend.down = max(0.0, trend.down - change - parameters.trend_drift)
+    drift = parameters.trend_drift_per_hour * (account.to_ns - account.from_ns) / HOUR_NS
+    trend.up = max(0.0, trend.up + change - drift)
+    trend.down = max(0.0, trend.down - change - drift)
     if trend.up > parameters.trend_threshold:
         trend.up = trend.down = 0.0
         return _find(trend, "building", account.to_ns)
