@@ -85,15 +85,15 @@ function fault(rule) {
 
 export function change(name, method, body, { json, problem }) {
   if (rules.get(name)?.source === "config")
-    return problem(409, "rule_read_only", "This rule comes from alerts.toml.", "Change it there.", name);
+    return problem(400, "rule_read_only", "This rule comes from alerts.toml.", "Change it there.", name);
   if (method === "DELETE") {
     if (!rules.delete(name)) return problem(404, "unknown_rule", `There is no rule ${name}.`, null, name);
-    return json({ deleted: name });
+    return json(alerts());
   }
   const wrong = fault(body);
-  if (wrong) return problem(422, "rule_invalid", wrong[1], wrong[2], wrong[0]);
+  if (wrong) return problem(400, "rule_invalid", wrong[1], wrong[2], wrong[0]);
   rules.set(name, { ...body, name, source: "page" });
-  return json({ rule: rules.get(name) });
+  return json(alerts());
 }
 
 export function test(body, { json, problem }) {

@@ -1,7 +1,7 @@
 /** The routes the dashboard uses, by name. */
 import { decodeSnapshot, type HeatSnapshot, type Plane, type Side } from "../heat/format";
 import type { AlertRule, AlertsAnswer, EventsAnswer, TestAnswer } from "./eventTypes";
-import { deleteAt, getBytes, getJson, postJson, putJson } from "./http";
+import { deleteJson, getBytes, getJson, postJson, putJson } from "./http";
 import type { Assets, Candles, CellAnswer, Legend, Profile, Scores, Status } from "./types";
 
 const at = (scope: string, tf: string) => `${encodeURIComponent(scope)}/${encodeURIComponent(tf)}`;
@@ -59,8 +59,8 @@ export function getEvents(query: EventQuery, signal?: AbortSignal): Promise<Even
 const ruleAt = (name: string) => `alerts/rules/${encodeURIComponent(name)}`;
 
 export const getAlerts = (signal?: AbortSignal) => getJson<AlertsAnswer>("alerts", signal);
-/** The name stands in the path. */
-export const putRule = ({ name, ...fields }: AlertRule) => putJson<unknown>(ruleAt(name), fields);
-export const deleteRule = (name: string) => deleteAt(ruleAt(name));
+/** The name stands in the path. Both answer with everything there is then. */
+export const putRule = ({ name, ...fields }: AlertRule) => putJson<AlertsAnswer>(ruleAt(name), fields);
+export const deleteRule = (name: string) => deleteJson<AlertsAnswer>(ruleAt(name));
 export const postTest = (what: { readonly target: string } | { readonly rule: string }) =>
   postJson<TestAnswer>("alerts/test", what);

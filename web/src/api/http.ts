@@ -71,6 +71,7 @@ async function sendJson<T>(method: "POST" | "PUT", path: string, body: unknown):
 export const postJson = <T>(path: string, body: unknown) => sendJson<T>("POST", path, body);
 export const putJson = <T>(path: string, body: unknown) => sendJson<T>("PUT", path, body);
 
-export async function deleteAt(path: string): Promise<void> {
-  await request(path, { method: "DELETE", headers: { accept: "application/json" } });
+export async function deleteJson<T>(path: string): Promise<T> {
+  const response = await request(path, { method: "DELETE", headers: { accept: "application/json" } });
+  return (await response.json()) as T;
 }

@@ -1,8 +1,10 @@
-/** What the map shows, and the keys. */
+/** What the page shows, and the keys. */
 import { signal } from "@preact/signals";
 import { MODE_TEXT } from "../pages/map/modes";
 import { MODES } from "../state/url";
 import { Dialog } from "../ui/Dialog";
+import { page } from "./router";
+import { SignalsHelp } from "./SignalsHelp";
 
 export const helpOpen = signal(false);
 
@@ -27,15 +29,9 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["?", "this help"],
 ];
 
-export function HelpOverlay() {
+function MapHelp() {
   return (
-    <Dialog
-      title="Help"
-      open={helpOpen.value}
-      onClose={() => {
-        helpOpen.value = false;
-      }}
-    >
+    <>
       <p>
         Each cell is the estimated USD of positions that would be forced out at that price, at that time.
         Longs are forced out below the price, shorts above. Levels that price has swept are removed.
@@ -69,6 +65,20 @@ export function HelpOverlay() {
           </div>
         ))}
       </dl>
+    </>
+  );
+}
+
+export function HelpOverlay() {
+  return (
+    <Dialog
+      title="Help"
+      open={helpOpen.value}
+      onClose={() => {
+        helpOpen.value = false;
+      }}
+    >
+      {page.value === "signals" ? <SignalsHelp /> : <MapHelp />}
     </Dialog>
   );
 }

@@ -139,7 +139,7 @@ export function TopBar() {
           type="button"
           class="icon-button"
           aria-label="Help and keys"
-          title="Help and keys (?)"
+          title={onMap ? "Help and keys (?)" : "Help and keys"}
           onClick={() => {
             helpOpen.value = true;
           }}

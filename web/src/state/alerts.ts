@@ -52,13 +52,11 @@ export function plainRule({ source: _source, ...rule }: ListedRule): AlertRule {
 
 /** Throws the engine's `ApiError`, which names the field at fault. */
 export async function saveRule(rule: AlertRule): Promise<void> {
-  await putRule(rule);
-  await refreshAlerts();
+  alerts.value = await putRule(rule);
 }
 
 export async function removeRule(name: string): Promise<void> {
-  await deleteRule(name);
-  await refreshAlerts();
+  alerts.value = await deleteRule(name);
 }
 
 export const testRule = (name: string): Promise<TestAnswer> => postTest({ rule: name });

@@ -44,7 +44,10 @@ const times = (now: number | null, before: number | null): string | null =>
 type Build = (event: SignalEvent, zone: string, at: (field: string) => string) => string;
 type Facts = (event: SignalEvent) => (string | null)[];
 
-const money = (event: SignalEvent, field: string) => usd(numberIn(event, field));
+function money(event: SignalEvent, field: string): string {
+  const value = numberIn(event, field);
+  return value !== null && value > 0 && value < 1 ? "under $1" : usd(value);
+}
 
 function flows(event: SignalEvent): string {
   return `1 h: ${money(event, "opened_usd")} opened, ${money(event, "closed_usd")} closed`;

@@ -149,6 +149,12 @@ describe("the list", () => {
     expect(shown()[0]).toBe(903);
   });
 
+  it("is in order of time, whatever order the log was written in", () => {
+    const at = (seq: number, hour: number) => entry(seq, "ZONE_HIT", { detected_at_ns: hour * 3.6e12 });
+    recentEvents.value = [at(1, 10), at(2, 12), at(3, 9), at(4, 12), at(5, 11)];
+    expect(shown()).toEqual([4, 2, 5, 1, 3]);
+  });
+
   it("says when an older page cannot be had", async () => {
     vi.stubGlobal("fetch", async () => Promise.reject(new TypeError("down")));
     await showOlder();

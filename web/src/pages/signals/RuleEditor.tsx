@@ -33,7 +33,9 @@ function Preview({ form }: { form: RuleForm }) {
 function problemsOf(error: unknown): FormErrors {
   const text = error instanceof Error ? error.message : String(error);
   if (!(error instanceof ApiError)) return { form: text };
-  return { [fieldOf(error.where)]: error.hint ? `${text} (${error.hint})` : text };
+  // The server's checker of bodies says what it expected in the hint.
+  if (text.startsWith("Validation failed") && error.hint) return { [fieldOf(error.where)]: error.hint };
+  return { [fieldOf(error.where)]: error.hint ? `${text}: ${error.hint}` : text };
 }
 
 export function RuleEditor({ start, isNew, onDone }: Props) {

@@ -32,6 +32,10 @@ const shownCount = signal(FIRST_SHOWN);
 
 const rowUsd = computed(() => new Map(assets.value.map(({ asset, row_usd }) => [asset, row_usd])));
 
+/** A rebuilt past is written asset after asset: only its times tell the order. */
+const newestFirst = (a: SeqEvent, b: SeqEvent) =>
+  b.event.detected_at_ns - a.event.detected_at_ns || b.seq - a.seq;
+
 /** Everything loaded that passes the filters, newest first. */
 export const matching = computed(() => {
   const now = filters.value;
@@ -39,7 +43,7 @@ export const matching = computed(() => {
   const found = [...older.value, ...recentEvents.value].filter((entry) =>
     passes(entry, now, rows.get(entry.event.asset) ?? null),
   );
-  return found.reverse();
+  return found.sort(newestFirst);
 });
 
 export const newCount = computed(() => {
@@ -47,9 +51,10 @@ export const newCount = computed(() => {
   return limit === null ? 0 : matching.value.filter(({ seq }) => seq > limit).length;
 });
 
-export const shownEvents = computed(() =>
-  matching.value.slice(newCount.value, newCount.value + shownCount.value),
-);
+export const shownEvents = computed(() => {
+  const limit = heldAt.value ?? Number.POSITIVE_INFINITY;
+  return matching.value.filter(({ seq }) => seq <= limit).slice(0, shownCount.value);
+});
 
 /** Bring in what arrived meanwhile without waiting for the reader to leave. */
 export function showNew(): void {
