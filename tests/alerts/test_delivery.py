@@ -341,6 +341,43 @@ def test_the_thread_alerts_at_once_and_ends_when_told(make_desk, events, store, 
     assert len(post.taken) == 5
 
 
+def test_an_end_waits_for_what_is_on_its_way_so_that_the_next_start_does_not_repeat_it(
+    make_desk, events, store, post
+):
+    began = threading.Event()
+
+    def answer(target, text):
+        began.set()
+        time.sleep(0.3)
+
+    post.answer = answer
+    desk = make_desk(a_rule())
+    desk.start()
+    happen(events, an_event())
+    assert began.wait(10)
+    desk.stop()
+    assert store.counts() == {"sent": 1}
+
+
+def test_an_end_does_not_wait_for_ever(make_desk, events, store, post):
+    released, began = threading.Event(), threading.Event()
+
+    def answer(target, text):
+        began.set()
+        released.wait(20)
+
+    post.answer = answer
+    desk = make_desk(a_rule())
+    desk.start()
+    happen(events, an_event())
+    assert began.wait(10)
+    started = time.monotonic()
+    desk.courier.stop(patience_s=0.3)
+    assert time.monotonic() - started < 5
+    released.set()
+    assert store.counts() == {"pending": 1}
+
+
 def test_a_fault_in_one_turn_does_not_end_alerting(make_desk, events, store, post, monkeypatch):
     desk = make_desk(a_rule())
     real, calls = Courier.turn, []

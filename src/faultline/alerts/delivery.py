@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import random
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -157,13 +158,14 @@ class Courier:
         self._thread.start()
 
     def stop(self, patience_s: float = 5.0) -> None:
-        """End; attempts under way get a moment, what is not done by then is taken up by the next start."""
+        """End. Attempts under way get ``patience_s`` to end; one that does not is made again by the next start."""
         if self._unsubscribe is not None:
             self._unsubscribe()
         self._stopping.set()
         self.wake()
         if self._thread is not None:
             self._thread.join(patience_s)
+            self._land(patience_s)
 
     def wake(self) -> None:
         """Look for something to do now."""
@@ -223,6 +225,21 @@ class Courier:
                 _LOG.exception("a turn of the alerts failed")
                 pause_s = _IDLE_S
             self._wanted.wait(pause_s)
+
+    def _land(self, patience_s: float) -> None:
+        """Wait for attempts under way, and keep how they ended."""
+        until_s = time.monotonic() + patience_s
+        while self._flying and time.monotonic() < until_s:
+            self._wanted.clear()
+            try:
+                with self._lock:
+                    for outcome in self._attempts.outcomes():
+                        self._settle(outcome)
+            except FaultlineError as exc:
+                _LOG.error("what was sent last could not be noted", code=exc.code, error=exc.user_message)
+                return
+            if self._flying:
+                self._wanted.wait(min(0.1, patience_s))
 
     def turn(self) -> float:
         """Take note of what ended, ask the rules about new events, begin what is due.
