@@ -153,7 +153,7 @@ export interface EventPlace {
   readonly priceUsd: number | null;
 }
 
-/** Where on the map the event is: the price that did it, else the middle of its zone. */
+/** Where on the map the event is: its zone's hottest price, or the price that was printed. */
 export function eventPlace(event: SignalEvent): EventPlace {
   const peak = numberIn(event, "peak_usd");
   const [low, high] = [numberIn(event, "low_usd"), numberIn(event, "high_usd")];

@@ -68,7 +68,7 @@ export class EventFeed {
         message: (message) => this.message(message),
         frame: () => undefined,
         garbled: () => void this.load(),
-        reconnected: () => undefined,
+        reconnected: () => void this.verify(),
         link: (state) => {
           eventLink.value = state;
         },
@@ -131,6 +131,19 @@ export class EventFeed {
       this.caughtUpSeq = Number.POSITIVE_INFINITY;
       return { type: "subscribe_events", after_seq: this.lastSeq, types: null, assets: null };
     });
+  }
+
+  /** An engine that was started afresh may count its own events under numbers that are held here. */
+  private async verify(): Promise<void> {
+    const held = this.waiting.at(-1) ?? recentEvents.peek().at(-1);
+    if (!held) return;
+    const { signal: stop } = this.abort;
+    try {
+      const answer = await getEvents({ limit: 1, beforeSeq: held.seq + 1 }, stop);
+      if (!stop.aborted && entriesOf(answer).at(-1)?.event.id !== held.event.id) void this.load();
+    } catch {
+      // Without an answer nothing is known against what is held; the next reconnection asks again.
+    }
   }
 
   private message(message: StreamMessage): void {

@@ -46,7 +46,11 @@ class Engine {
       return new Response(JSON.stringify(problem), { status: 503 });
     }
     const limit = Number(url.searchParams.get("limit"));
-    const newestFirst = this.log.slice(-limit).reverse();
+    const before = Number(url.searchParams.get("before_id") ?? Number.POSITIVE_INFINITY);
+    const newestFirst = this.log
+      .filter(({ seq }) => seq < before)
+      .slice(-limit)
+      .reverse();
     const events = newestFirst.map(({ seq, event }) => ({ ...event, seq }));
     return Response.json({ events, last_seq: this.log.at(-1)?.seq ?? 0, simulated: false, stale: false });
   };
@@ -164,6 +168,25 @@ describe("the feed of events", () => {
     engine.reconnect();
     engine.say({ type: "events_subscribed", last_seq: 2 });
     await vi.waitFor(() => expect(seqs()).toEqual([1, 2]));
+  });
+
+  it("begins afresh with an engine that counts other events under the same numbers", async () => {
+    await open(3);
+    engine.log = range(1, 5).map((seq) => entry(seq, "ZONE_HIT", { id: `other${seq}` }));
+    engine.reconnect();
+    engine.say({ type: "events_subscribed", last_seq: 5 });
+    await vi.waitFor(() => expect(recentEvents.value.map(({ event }) => event.id)).toContain("other1"));
+    expect(seqs()).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it("goes on with an engine that knows what is held", async () => {
+    await open(3);
+    const held = recentEvents.value[0];
+    engine.reconnect();
+    engine.say({ type: "events_subscribed", last_seq: 3 });
+    await vi.advanceTimersByTimeAsync(100);
+    expect(engine.asked).toHaveLength(2);
+    expect(recentEvents.value[0]).toBe(held);
   });
 
   it("stays bounded", async () => {

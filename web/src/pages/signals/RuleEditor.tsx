@@ -14,6 +14,8 @@ interface Props {
   /** The rule as it was; its name is fixed once it exists. */
   readonly start: RuleForm;
   readonly isNew: boolean;
+  /** Told of every change, so that the work survives a look at another tab. */
+  readonly onDraft: (form: RuleForm) => void;
   readonly onDone: (saved: AlertRule | null) => void;
 }
 
@@ -38,7 +40,7 @@ function problemsOf(error: unknown): FormErrors {
   return { [fieldOf(error.where)]: error.hint ? `${text}: ${error.hint}` : text };
 }
 
-export function RuleEditor({ start, isNew, onDone }: Props) {
+export function RuleEditor({ start, isNew, onDraft, onDone }: Props) {
   const form = useSignal(start);
   const errors = useSignal<FormErrors>({});
   const saving = useSignal(false);
@@ -48,6 +50,7 @@ export function RuleEditor({ start, isNew, onDone }: Props) {
   }, []);
   const set = (change: Partial<RuleForm>) => {
     form.value = { ...form.value, ...change };
+    onDraft(form.value);
     // An error goes as soon as its field is touched.
     const touched = Object.keys(change).map((key) => (key.startsWith("rate_") ? "rate_limit" : key));
     errors.value = Object.fromEntries(Object.entries(errors.value).filter(([key]) => !touched.includes(key)));

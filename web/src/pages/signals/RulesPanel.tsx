@@ -1,5 +1,5 @@
 /** Alert rules: the list, or the form of one of them beside it. */
-import { useSignal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { alerts, alertsTrouble, refreshAlerts, watchAlerts } from "../../state/alerts";
 import { StateCard } from "../../ui/StateCard";
@@ -30,8 +30,10 @@ export function AlertsState() {
   );
 }
 
+/** The rule being written; it outlives a look at another tab. */
+const editing = signal<{ readonly form: RuleForm; readonly isNew: boolean } | null>(null);
+
 export function RulesPanel() {
-  const editing = useSignal<{ readonly form: RuleForm; readonly isNew: boolean } | null>(null);
   useEffect(watchAlerts, []);
   const rules = alerts.value?.rules;
   const now = editing.value;
@@ -73,9 +75,12 @@ export function RulesPanel() {
       )}
       {now && (
         <RuleEditor
-          key={`${now.isNew}|${now.form.name}`}
+          key={now.isNew ? "new" : `rule ${now.form.name}`}
           start={now.form}
           isNew={now.isNew}
+          onDraft={(form) => {
+            editing.value = { form, isNew: now.isNew };
+          }}
           onDone={(saved) => {
             editing.value = null;
             if (saved) showToast({ tone: "good", title: `Rule ${saved.name} saved` });
