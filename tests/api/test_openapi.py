@@ -94,6 +94,7 @@ def filled_app():
 SCHEMA = schemathesis.openapi.from_asgi("/api/v1/openapi.json", filled_app(), headers={"host": "localhost"})
 
 
+@pytest.mark.fuzz
 @SCHEMA.parametrize()
 @settings(
     max_examples=500 if LONG else 12,
