@@ -28,7 +28,6 @@ function Search({ first }: { first: string }) {
   return (
     <div class="search">
       <input
-        // biome-ignore lint/a11y/noAutofocus: who opened the search by a letter goes on typing in it.
         autofocus
         role="combobox"
         aria-label="Asset or instrument"

@@ -47,10 +47,13 @@ export class ZonePrimitive extends DrawnPrimitive {
   protected readonly layer = "top";
   private zones: readonly ZoneMark[] = [];
   private hits: Hit[] = [];
+  private anchorBar: number | null = null;
   inks: ZoneInks = { long: "#f80", short: "#08f", halo: "#000", paper: "#000" };
   fontFamily = "sans-serif";
 
-  setZones(zones: readonly ZoneMark[]): void {
+  /** `anchorBar`: the bar at whose end these zones stood; `null`: now, so they lie at the right edge. */
+  setZones(zones: readonly ZoneMark[], anchorBar: number | null = null): void {
+    this.anchorBar = anchorBar;
     this.zones = [...zones].sort((a, b) => Number(b.focused) - Number(a.focused) || b.weight - a.weight);
     this.redraw();
   }
@@ -76,7 +79,8 @@ export class ZonePrimitive extends DrawnPrimitive {
 
   private drawStanding(frame: Frame, zone: ZoneMark, top: number, low: number, taken: [number, number][]) {
     const { ctx, ratio, widthPx } = frame;
-    const right = widthPx - EDGE_GAP_PX * ratio;
+    const edge = widthPx - EDGE_GAP_PX * ratio;
+    const right = this.anchorBar === null ? edge : Math.min(edge, frame.xOf(this.anchorBar + 0.5));
     if (zone.focused) this.edges(frame, frame.xOf(zone.bornBar - 0.5), right, top, low, zone);
     this.bracket(frame, right, top, low, zone);
     const middle = (top + low) / 2;
@@ -95,7 +99,7 @@ export class ZonePrimitive extends DrawnPrimitive {
       top: (middle - reach) / ratio,
       bottom: (middle + reach) / ratio,
       left: left / ratio - 2,
-      right: widthPx / ratio,
+      right: right / ratio + 6,
     });
   }
 

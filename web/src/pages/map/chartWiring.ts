@@ -12,7 +12,7 @@ import { FORWARD_COLUMNS, type MapData } from "../../state/mapData";
 import { prefs, resolvedTheme } from "../../state/prefs";
 import { scaleOf } from "../../state/scale";
 import { mode, span } from "../../state/view";
-import { endedZones, openZones } from "../../state/zones";
+import { endedZones, openZones, zonesState } from "../../state/zones";
 import { revealFocus } from "./actions";
 import { marksOf, scopeEvents, sweptZones } from "./eventMarks";
 import { measured } from "./measured";
@@ -120,7 +120,10 @@ function zoneMarks(data: MapData): ZoneMark[] {
 
 function drawZones(view: PriceChart): void {
   const data = mapData.value;
-  view.zones.setZones(data && prefs.value.zones ? zoneMarks(data) : []);
+  const state = zonesState.value;
+  const momentMs = state.kind === "ready" ? state.momentMs : null;
+  const anchor = data && momentMs !== null ? barOf(data, momentMs - 1) : null;
+  view.zones.setZones(data && prefs.value.zones ? zoneMarks(data) : [], anchor);
 }
 
 function drawEvents(view: PriceChart): void {

@@ -72,6 +72,11 @@ function drawHead(ctx: CanvasRenderingContext2D, width: number, atMs: number | u
   ctx.font = "12px sans-serif";
   ctx.fillStyle = ink.quiet;
   ctx.fillText("Model estimates - not exchange data, not advice", 10, 39);
+  if (width > 640) {
+    ctx.textAlign = "right";
+    ctx.fillText("Charts: TradingView Lightweight Charts", width - 10, 39);
+    ctx.textAlign = "left";
+  }
   let x = 10;
   for (const kind of shownKinds.value) x = drawScale(ctx, kind, x, 60, ink.text);
 }
