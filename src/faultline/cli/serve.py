@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from faultline import __version__
+from faultline.alerts.desk import AlertDesk
 from faultline.api.app import build_app
 from faultline.api.keys import hash_key
 from faultline.api.server import serve
@@ -16,7 +17,7 @@ from faultline.cli.arguments import names, time_ns
 from faultline.cli.output import ERRORS
 from faultline.cli.replay import chosen_parameters
 from faultline.clock import Clock, SystemClock
-from faultline.config import Settings, read_settings
+from faultline.config import Settings, read_alerts, read_settings
 from faultline.errors import NotFound
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Batch, Kind, merge_batches
@@ -25,6 +26,7 @@ from faultline.pipeline.engine import Engine, Market
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import STEP_KINDS, TapeReplay, tape_assets
 from faultline.simulator import Simulation, World, load_world
+from faultline.store.alerts import AlertStore
 from faultline.store.events import EventStore
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
@@ -151,6 +153,7 @@ def serve_command(
     store = MapStore()
     played = settings.played(port)
     events, zones = EventStore(played), ZoneStore(played)
+    desk, alert_store = _alert_desk(settings, events, simulated=market.simulated)
     engine = Engine(market, store, parameters, version=__version__, speed=speed, events=events, zones=zones)
     app = build_app(
         store,
@@ -158,8 +161,9 @@ def serve_command(
         api,
         events=events,
         zones=zones,
-        on_startup=[engine.start],
-        on_shutdown=[engine.stop, events.close, zones.close],
+        alerts=desk,
+        on_startup=[desk.start, engine.start],
+        on_shutdown=[engine.stop, desk.stop, events.close, zones.close, alert_store.close],
     )
     label = "[bold yellow]SIMULATED market[/] - " if market.simulated else ""
 
@@ -167,3 +171,12 @@ def serve_command(
         ERRORS.print(f"{label}Faultline on [bold]{address}/[/]  (stop with Ctrl+C)", highlight=False)
 
     serve(app, host, port, on_listening=announce)
+
+
+def _alert_desk(settings: Settings, events: EventStore, *, simulated: bool) -> tuple[AlertDesk, AlertStore]:
+    """The alert desk, with what is configured in the home folder, and the store that it writes to."""
+    setup = read_alerts(settings)
+    for warning in setup.warnings:
+        ERRORS.print(f"[yellow]{warning}[/]", highlight=False)
+    store = AlertStore(settings.facts(simulated=simulated))
+    return AlertDesk(events, store, rules=setup.rules, targets=setup.targets), store

@@ -45,6 +45,8 @@ class InstrumentState:
         self.ledger = Ledger([parameters])
         self.anchor = InterestAnchor()
         self.pending = np.zeros(0, dtype=PATH_BAR)
+        #: Bars that the last ``advance`` applied to the ledger.
+        self.applied = self.pending
         self.history = PathHistory()
         self.price_usd = math.nan
 
@@ -92,6 +94,7 @@ class InstrumentState:
         """
         n_ready = int(np.searchsorted(self.pending["end_ns"], upto_ns, side="right"))
         ready, self.pending = self.pending[:n_ready], self.pending[n_ready:]
+        self.applied = ready
         before = self.price_usd
         if n_ready:
             self.price_usd = float(ready["close_usd"][-1])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from scipy.stats import norm
 
 from faultline.errors import ConfigError
 from faultline.heatmap.ledger import LedgerParameters
@@ -49,6 +51,17 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         """Leverage mixes, shape (3, L): the assumed one, then the two ends of the band. Rows sum to 1."""
         centres = (self.mix_centre_leverage, *self.mix_range)
         rows = [smooth_prior(self.ledger.leverages, centre=centre, sd=self.mix_log_sd) for centre in centres]
+        return np.array([row / row.sum() for row in rows])
+
+    def mix_draws(self, n: int = 24) -> NDArray[np.float64]:
+        """Mixes as unsure as the assumption is, shape (n, L): centres at even quantiles of a lognormal.
+
+        Nineteen of twenty centres lie within ``mix_range``.
+        """
+        low, high = (math.log(centre / self.mix_centre_leverage) for centre in self.mix_range)
+        spread = (high - low) / (2.0 * float(norm.ppf(0.975)))
+        centres = self.mix_centre_leverage * np.exp(spread * norm.ppf((np.arange(n) + 0.5) / n))
+        rows = [smooth_prior(self.ledger.leverages, centre=float(c), sd=self.mix_log_sd) for c in centres]
         return np.array([row / row.sum() for row in rows])
 
     def sha256(self) -> str:

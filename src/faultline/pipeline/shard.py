@@ -51,6 +51,7 @@ class Shard:
         self.asset = asset
         self.parameters = parameters
         self.mixes = parameters.mixes()
+        self.mix_draws = parameters.mix_draws()
         self.params_sha256 = parameters.sha256()
         self.contracts = {iid: item for iid, item in instruments.items() if item.asset == asset}
         self.reached_ns = start_ns
@@ -193,11 +194,12 @@ class Shard:
         shard.chain = ForecastChain(head["chain_head"], head["chain_count"])
         shard.steps, shard.messages = head["steps"], head["messages"]
         shard.rows = RowChooser.from_state(_part(state, "rows."))
-        if "watch.head" in state:
-            shard.watch = MarketWatch.from_state(parameters.zones, _part(state, "watch."))
         for iid in head["members"]:
             settings = shard.member(iid).parameters
             shard.members[iid] = InstrumentState.from_state(iid, settings, _part(state, f"{iid}/"))
+        if "watch.head" in state:
+            ledgers = {iid: item.parameters for iid, item in shard.members.items()}
+            shard.watch = MarketWatch.from_state(parameters.zones, ledgers, _part(state, "watch."))
         return shard
 
 

@@ -11,17 +11,20 @@ The shard is moved, not copied: the one passed in is the one that comes out.
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numba import njit
 
 from faultline.heatmap.columns import ColumnEvents
-from faultline.heatmap.grid import BUCKET_LOG, bucket_of, project_rows
+from faultline.heatmap.grid import BUCKET_LOG, bucket_of
 from faultline.instruments import instruments_from_rows
 from faultline.market.location import trigger_prices_usd
 from faultline.market.path import PATH_ROW
 from faultline.messages import Flag, Kind, empty_rows
+from faultline.pipeline.accounting import ACCOUNT_NS
+from faultline.pipeline.watch_grid import close_accounts, close_hour
 from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:
@@ -35,7 +38,6 @@ if TYPE_CHECKING:
     from faultline.messages import Batch
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.shard import Shard
-    from faultline.pipeline.watch import MarketWatch
     from faultline.signals.notices import Notice
     from faultline.zones.zone import Zone, ZoneChange
 
@@ -104,6 +106,8 @@ def step(
     for end_ns in _segment_ends(shard, upto_ns, freeze=freeze):
         is_last = end_ns == upto_ns
         columns += _advance(shard, end_ns, paths, events, forming=forming and is_last)
+        if watch is not None and watch.account_due(end_ns):
+            close_accounts(shard, watch, end_ns)
         if end_ns % HOUR_NS == 0:
             _every_hour(shard, end_ns)
         if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:
@@ -175,8 +179,10 @@ def _locate(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> Lo
 
 
 def _segment_ends(shard: Shard, upto_ns: int, *, freeze: bool) -> list[int]:
-    """Moments at which the step pauses: whole hours (rows, reference, checkpoint), forecasts, and its end."""
+    """Moments at which the step pauses: whole hours (rows, reference, checkpoint), accounts, forecasts, its end."""
     grid_ns = min(HOUR_NS, shard.parameters.freeze_ns) if freeze else HOUR_NS
+    if shard.watch is not None and upto_ns >= shard.watch.follow_from_ns:
+        grid_ns = math.gcd(grid_ns, ACCOUNT_NS)
     first = (shard.reached_ns // grid_ns + 1) * grid_ns
     ends = list(range(first, upto_ns + 1, grid_ns))
     if not ends or ends[-1] != upto_ns:
@@ -204,6 +210,8 @@ def _advance(
         drawn = np.append(union, end_ns) if forming else union
         usd = item.advance(drawn, end_ns, mix, rows)
         heat[item.instrument_id] = usd[: len(union)]
+        if shard.watch is not None:
+            shard.watch.accountant.apply(item.instrument_id, item.applied)
         if forming:
             now[item.instrument_id] = usd[-1]
     recent = {iid: _ended(path, after_ns, end_ns) for iid, path in paths.items()}
@@ -306,39 +314,10 @@ def _every_hour(shard: Shard, time_ns: int) -> None:
     for item in shard.with_path():
         item.follow_interest(time_ns, shard.mixes[0], HOUR_NS)
     if shard.watch is not None:
-        _watch_hour(shard, shard.watch, time_ns)
+        close_hour(shard, shard.watch, time_ns)
     if shard.keeps_history:
         for item in shard.with_path():
             item.history.checkpoint(time_ns, item.ledger, item.anchor.worth_usd)
-
-
-def _watch_hour(shard: Shard, watch: MarketWatch, time_ns: int) -> None:
-    """Give the watch what was traded in the hour, and, before zones are followed, how dense they are."""
-    items = shard.with_path()
-    now = np.array([time_ns])
-    interest = {
-        item.instrument_id: float(item.open_interest_usd(now, np.array([item.price_usd]))[0])
-        for item in items
-    }
-    scopes = shard.own_scopes()
-    watch.close_hour(time_ns, scopes, interest)
-    rows = shard.rows.rows
-    if rows is None or not watch.samples_at(time_ns):
-        return
-    heat = {
-        item.instrument_id: project_rows(
-            item.heat_usd(shard.mixes[:1], time_ns)[0],
-            item.ledger.first_bucket,
-            rows.row_usd,
-            rows.first_row,
-            rows.n_rows,
-        )
-        for item in items
-    }
-    for scope, ids in scopes.items():
-        parts = [heat[iid] for iid in ids if iid in heat]
-        if parts:
-            watch.sample_density(scope, time_ns, rows, np.sum(parts, axis=0), shard.price_of(scope))
 
 
 def _freeze(shard: Shard, time_ns: int) -> Forecast:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from faultline.pipeline.accounting import ACCOUNT_NS, Accountant
 from faultline.pipeline.turnover import HourlyTurnover
 from faultline.signals.events import EventType
 from faultline.signals.liquidations import LargeLiquidations
@@ -25,19 +26,19 @@ from faultline.zones.tracker import ZoneTracker
 from faultline.zones.zone import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from faultline.heatmap.display import DisplayRows
+    from faultline.heatmap.ledger import LedgerParameters
     from faultline.pipeline.step import LocatedEvents
+    from faultline.zones.divergence import SideDivergence
     from faultline.zones.parameters import ZoneParameters
     from faultline.zones.zone import ZoneChange
 
-__all__ = ("STATE_NS", "MarketWatch")
+__all__ = ("MarketWatch",)
 
-#: Zones are noted for their history this often, and whenever something happens to them.
-STATE_NS: Final = HOUR_NS // 4
 #: Liquidations are remembered this long, to tell what a swept zone gave.
 _MEMORY_NS: Final = 24 * HOUR_NS
 #: Zones that ended are shown this long.
@@ -56,6 +57,7 @@ class _Head(msgspec.Struct):
     hit_ns: dict[str, int]
     ended: dict[str, list[Zone]]
     prices: dict[str, float]
+    apart: list[int]
 
 
 class MarketWatch:
@@ -81,6 +83,10 @@ class MarketWatch:
         self._hit_ns: dict[str, int] = {}
         self._ended: dict[str, list[Zone]] = {}
         self._prices: dict[str, float] = {}
+        self._apart: set[int] = set()
+        #: What stood where, for accounts; and the last comparison of venues, one per side.
+        self.accountant = Accountant()
+        self.divergence: list[SideDivergence] = []
         self._changes: list[ZoneChange] = []
         self._states: list[Zone] = []
         self._notices: list[Notice] = []
@@ -165,9 +171,46 @@ class MarketWatch:
             begin = cut
             at_ns, price = int(close_ns[k]), self._prices.get(scope, math.nan)
             self._note(tracker.apply_minute(at_ns, rows, usd[k], price))
-            if at_ns % STATE_NS == 0:
-                self._states += tracker.zones(at_ns, price)
         self._walk(tracker, path[begin:])
+
+    def account_due(self, time_ns: int) -> bool:
+        """Whether accounts are taken at that moment."""
+        return time_ns % ACCOUNT_NS == 0 and time_ns >= self.follow_from_ns
+
+    def apply_accounts(
+        self, scope: str, ids: Sequence[str], time_ns: int, interest_change_ratio: float | None
+    ) -> None:
+        """Give a scope's zones the accounts that were just closed, and note their states.
+
+        Args:
+            scope: asset or instrument.
+            ids: instruments that its estimate is made of.
+            time_ns: end of the accounts.
+            interest_change_ratio: change of open interest over the last hour; None where unknown.
+        """
+        tracker = self._tracker(scope)
+        accounts = self.accountant.accounts(tracker, ids)
+        self._note(tracker.apply_account(time_ns, accounts, interest_change_ratio))
+        self._states += tracker.zones(time_ns, self._prices.get(scope, math.nan))
+
+    def apply_divergence(self, time_ns: int, sides: Sequence[SideDivergence]) -> None:
+        """Note how far the venues' maps lie apart; told is when a side begins to be wider than chance."""
+        self.divergence = list(sides)
+        for side in sides:
+            widest = side.widest()
+            if widest is None:
+                self._apart.discard(side.side)
+            elif side.side not in self._apart:
+                self._apart.add(side.side)
+                name = _SIDES[side.side]
+                data = {
+                    "side": name,
+                    "distance_bps": widest[2],
+                    "floor_bps": widest[3],
+                    "venues": [widest[0], widest[1]],
+                    "outlier": side.outlier,
+                }
+                self._notices.append(Notice(EventType.DIVERGENCE, self.asset, name, time_ns, data))
 
     def close_hour(
         self, end_ns: int, scopes: Mapping[str, Iterable[str]], oi_usd: Mapping[str, float]
@@ -207,6 +250,7 @@ class MarketWatch:
             hit_ns=self._hit_ns,
             ended=self._ended,
             prices=self._prices,
+            apart=sorted(self._apart),
         )
         out = {
             "head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8),
@@ -215,13 +259,19 @@ class MarketWatch:
         parts: dict[str, Any] = {f"tracker.{name}": part for name, part in self.trackers.items()}
         parts |= {f"turnover.{name}": part for name, part in self._turnover.items()}
         parts |= {f"silence.{name}": part for name, part in self._silences.items()} | {"large": self._large}
+        parts["accountant"] = self.accountant
         for name, part in parts.items():
             out.update({f"{name}|{key}": value for key, value in part.state().items()})
         return out
 
     @classmethod
-    def from_state(cls, parameters: ZoneParameters, state: Mapping[str, NDArray[Any]]) -> MarketWatch:
-        """A watch that goes on where ``state()`` was taken."""
+    def from_state(
+        cls,
+        parameters: ZoneParameters,
+        ledgers: Mapping[str, LedgerParameters],
+        state: Mapping[str, NDArray[Any]],
+    ) -> MarketWatch:
+        """A watch that goes on where ``state()`` was taken; ``ledgers`` are the ledgers' parameters by instrument."""
         head = msgspec.json.decode(state["head"].tobytes(), type=_Head)
 
         def part(name: str) -> dict[str, NDArray[Any]]:
@@ -237,6 +287,8 @@ class MarketWatch:
         watch._large = LargeLiquidations.from_state(part("large"))
         watch._recent = state["recent"].copy()
         watch._hit_ns, watch._ended, watch._prices = head.hit_ns, head.ended, head.prices
+        watch._apart = set(head.apart)
+        watch.accountant = Accountant.from_state(part("accountant"), ledgers)
         return watch
 
     def _tracker(self, scope: str) -> ZoneTracker:
@@ -263,6 +315,8 @@ class MarketWatch:
                 more = {"before_usd": more["before_usd"], "liquidated_usd": self._liquidated_usd(change)}
             elif change.kind == "expired":
                 more = {}
+            elif change.kind == "building":
+                del more["interest_change_ratio"]
             if change.kind in {"swept", "expired"}:
                 self._hit_ns.pop(zone.id, None)
                 self._ended.setdefault(zone.scope, []).append(zone)
