@@ -17,11 +17,14 @@ export const secondTick = signal(Date.now());
 
 export const simulated = computed(() => status.value?.simulated === true);
 
+const MOST_AHEAD_S = 5;
+
 /** Age of the newest market message, counting on while nothing arrives. `null` when unknown. */
 export const dataAgeS = computed(() => {
   const age = status.value?.data_age_s;
-  if (age === null || age === undefined) return null;
-  return age + Math.max(0, (secondTick.value - statusAt.value) / 1000);
+  // Messages far ahead of the engine's clock have no age: a loading or failed engine says such things.
+  if (age === null || age === undefined || age < -MOST_AHEAD_S) return null;
+  return Math.max(0, age) + Math.max(0, (secondTick.value - statusAt.value) / 1000);
 });
 
 export type Freshness = "live" | "stale" | "offline" | "paused" | "loading" | "error";

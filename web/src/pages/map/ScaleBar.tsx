@@ -58,7 +58,8 @@ function Scale({ kind }: { kind: ScaleKind }) {
     () => mapData.value?.plane(kind === "events" ? "real" : "synthetic")?.range ?? null,
   );
   const [now, ends] = [scaleOf(kind), endsOf(kind)];
-  if (!now || !ends) return <span class="scale-name">{KIND_TEXT[kind]}: nothing measured yet</span>;
+  if (!now || !ends)
+    return <span class="scale-name is-missing">{KIND_TEXT[kind]}: nothing measured yet</span>;
   const { loUsd, hiUsd } = now;
   const floor = Math.min(range.value?.minUsd || ends.loUsd / 10, ends.loUsd, loUsd);
   const ceiling = Math.max(range.value?.maxUsd || ends.hiUsd * 10, ends.hiUsd, hiUsd);

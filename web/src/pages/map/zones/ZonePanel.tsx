@@ -97,6 +97,12 @@ function Stale() {
 
 function Body({ wide = false }: { wide?: boolean }) {
   const state = zonesState.value;
+  if (state.kind === "loading" && ["error", "offline"].includes(freshness.value))
+    return (
+      <p class="quiet pad">
+        No zones: the engine {freshness.value === "error" ? "has stopped" : "does not answer"}.
+      </p>
+    );
   if (state.kind === "loading")
     return (
       <div class="skeleton" role="status" aria-label="Loading zones">
