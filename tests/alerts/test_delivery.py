@@ -281,6 +281,17 @@ def test_a_target_that_is_not_configured_any_more_is_said(make_desk, events, sto
     assert store.newest(1)[0].error == "this target is not configured (any more)"
 
 
+def test_a_storm_is_counted_and_not_written_alert_by_alert(make_desk, events, store, post):
+    desk = make_desk(a_rule(rate_limit=RateLimit(n=3, per_s=600), targets=("phone", "mail")))
+    happen(events, *(an_event(zone_id=f"z{n}") for n in range(400)))
+    began = time.process_time()
+    desk.courier.turn()
+    assert time.process_time() - began < 5
+    counters = desk.courier.counters()
+    assert (counters["events"], counters["queued"], counters["suppressed_rate"]) == (400, 6, 397)
+    assert store.counts()["suppressed"] == 100
+
+
 def test_quiet_hours_follow_the_desks_clock_and_the_log_says_so(make_desk, events, store):
     hours = [{"from": "11:00", "to": "13:00", "tz": "UTC"}]
     desk = make_desk(a_rule(quiet_hours=tuple(map(quiet, hours))))

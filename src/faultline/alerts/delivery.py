@@ -54,6 +54,8 @@ COUNTERS: Final[dict[str, str]] = {
 }
 _EVENTS_PER_TURN: Final = 500
 _IDLE_S: Final = 1.0
+#: Alerts held back that one turn writes to the log; a storm of them is counted, not written.
+_HELD_BACK_PER_TURN: Final = 100
 _LOG: Final = structlog.get_logger("faultline.alerts")
 
 
@@ -282,6 +284,7 @@ class Courier:
                 self._counters["late"] += any(matches(rule, event) for rule in rules)
                 continue
             fresh += self._answers(rules, event, now_ns)
+        fresh = _without_storm(fresh)
         try:
             self._store.record(found[-1].seq, self._admitted(fresh))
         except StoreError:
@@ -439,3 +442,10 @@ _HELD_BACK: Final = {
     Verdict.RATE: "rate limit of the rule",
     Verdict.DUPLICATE: "same subject as a moment ago",
 }
+
+
+def _without_storm(fresh: list[Delivery]) -> list[Delivery]:
+    """Deliveries without those held back beyond the first few."""
+    held = [item for item in fresh if item.state == "suppressed"]
+    left_out = {id(item) for item in held[_HELD_BACK_PER_TURN:]}
+    return [item for item in fresh if id(item) not in left_out]

@@ -31,6 +31,8 @@ _progress_table: Final = sa.Table(
     sa.Column("seq", sa.BigInteger, nullable=False),
 )
 _EVENTS: Final = "events"
+#: Events looked up by one query.
+_IDS_MAX: Final = 500
 
 
 class AlertStore:
@@ -109,18 +111,23 @@ class AlertStore:
         Returns:
             How many deliveries were not there before.
         """
-        fresh = 0
         with self._transaction() as connection:
+            known: set[tuple[str, str, str]] = set()
+            ids = sorted({item.event_id for item in deliveries})
+            for start in range(0, len(ids), _IDS_MAX):
+                same = _row.event_id.in_(ids[start : start + _IDS_MAX])
+                query = sa.select(_row.rule, _row.target, _row.event_id).where(same)
+                known |= {(rule, target, event_id) for rule, target, event_id in connection.execute(query)}
+            fresh: dict[tuple[str, str, str], dict[str, object]] = {}
             for item in deliveries:
-                same = (
-                    (_row.rule == item.rule) & (_row.target == item.target) & (_row.event_id == item.event_id)
-                )
-                if connection.execute(sa.select(_row.id).where(same)).first() is None:
-                    connection.execute(sa.insert(alert_deliveries_table).values(**_values(item)))
-                    fresh += 1
+                key = (item.rule, item.target, item.event_id)
+                if key not in known:
+                    fresh.setdefault(key, _values(item))
+            if fresh:
+                connection.execute(sa.insert(alert_deliveries_table), list(fresh.values()))
             connection.execute(sa.delete(_progress_table).where(_progress_table.c.name == _EVENTS))
             connection.execute(sa.insert(_progress_table).values(name=_EVENTS, seq=seen_seq))
-        return fresh
+        return len(fresh)
 
     def pending(self, limit: int) -> list[Delivery]:
         """Deliveries that wait, the longest due first."""
