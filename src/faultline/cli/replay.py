@@ -1,4 +1,4 @@
-"""``faultline replay``: a tape in, columns, events and forecasts in Parquet out."""
+"""``faultline replay``: a tape in, columns, zones, events and forecasts in Parquet out."""
 
 from __future__ import annotations
 
@@ -67,6 +67,7 @@ def replay_command(
     replay = TapeReplay(reader, chosen_asset(reader, asset), parameters)
     span = replay.span(time_ns(start, "--from"), time_ns(end, "--to"))
     shard = replay.shard(span.warm_ns)
+    shard.watch_from(parameters.zones, span.from_ns + 1)
     with (
         ReplayOutputs(out, simulated=reader.simulated) as outputs,
         progress_bar("replay", quiet=json) as progress,
@@ -124,5 +125,9 @@ def _write(outputs: ReplayOutputs, asset: str, result: StepOutputs) -> None:
             trigger_usd=float(events.trigger_usd[k]),
             notional_usd=float(events.notional_usd[k]),
         )
+    for notice in result.notices:
+        outputs.write_notice(notice)
+    for zone in result.zone_states:
+        outputs.write_zone(zone)
     for forecast in result.forecasts:
         outputs.write_forecast(forecast)

@@ -1,8 +1,8 @@
-"""Columns, events and forecasts of a replay in, Parquet files and a manifest with their hashes out.
+"""Columns, zones, events and forecasts of a replay in, Parquet files and a manifest with their hashes out.
 
-Files (``docs/reference/replay.md`` documents every column): ``columns.parquet``, ``events.parquet``,
-``forecasts.parquet``, ``manifest.json``. Files are written beside and renamed when whole, so a killed replay leaves
-no half output under its final name.
+Files (``docs/reference/replay.md`` documents every column): ``columns.parquet``, ``zones.parquet``,
+``events.parquet``, ``forecasts.parquet``, ``manifest.json``. Files are written beside and renamed when whole, so a
+killed replay leaves no half output under its final name.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ import pyarrow.parquet as pq
 
 from faultline.errors import StoreError
 from faultline.heatmap.forecast import GENESIS, Forecast
+from faultline.store.zones import seen_ns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from faultline.signals.notices import Notice
+    from faultline.zones.zone import Zone
 
 __all__ = ("ReplayOutputs", "read_forecasts")
 
@@ -50,7 +54,38 @@ _EVENTS: Final = pa.schema(
         ("price_usd", pa.float64()),
         ("trigger_usd", pa.float64()),
         ("notional_usd", pa.float64()),
+        ("data", pa.string()),
         ("simulated", pa.bool_()),
+    ]
+)
+_ZONES: Final = pa.schema(
+    [
+        ("id", pa.string()),
+        ("scope", pa.string()),
+        ("side", pa.string()),
+        ("state", pa.string()),
+        ("seen_ns", pa.int64()),
+        ("born_ns", pa.int64()),
+        ("since_start", pa.bool_()),
+        ("low_usd", pa.float64()),
+        ("high_usd", pa.float64()),
+        ("peak_usd", pa.float64()),
+        ("notional_usd", pa.float64()),
+        ("lo_usd", pa.float64()),
+        ("hi_usd", pa.float64()),
+        ("distance_ratio", pa.float64()),
+        ("density_ratio", pa.float64()),
+        ("density_level", pa.int8()),
+        ("trend", pa.string()),
+        ("share_ratio", pa.float64()),
+        ("touches", pa.int32()),
+        ("bands", pa.string()),
+        ("venues", pa.string()),
+        ("opened_usd", pa.float64()),
+        ("closed_usd", pa.float64()),
+        ("swept_usd", pa.float64()),
+        ("reestimated_usd", pa.float64()),
+        ("end_reason", pa.string()),
     ]
 )
 _FORECASTS: Final = pa.schema(
@@ -69,7 +104,8 @@ _FORECASTS: Final = pa.schema(
         ("sha256", pa.string()),
     ]
 )
-_SCHEMAS: Final = {"columns": _COLUMNS, "events": _EVENTS, "forecasts": _FORECASTS}
+_SCHEMAS: Final = {"columns": _COLUMNS, "zones": _ZONES, "events": _EVENTS, "forecasts": _FORECASTS}
+_FLOWS: Final = ("opened_usd", "closed_usd", "swept_usd", "reestimated_usd")
 
 
 class _Table:
@@ -163,10 +199,34 @@ class ReplayOutputs:
                 )
 
     def write_event(self, kind: str, asset: str, **fields: Any) -> None:
-        """One event; ``fields`` are the columns of ``events.parquet``."""
-        row = {"id": self._events, "type": kind, "asset": asset, "simulated": self.simulated, **fields}
-        self._tables["events"].append(row)
+        """One event; ``fields`` are columns of ``events.parquet``, null where they are not given."""
+        row = dict.fromkeys(_EVENTS.names) | {"id": self._events, "type": kind, "asset": asset} | fields
+        self._tables["events"].append(row | {"simulated": self.simulated})
         self._events += 1
+
+    def write_notice(self, notice: Notice) -> None:
+        """One event of the engine's catalogue."""
+        data = notice.data
+        self.write_event(
+            str(notice.kind),
+            notice.asset,
+            instrument=data.get("instrument"),
+            side=data.get("side"),
+            received_ns=notice.at_ns,
+            price_usd=data.get("price_usd"),
+            trigger_usd=data.get("trigger_usd"),
+            notional_usd=data.get("notional_usd"),
+            data=msgspec.json.encode(data).decode(),
+        )
+
+    def write_zone(self, zone: Zone) -> None:
+        """One state of a zone."""
+        row = {name: getattr(zone, name, None) for name in _ZONES.names}
+        row |= {name: getattr(zone.flows, name, None) for name in _FLOWS}
+        row["seen_ns"] = seen_ns(zone)
+        for name in ("bands", "venues"):
+            row[name] = None if row[name] is None else msgspec.json.encode(row[name]).decode()
+        self._tables["zones"].append(row)
 
     def write_forecast(self, forecast: Forecast) -> None:
         """One frozen forecast."""
