@@ -127,13 +127,14 @@ def market_of(symbol: str, name: str) -> Market:
 
 
 def check_days(dumps: Sequence[Dump]) -> None:
-    """Refuse files that hold the same rows twice: a month beside its days, or bars of two lengths.
+    """Refuse files that hold the same twice: a month beside its days, bars of two lengths, trades and their bars.
 
     Raises:
-        ImportRejected: two files of one symbol and dataset share days, or two bar lengths are given.
+        ImportRejected: two files of one symbol would count the same trades.
     """
     latest: dict[tuple[str, str, str], Dump] = {}
     lengths: dict[tuple[str, str], Dump] = {}
+    traded = {(dump.symbol, dump.market): dump for dump in dumps if dump.dataset == "aggTrades"}
     for dump in sorted(dumps, key=lambda dump: (dump.from_ns, dump.to_ns)):
         before = latest.setdefault((dump.symbol, dump.dataset, dump.market), dump)
         if before is not dump and dump.from_ns < before.to_ns:
@@ -144,6 +145,12 @@ def check_days(dumps: Sequence[Dump]) -> None:
             )
         latest[dump.symbol, dump.dataset, dump.market] = dump
         if dump.dataset[0].isdigit():
+            if (dump.symbol, dump.market) in traded:
+                raise ImportRejected(
+                    f"trades and bars of {dump.symbol} would count every trade twice",
+                    where=dump.file.name,
+                    hint="Give one of the two.",
+                )
             other = lengths.setdefault((dump.symbol, dump.market), dump)
             if other.dataset != dump.dataset:
                 raise ImportRejected(

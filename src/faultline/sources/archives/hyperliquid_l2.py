@@ -21,7 +21,7 @@ from faultline.sources.archives.bounded_bytes import Limits
 from faultline.sources.archives.column_files import ColumnType, block_of_table
 from faultline.sources.archives.dump_rows import Announcer, sorted_batch
 from faultline.sources.archives.importer import Importer, stem_of
-from faultline.sources.archives.json_lines import parse_lines, read_levels
+from faultline.sources.archives.json_lines import line_numbers, parse_lines, read_levels
 from faultline.sources.archives.message_rows import gap_batches
 from faultline.sources.archives.report import GapSpan
 from faultline.sources.archives.venue_contracts import contract_of
@@ -157,10 +157,12 @@ def _day_of(file: ColumnFile) -> tuple[str, _Day]:
 
 def _book(day: _Day, body: bytes, line: int, state: _Pass) -> list[Batch]:
     """Every level of every frame that is new, as a snapshot."""
-    table = parse_lines(day.file.name, line, body, _L2, ("ts", "bids", "asks"))
+    table = parse_lines(day.file.name, line_numbers(line, body), body, _L2, ("ts", "bids", "asks"))
     block = block_of_table(day.file.name, line, table, {"ts": ColumnType.INT})
     state.tally.rows_read += block.n_rows
-    bids, asks = (read_levels(day.file.name, line, table, side) for side in ("bids", "asks"))
+    bids, asks = (
+        read_levels(day.file.name, range(line, line + block.n_rows), table, side) for side in ("bids", "asks")
+    )
     time_ns, kept, before = state.times_ns(day, block, "l2")
     is_repeated = kept & (time_ns == before)
     state.tally.reject("repeated_frame", is_repeated)
@@ -199,7 +201,7 @@ def _best(levels: Levels, n_lines: int, *, sign: int) -> tuple[NDArray[np.float6
 
 
 def _trades(day: _Day, body: bytes, line: int, state: _Pass) -> list[Batch]:
-    table = parse_lines(day.file.name, line, body, _TRADES, tuple(_TRADES.names))
+    table = parse_lines(day.file.name, line_numbers(line, body), body, _TRADES, tuple(_TRADES.names))
     types = dict(
         zip(_TRADES.names, (ColumnType.INT, ColumnType.FLOAT, ColumnType.FLOAT, ColumnType.TEXT), strict=True)
     )
@@ -220,7 +222,7 @@ def _trades(day: _Day, body: bytes, line: int, state: _Pass) -> list[Batch]:
 
 def _states(day: _Day, body: bytes, line: int, state: _Pass) -> list[Batch]:
     """Mark and oracle price, open interest in coins and the funding of one hour."""
-    table = parse_lines(day.file.name, line, body, _CTX, tuple(_CTX.names))
+    table = parse_lines(day.file.name, line_numbers(line, body), body, _CTX, tuple(_CTX.names))
     types = {"ts": ColumnType.INT, **dict.fromkeys(_CTX_NUMBERS, ColumnType.FLOAT)}
     block = block_of_table(day.file.name, line, table, types)
     state.tally.rows_read += block.n_rows

@@ -19,9 +19,11 @@ from faultline.errors import ImportRejected
 from faultline.sources.archives.column_files import LARGEST
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ("Levels", "parse_lines", "read_levels")
+__all__ = ("Levels", "line_numbers", "parse_lines", "read_levels")
 
 _FIX_LINE: Final = "Correct or remove the line."
 
@@ -40,14 +42,19 @@ class Levels:
         return Levels(self.lines[chosen], self.price_usd[chosen], self.amount[chosen])
 
 
+def line_numbers(first_line: int, body: bytes) -> range:
+    """Number of every line of a block of whole lines."""
+    return range(first_line, first_line + body.count(b"\n"))
+
+
 def parse_lines(
-    name: str, first_line: int, body: bytes, schema: pa.Schema, required: tuple[str, ...] = ()
+    name: str, numbers: Sequence[int], body: bytes, schema: pa.Schema, required: tuple[str, ...] = ()
 ) -> pa.Table:
     """The members named in ``schema`` of every line; others are not looked at.
 
     Args:
         name: file, for errors.
-        first_line: number of the first line of ``body``.
+        numbers: number of every line of ``body`` in the file.
         body: whole lines.
         schema: types of members; a member that a line lacks is null.
         required: members that no line may lack.
@@ -55,15 +62,14 @@ def parse_lines(
     Raises:
         ImportRejected: a line is not an object, or a member is missing or not of its type.
     """
-    n_lines = body.count(b"\n")
     table = _parse(body, schema)
-    if table is None or table.num_rows != n_lines:
-        _find_fault(name, first_line, body, schema)
+    if table is None or table.num_rows != len(numbers):
+        _find_fault(name, numbers, body, schema)
     for member in required:
         column = table[member]
         if column.null_count:
             row = int(np.argmax(pc.is_null(column).to_numpy()))
-            where = f"{name}: line {first_line + row}, field {member}"
+            where = f"{name}: line {numbers[row]}, field {member}"
             raise ImportRejected(f"{member} is missing", where=where, hint=_FIX_LINE)
     return table
 
@@ -81,9 +87,9 @@ def _parse(body: bytes, schema: pa.Schema) -> pa.Table | None:
         return None
 
 
-def _find_fault(name: str, first_line: int, body: bytes, schema: pa.Schema) -> NoReturn:
+def _find_fault(name: str, numbers: Sequence[int], body: bytes, schema: pa.Schema) -> NoReturn:
     """Reject the first line at fault, read one by one."""
-    for number, line in enumerate(body.split(b"\n")[:-1], start=first_line):
+    for number, line in zip(numbers, body.split(b"\n"), strict=False):
         where = f"{name}: line {number}"
         try:
             members = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
@@ -103,7 +109,7 @@ def _find_fault(name: str, first_line: int, body: bytes, schema: pa.Schema) -> N
                 )
         raise ImportRejected("the line cannot be read as columns", where=where, hint=_FIX_LINE)
     raise ImportRejected(
-        "the lines cannot be read as columns", where=f"{name}: line {first_line} or later", hint=_FIX_LINE
+        "the lines cannot be read as columns", where=f"{name}: line {numbers[0]} or later", hint=_FIX_LINE
     )
 
 
@@ -122,7 +128,7 @@ def _in_words(kind: pa.DataType) -> str:
     return "a number" if pa.types.is_floating(kind) else "text"
 
 
-def read_levels(name: str, first_line: int, table: pa.Table, member: str) -> Levels:
+def read_levels(name: str, numbers: Sequence[int], table: pa.Table, member: str) -> Levels:
     """Price levels of a member that is a list of pairs of price and amount, as numbers or as text.
 
     Raises:
@@ -136,20 +142,20 @@ def read_levels(name: str, first_line: int, table: pa.Table, member: str) -> Lev
 
     def reject(bad: NDArray[np.bool_], what: str) -> None:
         if bad.any():
-            row = first_line + int(lines[int(np.argmax(bad))])
-            where = f"{name}: line {row}, field {member}"
+            row = int(lines[int(np.argmax(bad))])
+            where = f"{name}: line {numbers[row]}, field {member}"
             raise ImportRejected(f"{member} {what}", where=where, hint=_FIX_LINE)
 
     sizes = pc.fill_null(pc.list_value_length(pairs), 0).to_numpy(zero_copy_only=False)
     reject(sizes != 2, "must hold pairs of price and amount")
     cells = pairs.flatten()
     try:
-        numbers = cells.cast(pa.float64())
+        parsed = cells.cast(pa.float64())
     except pa.ArrowInvalid:
         bad = np.array([not _is_number(text) for text in cells.to_pylist()], dtype=np.bool_)
         reject(bad[::2] | bad[1::2], "must hold numbers")
         raise
-    values = pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False).reshape(-1, 2)
+    values = pc.fill_null(parsed, np.nan).to_numpy(zero_copy_only=False).reshape(-1, 2)
     price, amount = values[:, 0].copy(), values[:, 1].copy()
     reject(~((price >= 1 / LARGEST) & (price <= LARGEST)), "must hold positive prices, at most 1e18")
     plausible = (amount == 0) | ((amount >= 1 / LARGEST) & (amount <= LARGEST))

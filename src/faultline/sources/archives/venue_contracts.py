@@ -122,7 +122,7 @@ _RULES: Final = (
         sizes=(("BTC", 0.001), ("ETH", 0.01)),
         family=FormulaFamily.LEVERAGE_ADJUSTED,
     ),
-    _Rule("kraken", r"P[FV]_" + _BASE + "USD", "USD"),
+    _Rule("kraken", "PF_" + _BASE + "USD", "USD"),
     _Rule("kraken", r"(PI|FI)_" + _BASE + r"USD(_\d{6})?", "USD", _INVERSE, Amount.USD),
     _Rule("bitfinex", _BASE + "F0:USTF0", "USDT"),
     _Rule("hyperliquid", _BASE, "USDC"),
