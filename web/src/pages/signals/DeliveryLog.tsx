@@ -45,7 +45,7 @@ export function DeliveryLog() {
       <AlertsState />
       {rows?.length === 0 && (
         <StateCard kind="empty" title="Nothing was sent yet">
-          <p>Every message of an alert rule is listed here, with what became of it.</p>
+          <p>Messages of alert rules are listed here, with what became of them.</p>
         </StateCard>
       )}
       {rows && rows.length > 0 && (
