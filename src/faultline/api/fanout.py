@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from typing import TYPE_CHECKING, Final
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -37,6 +38,8 @@ _PATIENCE_S: Final = 0.25
 _NAP_S: Final = 0.005
 #: Share of clients that must be crowded before everybody waits for them.
 _CROWD_RATIO: Final = 0.1
+#: Events that are remembered for clients that come back soon: nobody reads the log for them.
+_RECENT_MAX: Final = 2_000
 #: Time between two looks for clients that are stuck.
 _WATCH_S: Final = 0.25
 
@@ -78,6 +81,8 @@ class Fanout:
         self._followers: dict[str, dict[Outbox, int | None]] = {}
         self._keys: dict[str, MapKey] = {}
         self._event_seq = 0
+        # Number, type, asset word and message of the last events, without holes.
+        self._recent: deque[tuple[int, str, str, dict[str, Any]]] = deque(maxlen=_RECENT_MAX)
         #: Holes: messages that were lost because the event loop did not keep up.
         self.n_holes = 0
 
@@ -85,11 +90,6 @@ class Fanout:
     def n_clients(self) -> int:
         """Clients that are connected."""
         return len(self._clients)
-
-    @property
-    def event_seq(self) -> int:
-        """Number of the last event that was handed out."""
-        return self._event_seq
 
     # ---- clients
 
@@ -126,6 +126,28 @@ class Fanout:
         self._keys[subject] = key
         self._followers.setdefault(subject, {})[outbox] = missed.seq
         return missed
+
+    def catch_up(self, outbox: Outbox) -> bool:
+        """Give a client what it lacks from the events remembered here, and from then on what happens.
+
+        Returns:
+            False where that does not reach back far enough, or the client has no room: it has to read the log.
+        """
+        wish = outbox.wish
+        if wish is None:
+            return True
+        if wish.cursor < self._event_seq:
+            if not self._recent or self._recent[0][0] > wish.cursor + 1:
+                return False
+            first = max(len(self._recent) - (self._event_seq - wish.cursor), 0)
+            missed = [item[3] for item in list(self._recent)[first:] if wish.takes(item[1], item[2])]
+            if len(missed) > outbox.limit // 2:
+                return False
+            for packed in missed:
+                outbox.put(packed)
+            wish.cursor = self._event_seq
+        wish.is_live = True
+        return True
 
     # ---- the task
 
@@ -188,6 +210,7 @@ class Fanout:
         if seq != self._event_seq + 1:
             self._fall_behind()
         packed = as_message(payload)
+        self._recent.append((seq, kind, asset_word, packed))
         for outbox in self._clients:
             wish = outbox.wish
             if wish is not None and wish.is_live and seq > wish.cursor and wish.takes(kind, asset_word):
@@ -196,6 +219,7 @@ class Fanout:
 
     def _fall_behind(self) -> None:
         """Events are missing on the way here: have every client read on from the log."""
+        self._recent.clear()
         for outbox in self._clients:
             if outbox.wish is not None and outbox.wish.is_live:
                 outbox.wish.is_live = False

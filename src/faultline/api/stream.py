@@ -248,9 +248,11 @@ class _Client:
         last_seq = events.last_seq
         cursor = last_seq if request.after_seq is None else min(request.after_seq, last_seq)
         wish = EventWish(cursor, request.types, request.assets)
-        first = await self._context.in_thread(
-            events.seq_from_end, cursor, EVENT_BACKLOG, wish.types, wish.assets
-        )
+        first = None
+        if last_seq - cursor >= EVENT_BACKLOG:
+            first = await self._context.in_thread(
+                events.seq_from_end, cursor, EVENT_BACKLOG, wish.types, wish.assets
+            )
         self._put({"type": "events_subscribed", "last_seq": last_seq})
         from_seq = max(first or 0, events.first_seq)
         if cursor + 1 < from_seq:
@@ -268,7 +270,10 @@ class _Client:
                 await self._read_on(wish)
 
     async def _read_on(self, wish: EventWish) -> None:
-        """Put the next events of the log; where there are no more, let them come as they happen."""
+        """Put the next events of the log, until the rest is remembered in the fan-out and then comes as it happens."""
+        await self._outbox.room()
+        if self._context.fanout.catch_up(self._outbox):
+            return
         events = self._event_store()
         last_seq = events.last_seq
         found = await self._context.in_thread(
@@ -282,8 +287,6 @@ class _Client:
             wish.cursor = stored.seq
         if len(found) < _EVENTS_READ:
             wish.cursor = max(wish.cursor, last_seq)
-            # Whatever was handed out meanwhile is in the log: only with nothing of that left can the rest come live.
-            wish.is_live = self._context.fanout.event_seq <= wish.cursor
 
     def _event_store(self) -> EventStore:
         if self._context.events is None:
