@@ -168,7 +168,7 @@ def _compare_side(
     side: int, shapes: Mapping[str, NDArray[np.float64]], floors_bps: Mapping[str, NDArray[np.float64]]
 ) -> SideDivergence:
     venues = tuple(sorted(name for name, shape in shapes.items() if np.isfinite(shape[side]).all()))
-    rows = np.array([shapes[name][side] for name in venues]).reshape(len(venues), -1)
+    rows = np.array([shapes[name][side] for name in venues]).reshape(len(venues), _N_BUCKETS)
     distance = wasserstein_bps(rows[:, None], rows[None])
     floor = np.array([floors_bps[name][side] if name in floors_bps else math.nan for name in venues])
     floors = np.maximum(floor[:, None], floor[None])

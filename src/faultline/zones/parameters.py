@@ -63,9 +63,9 @@ class ZoneParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     approach_move_ns: int = 15 * MINUTE_NS
     rearm_ratio: float = 2.0
     retreat_ratio: float = 1.0
-    trend_drift_per_hour: float = 0.06
+    trend_drift_per_hour: float = 0.12
     trend_threshold: float = 0.25
-    trend_hold_ns: int = HOUR_NS
+    trend_hold_ns: int = 3 * HOUR_NS
     interest_fall_ratio: float = -0.002
 
     def __post_init__(self) -> None:
