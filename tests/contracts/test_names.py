@@ -49,10 +49,10 @@ def names_of(node, path):
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return [node.name]
         case ast.arg():
-            # A request's body reaches a litestar route under this name and no other.
-            return [] if node.arg == "data" and "api/routes" in path else [node.arg]
+            # A request's body reaches a litestar route under this name and no other; an event's own field has it too.
+            return [] if node.arg == "data" and ("api/routes" in path or "signals/" in path) else [node.arg]
         case ast.Name(ctx=ast.Store()):
-            return [node.id]
+            return [] if node.id == "data" and "signals/" in path else [node.id]
         case ast.Attribute(ctx=ast.Store(), value=ast.Name(id="self")):
             return [node.attr]
     return []

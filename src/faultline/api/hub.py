@@ -62,7 +62,7 @@ class Hub:
         self._store, self._events, self._zones = store, events, zones
         self._status_interval_s = status_interval_s
         self._status_is_new = False
-        self._zones_new: dict[str, int] = {}
+        self._zones_changed: dict[str, int] = {}
         self._zones_told_s: dict[str, float] = {}
         self._unsubscribe: list[Callable[[], None]] = []
 
@@ -72,7 +72,7 @@ class Hub:
         if self._events is not None:
             self._unsubscribe.append(self._events.subscribe(self._on_event))
         if self._zones is not None:
-            self._unsubscribe.append(self._zones.subscribe(self._zones_new.__setitem__))
+            self._unsubscribe.append(self._zones.subscribe(self._zones_changed.__setitem__))
 
     def stop(self) -> None:
         """Stop listening."""
@@ -91,10 +91,10 @@ class Hub:
             self._tell_zones(time.monotonic())
 
     def _tell_zones(self, now_s: float) -> None:
-        for scope in list(self._zones_new):
+        for scope in list(self._zones_changed):
             if now_s - self._zones_told_s.get(scope, -math.inf) >= _ZONES_INTERVAL_S:
                 self._zones_told_s[scope] = now_s
-                note = {"type": "zones", "scope": scope, "version": self._zones_new.pop(scope)}
+                note = {"type": "zones", "scope": scope, "version": self._zones_changed.pop(scope)}
                 self.bus.publish(zones_subject(scope), msgspec.json.encode(note))
 
     def _on_event(self, seq: int, event: Event, body: bytes) -> None:

@@ -112,7 +112,7 @@ class MarketWatch:
         large = (events.notional_usd > thresholds) & (events.received_ns >= self.follow_from_ns)
         for k in np.flatnonzero(large).tolist():
             iid = str(events.instrument[k])
-            data = {
+            fields = {
                 "instrument": iid,
                 "side": Side(int(events.side[k])).name,
                 "price_usd": float(events.price_usd[k]),
@@ -123,7 +123,9 @@ class MarketWatch:
             subject = f"{iid}|{events.event_ns[k]}|{events.price_usd[k]!r}|{events.notional_usd[k]!r}"
             venue = iid.partition(":")[0]
             at_ns = int(events.received_ns[k])
-            self._notices.append(Notice(EventType.LIQUIDATION_LARGE, self.asset, subject, at_ns, data, venue))
+            self._notices.append(
+                Notice(EventType.LIQUIDATION_LARGE, self.asset, subject, at_ns, fields, venue)
+            )
         if len(events.received_ns):
             fresh = np.zeros(len(events.received_ns), dtype=self._recent.dtype)
             fresh["at_ns"], fresh["usd"] = events.received_ns, events.notional_usd
@@ -203,14 +205,14 @@ class MarketWatch:
             elif side.side not in self._apart:
                 self._apart.add(side.side)
                 name = _SIDES[side.side]
-                data = {
+                fields = {
                     "side": name,
                     "distance_bps": widest[2],
                     "floor_bps": widest[3],
                     "venues": [widest[0], widest[1]],
                     "outlier": side.outlier,
                 }
-                self._notices.append(Notice(EventType.DIVERGENCE, self.asset, name, time_ns, data))
+                self._notices.append(Notice(EventType.DIVERGENCE, self.asset, name, time_ns, fields))
 
     def close_hour(
         self, end_ns: int, scopes: Mapping[str, Iterable[str]], oi_usd: Mapping[str, float]
@@ -342,6 +344,6 @@ class MarketWatch:
         for change in watch.apply(ends_ns, now_ns):
             if change.at_ns >= self.follow_from_ns:
                 kind = EventType.SOURCE_DOWN if change.is_down else EventType.SOURCE_RECOVERED
-                data = {"instrument": instrument_id, "silent_s": change.silent_s}
+                fields = {"instrument": instrument_id, "silent_s": change.silent_s}
                 venue = instrument_id.partition(":")[0]
-                self._notices.append(Notice(kind, self.asset, instrument_id, change.at_ns, data, venue))
+                self._notices.append(Notice(kind, self.asset, instrument_id, change.at_ns, fields, venue))

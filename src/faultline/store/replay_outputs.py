@@ -206,17 +206,17 @@ class ReplayOutputs:
 
     def write_notice(self, notice: Notice) -> None:
         """One event of the engine's catalogue."""
-        data = notice.data
+        fields = notice.data
         self.write_event(
             str(notice.kind),
             notice.asset,
-            instrument=data.get("instrument"),
-            side=data.get("side"),
+            instrument=fields.get("instrument"),
+            side=fields.get("side"),
             received_ns=notice.at_ns,
-            price_usd=data.get("price_usd"),
-            trigger_usd=data.get("trigger_usd"),
-            notional_usd=data.get("notional_usd"),
-            data=msgspec.json.encode(data).decode(),
+            price_usd=fields.get("price_usd"),
+            trigger_usd=fields.get("trigger_usd"),
+            notional_usd=fields.get("notional_usd"),
+            data=msgspec.json.encode(fields).decode(),
         )
 
     def write_zone(self, zone: Zone) -> None:

@@ -377,6 +377,12 @@ def test_bars_of_two_lengths_would_count_twice(tmp_path):
     assert "twice" in rejected(one, other).user_message
 
 
+def test_trades_beside_their_bars_would_count_twice():
+    name = "2024-03-05.csv"
+    failure = rejected(FIXTURES / f"BTCUSDT-1m-{name}", FIXTURES / f"BTCUSDT-aggTrades-{name}")
+    assert "twice" in failure.user_message
+
+
 def test_an_impossible_day_in_a_name_is_refused(tmp_path):
     path = trades_file(tmp_path, "BTCUSDT-aggTrades-2024-02-30", trade_line(1, 1709596800000))
     assert "2024-02-30" in rejected(path).user_message

@@ -55,7 +55,8 @@ def sound(name: str, folder: Folder) -> list:
             folder.write("regime_1h", [hour(f"2026-01-10T{h:02d}:00") for h in range(9)])
         case "binance-vision" | "hyperliquid-l2" | "binance-raw" | "tardis":
             for path in sorted((FIXTURES / name).iterdir()):
-                if "bookDepth" not in path.name:
+                # Depth has no messages, and trades beside bars of one symbol are refused.
+                if not path.name.startswith(("BTCUSDT-bookDepth", "BTCUSDT-1m")):
                     (folder.path / path.name).write_bytes(path.read_bytes())
         case "csv":
             for kind in Kind:

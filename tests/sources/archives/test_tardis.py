@@ -125,7 +125,7 @@ def test_tickers_give_rows_only_where_a_value_is_there_and_new():
         (DAY, 0.0001, DAY + 8 * 3_600 * second),
         (DAY + 4 * second, 0.00012, DAY + 8 * 3_600 * second),
     ]
-    assert result.tally.rejected == {"nothing_new": 1}
+    assert result.tally.rejected == {"nothing_changed": 1}
 
 
 def test_a_ticker_remembers_across_blocks_and_files(tmp_path):

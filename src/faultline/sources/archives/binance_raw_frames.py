@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from faultline.sources.archives.column_files import TextColumn
 
-__all__ = ("FRAME_NAME", "Frames", "RecorderClock", "frames_of")
+__all__ = ("FRAME_NAME", "Events", "Frames", "RecorderClock", "frames_of")
 
 #: Names of recordings, without their suffix; the group is the symbol in small letters.
 FRAME_NAME: Final = r"(?:(?:usdm|coinm|um|cm)_)?([a-z0-9]{2,24}(?:_perp|_\d{6})?)_\d{8}(?:[-_]\d+)?"

@@ -97,9 +97,9 @@ def ticker_batches(
     far = np.zeros(block.n_rows, dtype=np.bool_)
     far[rows[np.abs(np.nan_to_num(rate)) > _RATE_MAX]] = True
     block.check("funding_rate", far, "must be a ratio, at most 10 %")
-    nothing_new = np.zeros(block.n_rows, dtype=np.bool_)
-    nothing_new[rows[~(is_marked | has_interest | is_funded)]] = True
-    tally.reject("nothing_new", nothing_new)
+    unchanged = np.zeros(block.n_rows, dtype=np.bool_)
+    unchanged[rows[~(is_marked | has_interest | is_funded)]] = True
+    tally.reject("nothing_changed", unchanged)
 
     # Contracts that count USD at any price need none; others stay unknown in USD where no price is known.
     amount = contract.qty_base(oi, full_price), contract.notional_usd(oi, full_price)
