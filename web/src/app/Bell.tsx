@@ -88,18 +88,18 @@ export function Bell() {
     const outside = (event: Event) => {
       if (!root.current?.contains(event.target as Node)) close();
     };
-    const escape = (event: KeyboardEvent) => {
+    const onEscape = (event: KeyboardEvent) => {
       if (event.key !== "Escape") return;
       close();
       root.current?.querySelector("button")?.focus();
     };
     addEventListener("pointerdown", outside);
     addEventListener("focusin", outside);
-    addEventListener("keydown", escape);
+    addEventListener("keydown", onEscape);
     return () => {
       removeEventListener("pointerdown", outside);
       removeEventListener("focusin", outside);
-      removeEventListener("keydown", escape);
+      removeEventListener("keydown", onEscape);
     };
   }, [open.value]);
   return (

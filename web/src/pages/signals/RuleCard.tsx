@@ -81,6 +81,7 @@ export function RuleCard({ rule, onEdit }: { rule: ListedRule; onEdit: () => voi
             role="switch"
             aria-label={`Rule ${rule.name} in force`}
             checked={rule.enabled}
+            aria-checked={rule.enabled}
             disabled={!mine || busy.value}
             onChange={() => void toggle()}
           />
