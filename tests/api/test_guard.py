@@ -195,6 +195,15 @@ def test_a_long_address_is_refused(client):
     assert client.get("/" + "a" * 600).status_code == 414
 
 
+def test_a_parameter_given_twice_is_refused_where_only_one_can_be_meant(client):
+    refused = client.get("/api/v1/cell/BTC/5m?t_ms=0&price=1&price=2")
+    assert refused.status_code == 400
+    assert refused.json()["code"] == "repeated_parameter"
+    assert "'price'" in refused.json()["detail"]
+    listed = client.get("/api/v1/events?type=SOURCE_DOWN&type=SOURCE_RECOVERED")
+    assert listed.status_code != 400
+
+
 @pytest.mark.parametrize("path", ["/", "/api/v1/status", "/api/v1/none", "/livez"])
 def test_every_answer_carries_the_security_headers(client, path):
     headers = client.get(path).headers

@@ -56,7 +56,7 @@ def test_two_replays_write_the_same_bytes_and_say_what_they_cost(run, tape, tmp_
         for name in ("a", "b")
     ]
     assert found[0]["outputs"] == found[1]["outputs"]
-    assert set(found[0]["outputs"]) == {"columns", "events", "forecasts"}
+    assert set(found[0]["outputs"]) == {"columns", "events", "forecasts", "zones"}
     assert found[0]["forecasts"]["n"] == 12
     assert found[0]["forecasts"] == found[1]["forecasts"]
     assert {"steps", "messages", "cpu_s", "wall_s", "peak_rss_mb"} <= set(found[0])

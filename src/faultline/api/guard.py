@@ -1,14 +1,17 @@
 """Every request in, only those that may pass out, with a time limit and the headers a browser needs.
 
 Checks in order: ``Host`` on the allow-list (a page that rebinds its name to this machine is refused), length
-of path, query and declared body, ``Origin`` on writes and streams, key. Health checks skip host and key.
+of path and query, parameters given twice, length of the declared body, ``Origin`` on writes and streams, key.
+Health checks skip host and key.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -36,6 +39,8 @@ _HEADERS: Final = (
 )
 _HEALTH_PATHS: Final = frozenset({"/livez", "/readyz"})
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Query parameters that may be given more than once.
+_REPEATABLE: Final = frozenset({"type"})
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _KEY_CHALLENGE: Final = (b"www-authenticate", b'Basic realm="Faultline: any name, the key as password"')
 
@@ -91,6 +96,9 @@ class Guard:
                 "the address is too long",
                 f"query up to {settings.query_chars_max} characters",
             )
+        repeated = _repeated(scope["query_string"])
+        if repeated:
+            return 400, "repeated_parameter", f"the parameter {repeated!r} is given twice", "give it once"
         declared = headers.get(b"content-length", b"0")
         if not declared.isdigit() or int(declared[:20]) > settings.body_bytes_max:
             return 413, "body_too_large", "the body is too large", f"up to {settings.body_bytes_max} bytes"
@@ -145,6 +153,12 @@ class Guard:
         self._context.metrics.count_request(
             str(scope.get("method")), route, status, time.monotonic() - started_s
         )
+
+
+def _repeated(query: bytes) -> str:
+    """Name of a single-valued parameter that is given more than once, empty where none is: which one is meant?"""
+    names = Counter(name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+    return next((name for name, n in names.items() if n > 1 and name not in _REPEATABLE), "")[:64]
 
 
 def _host_name(host: str) -> str:
