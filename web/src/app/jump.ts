@@ -27,7 +27,8 @@ interface View {
 export function viewOf(event: SignalEvent, tfNow: string, nowMs: number): View {
   const { scope, tMs, priceUsd } = eventPlace(event);
   const ageMs = Math.max(0, nowMs - tMs);
-  const coarser = TIMEFRAMES.slice(TIMEFRAMES.indexOf(tfNow));
+  const names: readonly string[] = TIMEFRAMES;
+  const coarser = names.slice(names.indexOf(tfNow));
   const tf = coarser.find((name) => ageMs < REACH * barMs(name)) ?? "1d";
   const dtMs = barMs(tf);
   return {

@@ -90,7 +90,7 @@ const release = () => {
 
 export function Toasts() {
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: hovering only keeps the notices in place; they act by buttons.
+    // Hovering only keeps the notices in place; they act by buttons.
     <div
       class="toasts"
       aria-live="polite"

@@ -32,7 +32,6 @@ function Notice() {
   return (
     <div class="sig-notice" role="status">
       {lines.map((line, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: the lines have no state and are few.
         <p key={i}>{line}</p>
       ))}
     </div>
@@ -198,7 +197,7 @@ export function EventLog() {
     <div class="sig-log">
       <EventFilters />
       <Notice />
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: a resting pointer only holds the list still. */}
+      {/* A resting pointer only holds the list still. */}
       <div
         class="sig-body"
         onPointerEnter={(event) => {

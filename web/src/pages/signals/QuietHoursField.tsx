@@ -19,7 +19,6 @@ export function QuietHoursField({ hours, error, onChange }: Props) {
     <fieldset class={`checks ${error ? "is-wrong" : ""}`} aria-describedby="quiet-about">
       <legend>Quiet hours</legend>
       {hours.map((row, i) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: rows have no identity of their own and no state.
         <div class="quiet-row" key={i}>
           <input
             type="time"
