@@ -307,3 +307,21 @@ def test_missing_deposits_do_nothing_and_impossible_ones_are_counted():
     assert ledger.rejected == 3
     assert len(ledger.sweep(math.nan, 3.0).bucket) == 0
     assert not ledger.accounts()["deposited"].any()
+
+
+def test_each_column_is_drawn_with_the_mix_that_is_chosen_for_it():
+    bars = np.zeros(3, dtype=PATH_BAR)
+    bars["end_ns"] = np.arange(1, 4) * SECOND
+    bars["low_usd"] = bars["high_usd"] = bars["close_usd"] = [100.0, 100.5, 101.0]
+    bars["units_long"] = bars["units_short"] = 10.0
+    mixes = np.array([[[1.0, 0.0, 0.0, 0.0, 0.0]], [[0.0, 0.0, 2.0, 0.0, 1.0]]])
+    rows = {"first_row": 100, "n_rows": 200, "row_usd": 0.5}
+    at = np.array([1, 2, 3])
+    drawn, totals = Ledger([SMALL]).advance(bars, mixes, at, mix_of=[0, 1, 0], **rows)
+    for mix, index in ((0, [0, 2]), (1, [1])):
+        want, units = Ledger([SMALL]).advance(bars, mixes[mix], at, **rows)
+        np.testing.assert_array_equal(drawn[index], want[index])
+        np.testing.assert_array_equal(totals[index], units[index])
+    assert not np.array_equal(drawn[1], drawn[0])
+    with pytest.raises(RequestError, match="choose among 2 mixes"):
+        Ledger([SMALL]).advance(bars, mixes, at, mix_of=[0, 2, 0], **rows)

@@ -312,7 +312,8 @@ def advance_kernel(
     state: Any,
     tables: Any,
     bars: Any,
-    mix: Any,
+    mixes: Any,
+    mix_of: Any,
     column_at: Any,
     anchors: Any,
     rows: Any,
@@ -327,7 +328,8 @@ def advance_kernel(
         state: LedgerArrays.
         tables: LedgerTables.
         bars: record array of PATH_BAR.
-        mix: f8 (J, L).
+        mixes: f8 (M, J, L).
+        mix_of: i8 (n,), which of the mixes each column is drawn with.
         column_at: i8 (n,), sorted, number of bars applied before each column.
         anchors: f8 (n, 3), open interest per side, worth of a unit and price in USD; NaN for units.
         rows: f8 (3,): height of a row in USD, first row, number of rows.
@@ -352,7 +354,7 @@ def advance_kernel(
         _column_kernel(
             state,
             tables,
-            mix,
+            mixes[mix_of[column]],
             (positions, buckets, shares),
             anchors[column],
             scratch[0],

@@ -340,6 +340,7 @@ class Ledger:
         mix: ArrayLike,
         column_at: ArrayLike,
         *,
+        mix_of: ArrayLike | None = None,
         first_row: int,
         n_rows: int,
         row_usd: float,
@@ -354,8 +355,9 @@ class Ledger:
 
         Args:
             bars: rows of ``PATH_BAR`` in the order of their ends, shape (m,). NaN moves and deposits nothing.
-            mix: weight per leverage, shape (J, L) or (L,).
+            mix: weight per leverage, shape (J, L) or (L,), or several of them, shape (M, J, L).
             column_at: for each column, how many of these bars are applied before it is drawn; sorted, shape (n,).
+            mix_of: which of several mixes each column is drawn with, shape (n,); None for the first.
             first_row: first display row; row ``k`` covers ``[k*row_usd, (k+1)*row_usd)``.
             n_rows: number of display rows.
             row_usd: height of a display row.
@@ -384,6 +386,7 @@ class Ledger:
             message = "columns cannot be drawn"
             hint = "give sorted counts between 0 and the number of bars, and rows of positive height"
             raise RequestError(message, where="column_at, row_usd, n_rows", hint=hint)
+        mixes, chosen = self._mixes(mix, mix_of, len(at))
         columns = np.zeros((len(at), 2, n_rows), dtype=np.float32)
         totals = np.zeros((len(at), 2))
         anchors = np.empty((len(at), 3))
@@ -394,7 +397,8 @@ class Ledger:
             self._arrays,
             self._tables,
             records,
-            self._mix(mix),
+            mixes,
+            chosen,
             at,
             anchors,
             rows,
@@ -557,6 +561,23 @@ class Ledger:
             message = f"a leverage mix of shape {weights.shape} does not fit {shape}, or has negative weights"
             raise RequestError(message, where="mix", hint="give one non-negative weight per leverage")
         return np.ascontiguousarray(np.broadcast_to(weights, shape))
+
+    def _mixes(
+        self, mix: ArrayLike, mix_of: ArrayLike | None, n_columns: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Mixes (M, J, L), and which of them each column takes (n,).
+
+        Raises:
+            RequestError: a column takes a mix that is not there.
+        """
+        given = np.asarray(mix, dtype=np.float64)
+        several = given if given.ndim == 3 else given[None]
+        mixes = np.array([self._mix(one) for one in several])
+        chosen = np.zeros(n_columns, np.int64) if mix_of is None else np.array(mix_of, dtype=np.int64)
+        if chosen.shape != (n_columns,) or np.any((chosen < 0) | (chosen >= max(len(mixes), 1))):
+            message = f"{n_columns} columns cannot choose among {len(mixes)} mixes by {chosen.shape} indices"
+            raise RequestError(message, where="mix_of", hint="give one index of a mix per column")
+        return mixes, chosen
 
 
 def _no_cells(n_hypotheses: int, n_leverages: int) -> Swept:
