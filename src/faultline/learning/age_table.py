@@ -7,13 +7,16 @@ margin, is therefore the baseline that a map has to beat.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
+from faultline.errors import StoreError
 from faultline.heatmap.grid import bucket_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
 __all__ = ("AGE_EDGES_MIN", "BEHIND", "AgeTable", "age_class")
@@ -25,6 +28,7 @@ BEHIND: Final = len(AGE_EDGES_MIN) + 1
 
 _MINUTE_NS: Final = 60 * 1_000_000_000
 _NEVER: Final = -(2**62)
+_STATE_VERSION: Final = 1
 
 
 class AgeTable:
@@ -49,6 +53,37 @@ class AgeTable:
         last = np.full(len(buckets), _NEVER, dtype=np.int64)
         last[known] = self._last_ns[index[known]]
         return np.where(last == _NEVER, np.inf, (now_ns - last) / _MINUTE_NS)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays; only the buckets between the outermost visited ones are kept."""
+        visited = np.flatnonzero(self._last_ns != _NEVER)
+        kept = slice(int(visited[0]), int(visited[-1]) + 1) if len(visited) else slice(0, 0)
+        return {
+            "version": np.array([_STATE_VERSION]),
+            "first": np.array([self._first + kept.start if len(visited) else 0], dtype=np.int64),
+            "last_ns": self._last_ns[kept].copy(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """A table that goes on where ``state()`` was taken.
+
+        Raises:
+            StoreError: the state is of another version or is no age table's.
+        """
+        try:
+            if int(state["version"][0]) != _STATE_VERSION:
+                raise ValueError(f"version {int(state['version'][0])}")
+            table = cls()
+            table._first = int(state["first"][0])
+            last = np.asarray(state["last_ns"])
+            if last.ndim != 1 or last.dtype != np.int64:
+                raise ValueError(f"last visits of type {last.dtype} and shape {last.shape}")
+            table._last_ns = last.copy()
+        except (KeyError, ValueError, IndexError, TypeError) as exc:
+            message = f"not the state of an age table: {exc}"
+            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
+        return table
 
     def _reach(self, first: int, last: int) -> None:
         """Make room for buckets ``first..last``."""
