@@ -46,6 +46,10 @@ const targets = [
 const deliveries = [];
 const STATES = ["sent", "sent", "suppressed", "failed", "pending"];
 
+export function forgetDeliveries() {
+  deliveries.length = 0;
+}
+
 export function deliver(event) {
   if (event.mode === "rebuilt" || event.priority > 1) return;
   const state = STATES[deliveries.length % STATES.length];

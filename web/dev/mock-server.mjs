@@ -8,8 +8,8 @@ import { gzipSync } from "node:zlib";
 import * as answers from "./answers.mjs";
 import { clock, known, scenarioOf } from "./clock.mjs";
 import { encodeSnapshot } from "./lhm1.mjs";
-import { columnAt, market } from "./market.mjs";
-import { answerSignals } from "./signals.mjs";
+import { columnAt, market, START_BARS } from "./market.mjs";
+import { answerSignals, refill } from "./signals.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
 
@@ -103,10 +103,24 @@ function heat(request, response, scenario, scope, tf, plane, side) {
   send(request, response, 200, "application/octet-stream", encodeSnapshot(header, codes), { etag });
 }
 
-async function replay(request, response) {
+async function bodyOf(request) {
   let text = "";
   for await (const chunk of request) text += chunk;
-  const command = JSON.parse(text);
+  return JSON.parse(text || "{}");
+}
+
+/** Everything as it was when the server started: what one test did reaches no other; `paused` stops the market. */
+async function restart(request, response) {
+  const { column = START_BARS - 1, k = 0, paused = false } = await bodyOf(request);
+  jump(START_BARS - 1);
+  refill();
+  jump(column);
+  Object.assign(clock, { k, paused, speed: 60 });
+  json(request, response, "data", { seq: clock.seq });
+}
+
+async function replay(request, response) {
+  const command = await bodyOf(request);
   if (typeof command.speed === "number") clock.speed = command.speed;
   if (typeof command.pause === "boolean") clock.paused = command.pause;
   const atMs = command.at_ms ?? (command.at_ns ? command.at_ns / 1e6 : null);
@@ -144,6 +158,7 @@ function api(request, response, url) {
   if (route === "profile")
     return json(request, response, scenario, answers.profile(market(scope, "5m"), clock));
   if (route === "replay" && request.method === "POST") return replay(request, response);
+  if (route === "dev-restart" && request.method === "POST") return restart(request, response);
   if (route === "zones") return answerZones(url, scope, clock, scenario, [request, response], json, problem);
   if (route === "heat")
     return heat(

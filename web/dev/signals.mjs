@@ -1,6 +1,6 @@
 // Events of the development server: a made-up log, its stream, and the routes of the signals page. Development only.
 import { createHash } from "node:crypto";
-import { alerts, change, deliver, test } from "./alerts.mjs";
+import { alerts, change, deliver, forgetDeliveries, test } from "./alerts.mjs";
 import { clock } from "./clock.mjs";
 import { ASSETS, barAt, market, random } from "./market.mjs";
 
@@ -23,7 +23,8 @@ const ZONE_TYPES = [
 ];
 const PAST = 340;
 const EVENT_MS = Number(process.env.MOCK_EVENT_MS ?? 5000);
-const rng = random(20260205);
+const SEED = 20260205;
+let rng = random(SEED);
 const pick = (list) => list[Math.floor(rng.uniform() * list.length)];
 const log = [];
 const listeners = new Set();
@@ -111,8 +112,13 @@ const KINDS = [
   "SOURCE_DOWN",
   "SOURCE_RECOVERED",
 ];
-function fill() {
+
+/** The log as it stands when the server starts: the same events every time. */
+export function refill() {
   const step = 400_000;
+  rng = random(SEED);
+  log.length = 0;
+  forgetDeliveries();
   for (let i = 0; i < PAST; i++) {
     const mode = i < 90 ? "rebuilt" : "simulated";
     const asset = pick(["BTC", "BTC", "ETH", "SOL"]);
@@ -190,6 +196,6 @@ export function answerSignals(request, url, scenario, reply) {
   return true;
 }
 
-fill();
+refill();
 if (EVENT_MS > 0)
   setInterval(() => happen({ type: pick(KINDS), asset: pick(["BTC", "ETH", "SOL"]) }), EVENT_MS);

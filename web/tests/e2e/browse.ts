@@ -1,6 +1,6 @@
 /** Opens the page, watches what it does, and fails when it misbehaves. */
 import AxeBuilder from "@axe-core/playwright";
-import { test as base, expect, type Page } from "@playwright/test";
+import { type APIRequestContext, test as base, expect, type Page } from "@playwright/test";
 
 export const REAL = process.env["FAULTLINE_URL"] !== undefined;
 export const SCREENS = "test-results/screens";
@@ -9,10 +9,16 @@ export interface Watch {
   readonly requests: string[];
 }
 
+/** The development server as it stands when it starts; `paused` keeps its market where it is. */
+export async function restart(request: APIRequestContext, at: { paused?: boolean } = {}): Promise<void> {
+  expect((await request.post("/api/v1/dev-restart", { data: at })).ok()).toBe(true);
+}
+
 /** A page that must not log errors, fail requests or talk to anybody else. */
 export const test = base.extend<{ watch: Watch }>({
   watch: [
-    async ({ page, baseURL }, use) => {
+    async ({ page, baseURL, request }, use) => {
+      if (!REAL) await restart(request);
       const requests: string[] = [];
       const trouble: string[] = [];
       const allowed = new URL(baseURL ?? "").host;
