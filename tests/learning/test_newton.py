@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faultline.errors import RequestError
-from faultline.learning.newton import NewtonSettings, filter_rates
+from faultline.errors import RequestError, StoreError
+from faultline.learning.newton import NewtonSettings, RateFilter, filter_rates
 
 
 def naive(starts, exposure, counts, hours, prior, s):
@@ -102,3 +102,30 @@ def test_shapes_that_do_not_fit_are_refused():
     starts, exposure, counts, hours = world(4)
     with pytest.raises(RequestError, match="do not fit"):
         filter_rates(starts, exposure, counts[:-1], hours, np.zeros(4))
+
+
+@pytest.mark.parametrize("cuts", [[7], [1, 2, 3, 20], list(range(1, 40))])
+def test_any_cut_into_calls_gives_the_same_bytes(cuts):
+    starts, exposure, counts, hours = world(8)
+    whole = filter_rates(starts, exposure, counts, hours, np.zeros(4))
+    kept, rates, theta = RateFilter(np.zeros(4)), [], []
+    for begin, end in zip([0, *cuts], [*cuts, 40], strict=True):
+        cells = slice(starts[begin], starts[end])
+        fit = kept.apply(
+            starts[begin : end + 1] - starts[begin], exposure[cells], counts[cells], hours[begin:end]
+        )
+        kept = RateFilter.from_state(kept.state())
+        rates.append(fit.rates)
+        theta.append(fit.theta)
+    np.testing.assert_array_equal(np.concatenate(rates), whole.rates)
+    np.testing.assert_array_equal(np.concatenate(theta), whole.theta)
+
+
+def test_a_foreign_state_is_refused():
+    state = RateFilter(np.zeros(3)).state()
+    with pytest.raises(StoreError, match="rate filter"):
+        RateFilter.from_state({**state, "version": np.array([99])})
+    with pytest.raises(StoreError, match="rate filter"):
+        RateFilter.from_state({**state, "x": np.zeros(4)})
+    with pytest.raises(RequestError, match="finite"):
+        RateFilter(np.array([0.0, np.nan]))

@@ -12,22 +12,27 @@ theta_k X[c, k]``. The filter holds ``x = log theta`` and a precision matrix ``P
 
 so what is not observed drifts back to the prior ``N(x0, P0^-1)``, never to nothing. This is the Laplace form of
 an extended Kalman filter on log rates; ``J`` is the expected observed information of a Poisson mixture.
+``RateFilter`` goes on where it stopped: any cut of the same windows into calls gives the same bytes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
-from numba import njit
 
-from faultline.errors import RequestError
+from faultline.errors import RequestError, StoreError
+from faultline.learning.newton_kernels import filter_rates_kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-__all__ = ("Fit", "NewtonSettings", "filter_rates", "filter_rates_kernel")
+__all__ = ("Fit", "NewtonSettings", "RateFilter", "filter_rates")
+
+_STATE_VERSION: Final = 1
 
 
 class NewtonSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,64 +65,119 @@ class Fit(msgspec.Struct, frozen=True):
     theta: Any
 
 
-@njit(cache=True, nogil=True)
-def filter_rates_kernel(
-    starts: Any, exposure: Any, counts: Any, hours: Any, prior: Any, settings: Any, rates: Any, theta: Any
-) -> None:
-    """Run the filter over windows ``starts[w]..starts[w+1]`` of cells.
+class RateFilter:
+    """The filter of the module, kept between calls.
 
     Args:
-        starts: i8 (W + 1,), first cell of each window.
-        exposure: f8 (C, K).
-        counts: f8 (C,), events per cell; NaN in a window that teaches nothing (predicted all the same).
-        hours: f8 (W,), recorded hours since the window before.
-        prior: f8 (K,), log rates at the start and in the long run.
-        settings: f8 (5,): precision, half-life, step limit, temper, damping.
-        rates: f8 (C,), filled.
-        theta: f8 (W, K), filled.
+        prior: log rates at the start and in the long run, shape (K,).
+        settings: learning and forgetting.
+
+    Raises:
+        RequestError: a prior rate is not finite.
     """
-    n_columns = exposure.shape[1]
-    precision0, half_life, limit, temper, damping = settings
-    x = prior.copy()
-    precision = np.eye(n_columns) * precision0
-    total = np.zeros(n_columns)
-    share = np.zeros(n_columns)
-    for w in range(starts.shape[0] - 1):
-        now = np.exp(x)
-        theta[w] = now
-        gradient = np.zeros(n_columns)
-        information = np.zeros((n_columns, n_columns))
-        total[:] = 0.0
-        teaches = True
-        for c in range(starts[w], starts[w + 1]):
-            rate = 0.0
-            for k in range(n_columns):
-                share[k] = now[k] * exposure[c, k]
-                rate += share[k]
-            rates[c] = rate
-            if np.isnan(counts[c]):
-                teaches = False
-                continue
-            for k in range(n_columns):
-                total[k] += share[k]
-            if counts[c] > 0.0 and rate > 0.0:
-                for k in range(n_columns):
-                    share[k] /= rate
-                    gradient[k] += counts[c] * share[k]
-                for k in range(n_columns):
-                    for m in range(n_columns):
-                        information[k, m] += counts[c] * share[k] * share[m]
-        if not teaches:
-            continue
-        fade = 2.0 ** (-hours[w] / half_life)
-        for k in range(n_columns):
-            gradient[k] = temper * (gradient[k] - total[k]) + (1.0 - fade) * precision0 * (prior[k] - x[k])
-            for m in range(n_columns):
-                precision[k, m] = fade * precision[k, m] + temper * information[k, m]
-            precision[k, k] += (1.0 - fade) * precision0 + temper * damping * total[k]
-        step = np.linalg.solve(precision, gradient)
-        for k in range(n_columns):
-            x[k] += min(max(step[k], -limit), limit)
+
+    def __init__(self, prior: NDArray[np.float64], settings: NewtonSettings | None = None) -> None:
+        self.settings = settings or NewtonSettings()
+        self.prior: NDArray[np.float64] = np.array(prior, dtype=np.float64)
+        if self.prior.ndim != 1 or not bool(np.all(np.isfinite(self.prior))):
+            message = f"no prior log rates of shape {self.prior.shape}, or not finite"
+            raise RequestError(message, where="prior", hint="give one finite log rate per column")
+        size = len(self.prior)
+        self._prior_precision = np.eye(size) * self.settings.prior_precision
+        self._x = self.prior.copy()
+        self._precision = self._prior_precision.copy()
+
+    @property
+    def log_theta(self) -> NDArray[np.float64]:
+        """Log rates now, shape (K,)."""
+        return self._x.copy()
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Rates now, shape (K,)."""
+        rates: NDArray[np.float64] = np.exp(self._x)
+        return rates
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Precision of the log rates, shape (K, K)."""
+        return self._precision.copy()
+
+    def apply(
+        self,
+        starts: NDArray[np.int64],
+        exposure: NDArray[np.float64],
+        counts: NDArray[np.float64],
+        hours: NDArray[np.float64],
+    ) -> Fit:
+        """Predict and learn windows in order.
+
+        Args:
+            starts: first cell of each window and the number of cells, shape (W + 1,).
+            exposure: exposure of each cell per column, shape (C, K), not negative.
+            counts: events per cell, shape (C,); NaN in windows that teach nothing.
+            hours: recorded hours between the end of each window and the end of the one before, shape (W,).
+
+        Raises:
+            RequestError: shapes do not fit, or exposures are negative or not finite.
+        """
+        cells, size = int(starts[-1]) if len(starts) else 0, len(self.prior)
+        fits = (
+            exposure.shape == (cells, size) and counts.shape == (cells,) and hours.shape == (len(starts) - 1,)
+        )
+        if not fits or not bool(np.all(np.isfinite(exposure) & (exposure >= 0))):
+            message = (
+                f"exposures {exposure.shape} do not fit {cells} cells and {size} columns, or are not >= 0"
+            )
+            raise RequestError(
+                message, where="exposure", hint="give one row per cell and finite values, 0 or more"
+            )
+        rates, theta = np.zeros(cells), np.zeros((len(starts) - 1, size))
+        chosen = self.settings
+        filter_rates_kernel(
+            np.ascontiguousarray(starts, dtype=np.int64),
+            np.ascontiguousarray(exposure, dtype=np.float64),
+            np.ascontiguousarray(counts, dtype=np.float64),
+            np.ascontiguousarray(hours, dtype=np.float64),
+            self.prior,
+            float(chosen.half_life_h),
+            np.array([chosen.step_limit, chosen.temper, chosen.damping]),
+            self._x,
+            self._precision,
+            self._prior_precision,
+            rates,
+            theta,
+        )
+        return Fit(rates, theta)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on."""
+        return {
+            "version": np.array([_STATE_VERSION]),
+            "prior": self.prior.copy(),
+            "x": self._x.copy(),
+            "precision": self._precision.copy(),
+        }
+
+    @classmethod
+    def from_state(
+        cls, state: Mapping[str, NDArray[Any]], settings: NewtonSettings | None = None
+    ) -> RateFilter:
+        """A filter that goes on where ``state()`` was taken.
+
+        Raises:
+            StoreError: that is no state of such a filter.
+        """
+        try:
+            if int(state["version"][0]) != _STATE_VERSION:
+                raise ValueError(f"version {int(state['version'][0])}")
+            kept = cls(state["prior"], settings)
+            np.copyto(kept._x, state["x"], casting="safe")
+            np.copyto(kept._precision, state["precision"], casting="safe")
+        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
+            message = f"not the state of a rate filter: {exc}"
+            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
+        return kept
 
 
 def filter_rates(
@@ -128,7 +188,7 @@ def filter_rates(
     prior: NDArray[np.float64],
     settings: NewtonSettings | None = None,
 ) -> Fit:
-    """Rates of all cells, each from what was known before its window; see the module for the mathematics.
+    """Rates of all cells from a new filter, each from what was known before its window; see ``RateFilter.apply``.
 
     Args:
         starts: first cell of each window and the number of cells, shape (W + 1,).
@@ -141,37 +201,4 @@ def filter_rates(
     Raises:
         RequestError: shapes do not fit, or exposures are negative or not finite.
     """
-    chosen = settings or NewtonSettings()
-    cells = int(starts[-1]) if len(starts) else 0
-    fits = (
-        exposure.shape == (cells, len(prior))
-        and counts.shape == (cells,)
-        and hours.shape == (len(starts) - 1,)
-    )
-    if (
-        not fits
-        or not bool(np.all(np.isfinite(exposure) & (exposure >= 0)))
-        or not bool(np.all(np.isfinite(prior)))
-    ):
-        message = (
-            f"exposures {exposure.shape} do not fit {cells} cells and {len(prior)} columns, or are not >= 0"
-        )
-        raise RequestError(
-            message, where="exposure", hint="give one row per cell and finite values, 0 or more"
-        )
-    rates = np.zeros(cells)
-    theta = np.zeros((len(starts) - 1, len(prior)))
-    numbers = np.array(
-        [chosen.prior_precision, chosen.half_life_h, chosen.step_limit, chosen.temper, chosen.damping]
-    )
-    filter_rates_kernel(
-        np.ascontiguousarray(starts, dtype=np.int64),
-        np.ascontiguousarray(exposure, dtype=np.float64),
-        np.ascontiguousarray(counts, dtype=np.float64),
-        np.ascontiguousarray(hours, dtype=np.float64),
-        np.ascontiguousarray(prior, dtype=np.float64),
-        numbers,
-        rates,
-        theta,
-    )
-    return Fit(rates, theta)
+    return RateFilter(prior, settings).apply(starts, exposure, counts, hours)
