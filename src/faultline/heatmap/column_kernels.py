@@ -193,6 +193,21 @@ def _price_kernel(
 
 
 @njit(cache=True, nogil=True)
+def _worth_kernel(state: Any, tables: Any, first: Any, mix: Any, anchor: Any, scale: Any) -> None:
+    """Turn the worth of a unit under the ``first`` mix, ``anchor[1]``, into that under ``mix``.
+
+    Under another mix other units stand for the same open interest: ``worth' = worth * units / units'``.
+    """
+    sides = np.zeros(2)
+    scale_kernel(state, tables, state.integers[I_CLOCK], scale, False)
+    totals_kernel(state, tables, first, scale, sides)
+    units = sides.sum()
+    totals_kernel(state, tables, mix, scale, sides)
+    if sides.sum() > 0.0:
+        anchor[1] *= units / sides.sum()
+
+
+@njit(cache=True, nogil=True)
 def _column_kernel(
     state: Any,
     tables: Any,
@@ -328,7 +343,7 @@ def advance_kernel(
         state: LedgerArrays.
         tables: LedgerTables.
         bars: record array of PATH_BAR.
-        mixes: f8 (M, J, L).
+        mixes: f8 (M, J, L); the worth of a unit is that under the first.
         mix_of: i8 (n,), which of the mixes each column is drawn with.
         column_at: i8 (n,), sorted, number of bars applied before each column.
         anchors: f8 (n, 3), open interest per side, worth of a unit and price in USD; NaN for units.
@@ -351,6 +366,8 @@ def advance_kernel(
             made_for[0] = state.integers[I_FIRST]
             row_positions_kernel(made_for[0], n_buckets, rows[0], int(rows[1]), positions)
             row_shares_kernel(positions, buckets, shares)
+        if mix_of[column] != 0:
+            _worth_kernel(state, tables, mixes[0], mixes[mix_of[column]], anchors[column], scratch[0])
         _column_kernel(
             state,
             tables,

@@ -42,7 +42,7 @@ class Accountant:
         if instrument_id in self._before and len(bars):
             self._bars.setdefault(instrument_id, []).append(bars)
 
-    def close(self, time_ns: int, items: Sequence[InstrumentState], mixes: NDArray[np.float64]) -> None:
+    def close(self, time_ns: int, items: Sequence[InstrumentState]) -> None:
         """Take what stands now, and the flows since the last account."""
         self._flows = {}
         for item in items:
@@ -50,8 +50,9 @@ class Accountant:
                 continue
             iid = item.instrument_id
             oi_usd = item.open_interest_usd(np.array([time_ns]), np.array([item.price_usd]))
+            mixes = item.served.now
             after = standing_of(
-                item.ledger, mixes, item.price_usd, float(oi_usd[0]), item.anchor.worth_usd, time_ns
+                item.ledger, mixes, item.price_usd, float(oi_usd[0]), item.worth_usd(mixes[0]), time_ns
             )
             before = self._before.get(iid)
             if before is not None and before.time_ns == time_ns - ACCOUNT_NS:

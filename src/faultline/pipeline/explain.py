@@ -34,7 +34,7 @@ def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> di
     heat = np.zeros((3, 2, window.n_rows))
     oi_usd = 0.0
     for item in items:
-        usd = item.heat_usd(shard.mixes, shard.reached_ns)
+        usd = item.heat_usd(shard.reached_ns, item.served.now)
         heat += project_rows(usd, item.ledger.first_bucket, window.row_usd, window.first_row, window.n_rows)
         known = float(item.open_interest_usd(np.array([shard.reached_ns]), np.array([item.price_usd]))[0])
         oi_usd += known if np.isfinite(known) else 0.0
@@ -58,7 +58,7 @@ def _whole_rows(shard: Shard, items: list[InstrumentState]) -> DisplayRows:
     row_usd = shard.rows.rows.row_usd if shard.rows.rows else 1.0
     low, high = np.inf, 0.0
     for item in items:
-        used = np.flatnonzero(item.ledger.profile(shard.mixes[:1])[0].any(axis=0))
+        used = np.flatnonzero(item.ledger.profile(item.served.now[:1])[0].any(axis=0))
         if len(used):
             low = min(low, bucket_edge_usd(item.ledger.first_bucket + int(used[0])))
             high = max(high, bucket_edge_usd(item.ledger.first_bucket + int(used[-1]) + 1))
@@ -124,11 +124,14 @@ def _cell_usd(
             return None
         past = known
     ledger, worth_usd = past
-    mix = shard.mixes[0]
+    mixes, which = item.served.at(np.array([moment_ns]))
+    mix = mixes[which[0]]
     closes = item.history.bars(moment_ns - DAY_NS, moment_ns)["close_usd"]
     price = float(closes[-1]) if len(closes) else item.price_usd
     oi_usd = float(np.nan_to_num(item.open_interest_usd(np.array([moment_ns]), np.array([price])))[0])
     whole = ledger.profile(mix)[0].astype(np.float64)
+    if which[0]:
+        worth_usd *= float(ledger.total(mixes[:1]).sum()) / max(float(ledger.total(mix[None]).sum()), 1e-300)
     worth = anchor_heat(whole, bucket_of(price) - ledger.first_bucket, whole.sum(axis=1), oi_usd, worth_usd)
     out = np.zeros((2, len(mix)))
     for lane in range(len(mix)):

@@ -15,6 +15,7 @@ from faultline.market.opening import OpeningProxy
 from faultline.market.path import PathBuilder
 from faultline.messages import Kind, empty_rows
 from faultline.pipeline.history import PathHistory
+from faultline.pipeline.served_mix import ServedMix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,9 +37,13 @@ class InstrumentState:
     until the moment that the shard has reached.
     """
 
-    def __init__(self, instrument_id: str, parameters: LedgerParameters) -> None:
+    def __init__(
+        self, instrument_id: str, parameters: LedgerParameters, assumed: NDArray[np.float64]
+    ) -> None:
         self.instrument_id = instrument_id
         self.parameters = parameters
+        #: Leverage mixes that the map is drawn with; ``assumed`` (3, L) until others are learned.
+        self.served = ServedMix(assumed)
         self.path = PathBuilder()
         self.opening = OpeningProxy()
         self.interest = OpenInterest()
@@ -78,15 +83,12 @@ class InstrumentState:
         self.history.append(bars)
         return closed
 
-    def advance(
-        self, close_ns: NDArray[np.int64], upto_ns: int, mix: NDArray[np.float64], rows: DisplayRows
-    ) -> NDArray[np.float32]:
+    def advance(self, close_ns: NDArray[np.int64], upto_ns: int, rows: DisplayRows) -> NDArray[np.float32]:
         """Apply the bars that ended by ``upto_ns`` and draw a column at each closing time.
 
         Args:
             close_ns: closing times, sorted, shape (n,), all at or before ``upto_ns``.
             upto_ns: last moment applied.
-            mix: leverage mix, shape (L,).
             rows: display rows.
 
         Returns:
@@ -101,10 +103,12 @@ class InstrumentState:
         index = np.searchsorted(ready["end_ns"], close_ns, side="right")
         closes = np.concatenate([[before], ready["close_usd"]])[index]
         oi_usd = self.open_interest_usd(close_ns, closes)
+        mixes, mix_of = self.served.at(close_ns)
         columns, _ = self.ledger.advance(
             ready,
-            mix[None, :],
+            mixes[:, None, :],
             index,
+            mix_of=mix_of,
             first_row=rows.first_row,
             n_rows=rows.n_rows,
             row_usd=rows.row_usd,
@@ -131,26 +135,35 @@ class InstrumentState:
             return "open_interest"
         return "volume" if math.isfinite(self.opening.hourly_volume_usd) else "none"
 
-    def heat_usd(self, mixes: NDArray[np.float64], now_ns: int) -> NDArray[np.float64]:
+    def heat_usd(self, now_ns: int, mixes: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """Heat now under each mix, shape (n_mixes, 2, B) USD per log bucket from ``ledger.first_bucket``.
 
-        The worth of a unit belongs to the first mix; under another mix other units make the same open interest.
+        None stands for the one served. The worth of a unit belongs to the assumed mix; under another mix other
+        units make the same open interest.
         """
+        mixes = self.served.now[:1] if mixes is None else mixes
         oi_usd = float(self.open_interest_usd(np.array([now_ns]), np.array([self.price_usd]))[0])
         out = np.zeros((len(mixes), 2, self.ledger.n_buckets))
         if not (math.isfinite(oi_usd) and self.price_usd > 0):
             return out
         centre = bucket_of(self.price_usd) - self.ledger.first_bucket
-        units = [self.ledger.profile(mix)[0].astype(np.float64) for mix in mixes]
-        for k, standing in enumerate(units):
-            worth = self.anchor.worth_usd * units[0].sum() / max(standing.sum(), 1e-300)
+        for k, mix in enumerate(mixes):
+            standing = self.ledger.profile(mix)[0].astype(np.float64)
+            worth = self.worth_usd(mix)
             out[k] = standing * anchor_heat(standing, centre, standing.sum(axis=1), oi_usd, worth)
         return out
 
-    def follow_interest(self, now_ns: int, mix: NDArray[np.float64], elapsed_ns: int) -> None:
-        """Move the worth of a unit towards the present open interest over the units that stand."""
+    def worth_usd(self, mix: NDArray[np.float64]) -> float:
+        """Slow worth of a unit under a mix; NaN where it is not known yet."""
+        units, assumed = (
+            float(self.ledger.total(one[None, :]).sum()) for one in (mix, self.served.assumed[0])
+        )
+        return self.anchor.worth_usd * assumed / units if units > 0 else self.anchor.worth_usd
+
+    def follow_interest(self, now_ns: int, elapsed_ns: int) -> None:
+        """Move the worth of a unit of the assumed mix towards the present open interest over the units that stand."""
         oi_usd = float(self.open_interest_usd(np.array([now_ns]), np.array([self.price_usd]))[0])
-        self.anchor.follow(oi_usd, float(self.ledger.total(mix[None, :]).mean()), elapsed_ns)
+        self.anchor.follow(oi_usd, float(self.ledger.total(self.served.assumed[:1]).mean()), elapsed_ns)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
@@ -161,6 +174,7 @@ class InstrumentState:
             "interest": self.interest.state(),
             "ledger": self.ledger.state(),
             "anchor": self.anchor.state(),
+            "served": self.served.state(),
         }
         for name, part in parts.items():
             out.update({f"{name}.{key}": value for key, value in part.items()})
@@ -175,7 +189,9 @@ class InstrumentState:
         def part(name: str) -> dict[str, NDArray[Any]]:
             return {key[len(name) + 1 :]: value for key, value in state.items() if key.startswith(name + ".")}
 
-        instrument = cls(instrument_id, parameters)
+        served = ServedMix.from_state(part("served"))
+        instrument = cls(instrument_id, parameters, served.assumed)
+        instrument.served = served
         instrument.pending = state["pending"].copy()
         instrument.price_usd = float(state["price"][0])
         instrument.path = PathBuilder.from_state(part("path"))

@@ -76,7 +76,7 @@ class Shard:
             settings = msgspec.structs.replace(
                 self.parameters.ledger, maintenance_ratio=self.maintenance_ratio(instrument_id)
             )
-            self.members[instrument_id] = InstrumentState(instrument_id, settings)
+            self.members[instrument_id] = InstrumentState(instrument_id, settings, self.mixes)
         return self.members[instrument_id]
 
     def maintenance_ratio(self, instrument_id: str) -> float:

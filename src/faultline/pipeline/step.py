@@ -205,10 +205,9 @@ def _advance(
     union = np.unique(np.concatenate(list(closings.values())))
     heat: dict[str, NDArray[np.float32]] = {}
     now: dict[str, NDArray[np.float32]] = {}
-    mix = shard.mixes[0]
     for item in shard.with_path():
         drawn = np.append(union, end_ns) if forming else union
-        usd = item.advance(drawn, end_ns, mix, rows)
+        usd = item.advance(drawn, end_ns, rows)
         heat[item.instrument_id] = usd[: len(union)]
         if shard.watch is not None:
             shard.watch.accountant.apply(item.instrument_id, item.applied)
@@ -312,7 +311,7 @@ def _every_hour(shard: Shard, time_ns: int) -> None:
         return
     shard.rows.follow(time_ns, reference.price_usd)
     for item in shard.with_path():
-        item.follow_interest(time_ns, shard.mixes[0], HOUR_NS)
+        item.follow_interest(time_ns, HOUR_NS)
     if shard.watch is not None:
         close_hour(shard, shard.watch, time_ns)
     if shard.keeps_history:
@@ -328,7 +327,7 @@ def _freeze(shard: Shard, time_ns: int) -> Forecast:
     heat = np.zeros((2, last - first))
     ahead = np.zeros((2, last - first))
     for item in items:
-        usd = item.heat_usd(shard.mixes[:1], time_ns)[0]
+        usd = item.heat_usd(time_ns)[0]
         part = slice(
             item.ledger.first_bucket - first, item.ledger.first_bucket - first + item.ledger.n_buckets
         )

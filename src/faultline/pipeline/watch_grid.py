@@ -22,7 +22,7 @@ __all__ = ("close_accounts", "close_hour")
 def close_accounts(shard: Shard, watch: MarketWatch, time_ns: int) -> None:
     """Close the quarter's accounts of every scope, and every hour compare the venues' maps."""
     items = [item for item in shard.with_path() if item.price_usd > 0]
-    watch.accountant.close(time_ns, items, shard.mixes)
+    watch.accountant.close(time_ns, items)
     by_id = {item.instrument_id: item for item in items}
     for scope, ids in shard.own_scopes().items():
         members = [by_id[iid] for iid in ids if iid in by_id]
@@ -54,7 +54,7 @@ def close_hour(shard: Shard, watch: MarketWatch, time_ns: int) -> None:
         return
     heat = {
         item.instrument_id: project_rows(
-            item.heat_usd(shard.mixes[:1], time_ns)[0],
+            item.heat_usd(time_ns)[0],
             item.ledger.first_bucket,
             rows.row_usd,
             rows.first_row,
