@@ -11,7 +11,7 @@ from litestar.testing import TestClient
 
 from faultline.alerts.desk import AlertDesk
 from faultline.alerts.rules import RULES_MAX
-from faultline.alerts.sending import is_usable
+from faultline.alerts.sending import Refused, is_usable
 from faultline.alerts.targets import make_target
 from faultline.api.app import build_app
 from faultline.api.keys import hash_key
@@ -418,6 +418,40 @@ def test_a_database_that_fails_is_a_503_and_the_rule_is_not_in_force(world, monk
     monkeypatch.setattr(world.store, "write_rule", fail)
     assert world.put().status_code == 503
     assert len(world.client.get("/api/v1/alerts").json()["rules"]) == 1
+
+
+def test_metrics_count_what_became_of_every_rules_matches_and_forget_a_deleted_rule(world):
+    world.put("loud", types=["ZONE_HIT"], dedupe_s=0, rate_limit=None)
+    world.put(
+        "calm", types=["ZONE_HIT"], targets=["phone", "mail"], dedupe_s=0, rate_limit={"n": 1, "per_s": 600}
+    )
+    world.desk.courier.resume()
+    world.happen(1, 2, 3)
+    end_s = time.monotonic() + 20
+
+    def counted():
+        world.desk.courier.turn()
+        text = world.client.get("/metrics").text
+        return dict(line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("faultline_alert"))
+
+    while (now := counted())['faultline_alert_messages_total{outcome="sent",rule="loud"}'] != "3.0":
+        assert time.monotonic() < end_s, now
+    assert now['faultline_alert_matches_total{rule="loud"}'] == "3.0"
+    assert now['faultline_alert_matches_total{rule="calm"}'] == "3.0"
+    assert now['faultline_alert_matches_total{rule="from the file"}'] == "0.0"
+    assert now['faultline_alert_suppressed_total{reason="rate",rule="calm"}'] == "2.0"
+    assert now['faultline_alert_suppressed_total{reason="rate",rule="loud"}'] == "0.0"
+    assert now["faultline_alert_courier_suppressed_rate"] == "2.0"
+
+    def refuse(_target, _text):
+        raise Refused("the target said no", is_final=True)
+
+    world.send = refuse
+    world.happen(5)
+    while (now := counted())['faultline_alert_messages_total{outcome="failed",rule="loud"}'] != "1.0":
+        assert time.monotonic() < end_s, now
+    world.client.delete(f"{RULES}/loud")
+    assert not any('rule="loud"' in name for name in counted())
 
 
 def test_what_can_be_done_to_a_rule_is_told(world):

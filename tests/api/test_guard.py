@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import base64
 import gzip
+import re
+import subprocess
+import sys
 
 import pytest
 from litestar.exceptions import WebSocketDisconnect
@@ -87,7 +90,21 @@ def test_an_address_reachable_from_elsewhere_needs_a_key(host):
     with pytest.raises(ConfigError, match="needs an API key") as caught:
         build_app(MapStore(), None, ApiSettings(host=host))
     assert caught.value.where == "api.host"
+    command = re.search(r"python -c '([^']+)'", caught.value.hint).group(1)
+    made = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert len(made.stdout.strip()) == len(new_key())
+    assert "FAULTLINE_API_KEY" in caught.value.hint
     build_app(MapStore(), None, ApiSettings(host=host, key_hashes=(hash_key(KEY),)))
+
+
+def test_a_malformed_hash_is_refused_and_the_hint_makes_a_good_one():
+    with pytest.raises(ConfigError, match="malformed") as caught:
+        build_app(MapStore(), None, ApiSettings(key_hashes=("sha256:only-half",)))
+    command = re.search(r"python -c '([^']+)'", caught.value.hint).group(1)
+    made = subprocess.run(
+        [sys.executable, "-c", command], input=f"{KEY}\n", capture_output=True, text=True, check=True
+    )
+    assert is_known_key(KEY, [made.stdout.strip()])
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from faultline.errors import StoreError
+from faultline.store.alerts import AlertStore
 from faultline.store.facts import SCHEMA_VERSION
 from faultline.store.scores import ScoreStore
 from faultline.units import SECOND_NS
@@ -67,6 +68,25 @@ def test_another_schema_version_is_refused_with_file_and_hint(tmp_path):
         ScoreStore(path)
     assert "facts.sqlite" in caught.value.where
     assert "another file" in caught.value.hint
+
+
+def test_an_older_database_gains_the_tables_it_lacks_and_nothing_else_in_it_changes(tmp_path):
+    path = tmp_path / "facts.sqlite"
+    ScoreStore(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE meta SET value = 2 WHERE name = 'schema_version'")
+    connection.execute("INSERT INTO meta VALUES ('another', 7)")
+    connection.execute("DROP TABLE alert_progress")
+    connection.commit()
+    connection.close()
+    store = AlertStore(path)
+    store.record(5, ())
+    assert store.seen_seq() == 5
+    store.close()
+    connection = sqlite3.connect(path)
+    kept = dict(connection.execute("SELECT name, value FROM meta"))
+    connection.close()
+    assert kept == {"schema_version": SCHEMA_VERSION, "another": 7}
 
 
 def test_somebody_elses_database_is_refused(tmp_path):

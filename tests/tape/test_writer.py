@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -180,8 +181,10 @@ def test_a_folder_with_other_files_does_not_become_a_tape(tmp_path):
 
 def test_reading_where_there_is_no_tape_says_so(tmp_path):
     for path in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(TapeNotFound, match="no tape here"):
+        with pytest.raises(TapeNotFound, match="no tape here") as caught:
             Tape(path)
+        named = re.findall(r"`faultline ([a-z ]+)`", caught.value.hint)
+        assert named == ["tape import", "simulate"]
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,8 @@ class Courier:
             on_outcome=self.wake,
         )
         self._counters: collections.Counter[str] = collections.Counter(dict.fromkeys(COUNTERS, 0))
+        #: By rule and what became of what it matched (see ``rule_counts``).
+        self._by_rule: collections.Counter[tuple[str, str]] = collections.Counter()
         self._memory = AlertMemory()
         #: Held by a turn and by ``cancel``: a delivery is changed by one of them at a time.
         self._lock = threading.Lock()
@@ -196,6 +198,21 @@ class Courier:
     def counters(self) -> dict[str, int]:
         """Counts since the start, as in ``COUNTERS``."""
         return dict(self._counters)
+
+    def rule_counts(self) -> dict[str, dict[str, int]]:
+        """Counts since the start of every rule now in force, by name.
+
+        ``matched``: events that it matched; ``quiet``, ``rate`` and ``duplicate``: those held back, by reason;
+        ``sent``, ``failed`` and ``dropped``: messages, of which there is one per target.
+        """
+        known = {rule.name for rule in self._rules()}
+        out: dict[str, dict[str, int]] = {name: {} for name in sorted(known)}
+        for (name, outcome), n in self._by_rule.copy().items():
+            if name in known:
+                out[name][outcome] = n
+            else:
+                self._by_rule.pop((name, outcome), None)
+        return out
 
     def cancel(self, rule_name: str, reason: str) -> None:
         """Hold back what still waits because of a rule.
@@ -314,10 +331,12 @@ class Courier:
                 continue
             text = text or text_of(event)
             is_sent = verdict is Verdict.SEND
+            self._by_rule[rule.name, "matched"] += 1
             if is_sent:
                 self._memory.note(rule.name, subject_of(event), now_ns)
             else:
                 self._counters[f"suppressed_{verdict}"] += 1
+                self._by_rule[rule.name, str(verdict)] += 1
             found += [
                 Delivery(
                     rule=rule.name,
@@ -359,6 +378,7 @@ class Courier:
             if waiting and waiting[-1].priority > item.priority:
                 self._close(waiting.pop(), "failed", "gave way to a more urgent alert")
             else:
+                self._by_rule[item.rule, "dropped"] += 1
                 refused[id(item)] = msgspec.structs.replace(
                     item, state="failed", error="too many alerts wait"
                 )
@@ -431,6 +451,7 @@ class Courier:
         """Keep the end of a delivery."""
         if state != "suppressed":
             self._counters[state] += 1
+            self._by_rule[item.rule, str(state)] += 1
         if state == "failed":
             _LOG.warning("alert not delivered", rule=item.rule, target=item.target, error=reason)
         now_ns = self._clock.now_ns()

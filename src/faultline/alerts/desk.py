@@ -128,6 +128,14 @@ class AlertDesk:
 
     # ---- what the API asks
 
+    def counters(self) -> dict[str, int]:
+        """Counters of the courier since its start."""
+        return self._courier.counters()
+
+    def rule_counts(self) -> dict[str, dict[str, int]]:
+        """What became of the matches of every rule since the start, by name (``Courier.rule_counts``)."""
+        return self._courier.rule_counts()
+
     def overview(self, limit: int) -> dict[str, Any]:
         """Rules with their source, targets without their addresses, the newest deliveries, counters.
 

@@ -17,6 +17,16 @@ class AlertDeskLike(Protocol):
         """Fields of ``AlertsBody``, with at most so many deliveries."""
         ...
 
+    def counters(self) -> dict[str, int]:
+        """Counts since the start; cheap, for every scrape of the metrics."""
+        ...
+
+    def rule_counts(self) -> dict[str, dict[str, int]]:
+        """By rule: ``matched`` events, those held back as ``quiet``, ``rate`` or ``duplicate``, and messages that
+        were ``sent``, ``failed`` or ``dropped``; what never happened may be missing.
+        """
+        ...
+
     def put_rule(self, rule: AlertRule) -> None:
         """Make or change a rule."""
         ...

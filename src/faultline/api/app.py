@@ -105,6 +105,8 @@ def build_app(
     metrics.watch(store, hub, fanout)
     if events is not None:
         metrics.watch_events(events)
+    if alerts is not None:
+        metrics.watch_alerts(alerts)
     folder = static_folder or site.STATIC_FOLDER
     context = ApiContext(
         store, scores, settings, hub, fanout, metrics, folder, events=events, zones=zones, alerts=alerts

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from faultline.api.alerting import AlertDeskLike
     from faultline.api.fanout import Fanout
     from faultline.api.hub import Hub
     from faultline.signals.events import Event
@@ -17,6 +22,9 @@ __all__ = ("METRICS_TYPE", "Metrics")
 
 #: Media type of the text format.
 METRICS_TYPE: Final = "text/plain; version=0.0.4"
+#: Why a rule holds an alert back, and what becomes of a message.
+_HELD_BACK: Final = ("quiet", "rate", "duplicate")
+_OUTCOMES: Final = ("sent", "failed", "dropped")
 
 
 class Metrics:
@@ -100,6 +108,13 @@ class Metrics:
             lambda: float(events.last_seq)
         )
 
+    def watch_alerts(self, desk: AlertDeskLike) -> None:
+        """Show what became of the alerts of every rule, and the courier's own counters, as they stand when asked."""
+        self.registry.register(_AlertRules(desk))
+        for name in desk.counters():
+            gauge = Gauge(f"faultline_alert_courier_{name}", f"Alerts: {name}.", registry=self.registry)
+            gauge.set_function(lambda name=name: float(desk.counters()[name]))  # type: ignore[misc]
+
     def watch(self, store: MapStore, hub: Hub, fanout: Fanout) -> None:
         """Show the store's and the bus's own counters as they stand when asked."""
         for name in store.counters():
@@ -121,3 +136,33 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _AlertRules(Collector):
+    """Counters of every alert rule in force; a rule that is deleted takes its own with it."""
+
+    def __init__(self, desk: AlertDeskLike) -> None:
+        self._desk = desk
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The counters as they stand now."""
+        matched = CounterMetricFamily(
+            "faultline_alert_matches", "Events that a rule matched.", labels=["rule"]
+        )
+        held = CounterMetricFamily(
+            "faultline_alert_suppressed",
+            "Matched events that a rule held back, by reason.",
+            labels=["rule", "reason"],
+        )
+        messages = CounterMetricFamily(
+            "faultline_alert_messages",
+            "Messages of a rule that ended, one per target, by outcome.",
+            labels=["rule", "outcome"],
+        )
+        for rule, counts in self._desk.rule_counts().items():
+            matched.add_metric([rule], counts.get("matched", 0))
+            for reason in _HELD_BACK:
+                held.add_metric([rule, reason], counts.get(reason, 0))
+            for outcome in _OUTCOMES:
+                messages.add_metric([rule, outcome], counts.get(outcome, 0))
+        yield from (matched, held, messages)

@@ -10,7 +10,14 @@ from faultline.errors import ConfigError
 
 __all__ = ("ApiSettings", "check_bind", "is_loopback")
 
-_KEY_HINT = "make one with `faultline.api.keys.new_key()` and configure its hash, or bind to 127.0.0.1"
+_KEY_HINT = (
+    "make one with `python -c 'from faultline.api.keys import new_key; print(new_key())'` and start with "
+    "FAULTLINE_API_KEY=<the key>: only a salted hash of it is kept; or bind to 127.0.0.1"
+)
+_HASH_HINT = (
+    "it is sha256:<salt>:<digest>, both hex; `python -c 'from faultline.api.keys import hash_key; "
+    "print(hash_key(input()))'` reads a key from its input and prints one"
+)
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +83,4 @@ def check_bind(settings: ApiSettings) -> None:
     for stored in settings.key_hashes:
         parts = stored.split(":")
         if len(parts) != 3 or parts[0] != "sha256":
-            raise ConfigError(
-                "a key hash is malformed", where="api.key_hashes", hint="sha256:<salt>:<digest>, both hex"
-            )
+            raise ConfigError("a key hash is malformed", where="api.key_hashes", hint=_HASH_HINT)

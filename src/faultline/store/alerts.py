@@ -10,7 +10,12 @@ import sqlalchemy as sa
 
 from faultline.errors import StoreError
 from faultline.store.alert_rules import AlertRule, Delivery
-from faultline.store.facts import alert_deliveries_table, alert_rules_table, open_facts
+from faultline.store.facts import (
+    alert_deliveries_table,
+    alert_progress_table,
+    alert_rules_table,
+    open_facts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,14 +27,7 @@ _row: Final = alert_deliveries_table.c
 #: Fields of a delivery that have a column of their own; the others stand in its body.
 _COLUMNS: Final = ("rule", "target", "event_id", "state", "attempts", "due_ns", "updated_ns")
 
-_PROGRESS: Final = sa.MetaData()
-#: Up to which event the rules have been asked: what stands in ``alert_deliveries`` cannot tell.
-_progress_table: Final = sa.Table(
-    "alert_progress",
-    _PROGRESS,
-    sa.Column("name", sa.String(32), primary_key=True),
-    sa.Column("seq", sa.BigInteger, nullable=False),
-)
+#: The row of ``alert_progress`` that tells how far the log of events was looked at.
 _EVENTS: Final = "events"
 #: Events looked up by one query.
 _IDS_MAX: Final = 500
@@ -51,8 +49,6 @@ class AlertStore:
     def __init__(self, target: Path | str) -> None:
         self._engine = open_facts(target)
         self._where = self._engine.url.render_as_string(hide_password=True)
-        with self._transaction() as connection:
-            _PROGRESS.create_all(connection)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -94,7 +90,7 @@ class AlertStore:
 
     def seen_seq(self) -> int | None:
         """Number of the last event that the rules were asked about; None before the first."""
-        query = sa.select(_progress_table.c.seq).where(_progress_table.c.name == _EVENTS)
+        query = sa.select(alert_progress_table.c.seq).where(alert_progress_table.c.name == _EVENTS)
         with self._transaction() as connection:
             found: int | None = connection.execute(query).scalar_one_or_none()
         return found
@@ -125,8 +121,8 @@ class AlertStore:
                     fresh.setdefault(key, _values(item))
             if fresh:
                 connection.execute(sa.insert(alert_deliveries_table), list(fresh.values()))
-            connection.execute(sa.delete(_progress_table).where(_progress_table.c.name == _EVENTS))
-            connection.execute(sa.insert(_progress_table).values(name=_EVENTS, seq=seen_seq))
+            connection.execute(sa.delete(alert_progress_table).where(alert_progress_table.c.name == _EVENTS))
+            connection.execute(sa.insert(alert_progress_table).values(name=_EVENTS, seq=seen_seq))
         return len(fresh)
 
     def pending(self, limit: int) -> list[Delivery]:

@@ -18,6 +18,7 @@ __all__ = (
     "SCHEMA_VERSION",
     "TABLES",
     "alert_deliveries_table",
+    "alert_progress_table",
     "alert_rules_table",
     "events_table",
     "open_facts",
@@ -26,8 +27,8 @@ __all__ = (
     "zone_states_table",
 )
 
-#: Version of the tables below. Version 2 only added tables, so an older file gains them; a newer one is refused.
-SCHEMA_VERSION: Final = 2
+#: Version of the tables below. Versions 2 and 3 only added tables, so an older file gains them; a newer one is refused.
+SCHEMA_VERSION: Final = 3
 #: All tables.
 TABLES: Final = sa.MetaData()
 
@@ -109,6 +110,13 @@ alert_deliveries_table: Final = sa.Table(
     sa.Index("deliveries_by_state", "state", "due_ns"),
     sqlite_autoincrement=True,
 )
+#: Up to which event the alert rules have been asked: what stands in ``alert_deliveries`` cannot tell.
+alert_progress_table: Final = sa.Table(
+    "alert_progress",
+    TABLES,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+)
 
 
 def open_facts(target: Path | str) -> sa.Engine:
@@ -165,7 +173,8 @@ def _check_schema(engine: sa.Engine, where: str) -> None:
             found = connection.execute(query).scalar_one_or_none()
         if found is not None and found < SCHEMA_VERSION:
             TABLES.create_all(connection)
-            connection.execute(sa.update(_meta_table).values(value=SCHEMA_VERSION))
+            this = _meta_table.c.name == "schema_version"
+            connection.execute(sa.update(_meta_table).where(this).values(value=SCHEMA_VERSION))
             found = SCHEMA_VERSION
     if found != SCHEMA_VERSION:
         engine.dispose()

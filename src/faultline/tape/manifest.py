@@ -63,7 +63,7 @@ def read_manifest(root: Path) -> Manifest:
             content = file.read(_MANIFEST_BYTES_MAX + 1)
     except (FileNotFoundError, NotADirectoryError) as exc:
         hint = (
-            "give the folder that holds tape.json; `faultline tape import` and `faultline record` write one"
+            "give the folder that holds tape.json; `faultline tape import` and `faultline simulate` write one"
         )
         raise TapeNotFound("there is no tape here", where=str(root), hint=hint) from exc
     except OSError as exc:
