@@ -17,6 +17,7 @@ const executablePath = process.env["FAULTLINE_CHROMIUM"] ?? "/usr/bin/chromium";
 export default defineConfig({
   testDir: "tests/e2e",
   outputDir: "test-results",
+  snapshotPathTemplate: "{testDir}/golden/{arg}{ext}",
   workers: 1,
   timeout: 30_000,
   reporter: "list",

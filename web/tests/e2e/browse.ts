@@ -60,6 +60,27 @@ export async function openMap(page: Page, search = "", name = "data"): Promise<v
   await drawn(page);
 }
 
+/** No clock runs and every machine has the same letters: what is drawn depends on the page alone. */
+export async function standStill(page: Page): Promise<void> {
+  await page.clock.setFixedTime("2026-02-05T14:00:00Z");
+  await page.addInitScript(() => {
+    const watch = new MutationObserver(() => {
+      document.documentElement?.style.setProperty("--font", '"DejaVu Sans", sans-serif');
+      if (document.documentElement) watch.disconnect();
+    });
+    watch.observe(document, { childList: true });
+  });
+}
+
+/**
+ * The page looks as it did when somebody last looked at it. Letters drawn by another build of the browser stay far
+ * below the tolerance; a pane, a legend or a palette that is missing lies far above it.
+ */
+export async function expectPicture(page: Page, name: string): Promise<void> {
+  await page.mouse.move(0, 0);
+  await expect(page).toHaveScreenshot(`${name}.png`, { maxDiffPixelRatio: 0.01, animations: "disabled" });
+}
+
 /** Texts that are cut off by their own box, or boxes that reach outside the window. */
 export function clipped(page: Page): Promise<string[]> {
   return page.evaluate(() => {

@@ -45,7 +45,9 @@ describe("the words of a zone", () => {
     const known = zone({});
     expect(text.sideMark(known)).toBe("L ↓");
     expect(text.rangeText(known, 50)).toBe("95,000–95,400");
-    expect(text.bandText(known)).toBe("$90M–$150M");
+    expect(text.bandText(known)).toBe("$90–150M");
+    expect(text.bandText({ ...known, lo_usd: 9e5 })).toBe("$900k–$150M");
+    expect(text.bandText({ ...known, lo_usd: 90, hi_usd: 150 })).toBe("$90–$150");
     expect(text.distanceText(known)).toBe("−1.80 %");
     expect(text.ageText(known)).toBe("3 h");
     expect(text.trendText(known)).toBe("▲ building");

@@ -12,7 +12,12 @@ export const rangeText = (zone: Zone, rowUsd: number) =>
 
 /** `$250M–$410M`: the range over the models of leverage. */
 export function bandText({ lo_usd: lo, hi_usd: hi }: Zone): string {
-  return lo === null || hi === null ? "no band yet" : `${usd(lo)}–${usd(hi)}`;
+  if (lo === null || hi === null) return "no band yet";
+  const [from, to] = [usd(lo), usd(hi)];
+  // One sign and one unit are enough where both ends share them.
+  return from.at(-1) === to.at(-1) && /[A-Za-z]$/.test(to)
+    ? `${from.slice(0, -1)}–${to.slice(1)}`
+    : `${from}–${to}`;
 }
 
 export function distanceText(zone: Zone): string {
