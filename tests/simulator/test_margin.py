@@ -30,7 +30,7 @@ def test_equity_equals_the_maintenance_margin_at_the_liquidation_price(
     side, leverage, maintenance, deduction, rule
 ):
     margin = 1.0 / leverage
-    price = liquidation_ratio_kernel(side, margin, maintenance, deduction, rule)
+    price = liquidation_ratio_kernel(side, margin, maintenance, deduction, rule, 0, 0.0)
     if price <= 1e-3:
         assert side == 1
         assert leverage == 1
@@ -42,7 +42,7 @@ def test_equity_equals_the_maintenance_margin_at_the_liquidation_price(
 
 @given(side=st.sampled_from([1, -1]), leverage=st.integers(2, 125), rule=st.sampled_from([MARK_VALUED, 0]))
 def test_liquidation_lies_between_entry_and_bankruptcy(side, leverage, rule):
-    price = liquidation_ratio_kernel(side, 1.0 / leverage, 0.004, 0.0, rule)
+    price = liquidation_ratio_kernel(side, 1.0 / leverage, 0.004, 0.0, rule, 0, 0.0)
     assert 1.0 * side > price * side > (1.0 - side / leverage) * side
 
 

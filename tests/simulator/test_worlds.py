@@ -12,7 +12,7 @@ from faultline.errors import ConfigError
 from faultline.simulator import builtin_worlds, load_world
 from faultline.simulator.worlds import world_from_dict, world_keys
 
-NAMES = ("calm", "crash", "evaluation", "null-contagion", "three-assets")
+NAMES = tuple(sorted(path.stem for path in (ROOT / "src/faultline/simulator/worlds").glob("*.toml")))
 
 
 def test_the_builtin_worlds_are_these():

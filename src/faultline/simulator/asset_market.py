@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from faultline.simulator.archetypes import venue_rules
 from faultline.simulator.margin import MARK_VALUED, tier_table
 from faultline.simulator.randomness import stream_key
 from faultline.simulator.state import (
@@ -41,6 +42,7 @@ __all__ = ("AssetMarket", "Happenings", "sample_interval_s")
 
 _FIRST_POSITIONS = 1 << 15
 _SPARE_ROWS = 1 << 13
+_NEVER_NS = np.iinfo(np.int64).max
 
 
 class Happenings(NamedTuple):
@@ -68,6 +70,7 @@ def _records(dtype: np.dtype[np.void], columns: dict[str, list[Any]]) -> NDArray
 
 def _venues(world: World) -> NDArray[np.void]:
     total = sum(venue.share_ratio for venue in world.venues)
+    kinds = [venue_rules(venue) for venue in world.venues]
     return _records(
         VENUE_RULES,
         {
@@ -75,7 +78,11 @@ def _venues(world: World) -> NDArray[np.void]:
             "leverage": [venue.leverage_ratio for venue in world.venues],
             "mark_lag_s": [venue.mark_lag_s for venue in world.venues],
             "basis": [venue.basis_bps * 1e-4 for venue in world.venues],
-            "rule": [MARK_VALUED if venue.archetype == "latest-per-second" else 0 for venue in world.venues],
+            "rule": [MARK_VALUED if rules.margin_rule == "at-mark" else 0 for rules in kinds],
+            "is_inverse": [int(venue.contract == "inverse") for venue in world.venues],
+            "is_adjusted": [int(rules.margin_rule == "leverage-adjusted") for rules in kinds],
+            "fee": [venue.taker_fee_ratio for venue in world.venues],
+            "unit_usd": [venue.contract_usd for venue in world.venues],
         },
     )
 
@@ -88,6 +95,7 @@ def _traders(world: World) -> NDArray[np.void]:
             "cumulative": _cumulative([kind.share_ratio for kind in kinds]).tolist(),
             "leverage_log": [math.log(kind.leverage_median) for kind in kinds],
             "leverage_sigma": [kind.leverage_sigma for kind in kinds],
+            "regime_response": [kind.regime_response for kind in kinds],
             "round_prob": [kind.round_leverage_prob for kind in kinds],
             "size_log": [math.log(kind.size_median_usd) for kind in kinds],
             "size_sigma": [kind.size_sigma for kind in kinds],
@@ -221,6 +229,10 @@ def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Par
         clustering=world.clustering_bps * 1e-4,
         inventory_aversion=float(world.inventory_aversion),
         funding_aversion=float(world.funding_aversion),
+        switch_ns=start_ns + round(world.leverage_switch_hours * HOUR_NS)
+        if world.leverage_switch_hours
+        else _NEVER_NS,
+        switch_log=math.log(world.leverage_switch_ratio),
     )
 
 
@@ -297,6 +309,23 @@ class AssetMarket:
     def price_usd(self, level_log: NDArray[np.float64]) -> NDArray[np.float64]:
         """Price of log levels."""
         return np.exp(float(self._state.market["base_log"][0]) + level_log)
+
+    def notional_usd(
+        self, venue: NDArray[np.integer], lots: NDArray[np.integer], price_usd: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """USD of lots on venues at prices; contracts of inverse venues are worth the same at any."""
+        unit_usd = np.array([kind.contract_usd for kind in self.world.venues])
+        is_inverse = np.array([kind.contract == "inverse" for kind in self.world.venues])
+        linear_usd = lots * self.asset.lot_base * price_usd
+        return np.asarray(np.where(is_inverse[venue], lots * unit_usd[venue], linear_usd))
+
+    def qty_base(
+        self, venue: NDArray[np.integer], lots: NDArray[np.integer], price_usd: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Base units of lots on venues; contracts of inverse venues at prices."""
+        is_inverse = np.array([kind.contract == "inverse" for kind in self.world.venues])[venue]
+        linear = lots * self.asset.lot_base
+        return np.asarray(np.where(is_inverse, self.notional_usd(venue, lots, price_usd) / price_usd, linear))
 
     def take_mix(self) -> NDArray[np.float64]:
         """Opens since the last call, (V, 2, MAX_LEVERAGE + 1, 2): number and USD by venue, side and

@@ -8,59 +8,71 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faultline.messages import Batch, Flag, Kind, TradeCause, empty_rows
+from faultline.simulator.archetypes import MARGIN_FAMILY, PRINT_KIND, venue_rules
 from faultline.simulator.margin import deductions_usd
-from faultline.simulator.reporting import Reporter
-from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, PriceKind
+from faultline.simulator.reporting import Reporter, event_key
+from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faultline.simulator.asset_market import Happenings
+    from faultline.simulator.reporting import Reported
     from faultline.simulator.schema import AssetSpec, VenueSpec, World
 
 __all__ = ("Channel", "instrument_id")
 
-#: Formula families as numbered by the instrument message: at the mark, at entry.
-_FAMILY = {"latest-per-second": 0, "all-events": 1}
+#: Column of a liquidation that is printed, by its name in a world file.
+_PRINTED = {
+    "bankruptcy": "bankruptcy_price_usd",
+    "fill": "fill_price_usd",
+    "trigger": "level_price_usd",
+    "mark": "mark_price_usd",
+}
 
 
 def instrument_id(venue: VenueSpec, asset: AssetSpec) -> str:
-    """Id of the perpetual of an asset on a venue, e.g. ``simx:BTCUSDT``."""
-    return f"{venue.slug}:{asset.base}{asset.quote}"
+    """Id of the perpetual of an asset on a venue, e.g. ``simx:BTCUSDT``, or ``simz:BTCUSD`` where it is inverse."""
+    return f"{venue.slug}:{asset.base}{'USD' if venue.contract == 'inverse' else asset.quote}"
 
 
 class Channel:
     """All public channels of one instrument, with the rows that have not yet arrived."""
 
-    def __init__(self, world: World, asset: AssetSpec, venue_row: int, start_ns: int) -> None:
+    def __init__(self, world: World, asset: AssetSpec, venue_row: int, start_ns: int, seed: int) -> None:
         self._world = world
         self._asset = asset
         self._venue_row = venue_row
         self._venue = world.venues[venue_row]
         self._start_ns = start_ns
         self._latency_ns = self._venue.latency_ms * MILLISECOND_NS
-        self._reporter = Reporter(self._venue)
+        self._rules = venue_rules(self._venue)
+        self._is_inverse = self._venue.contract == "inverse"
         self._waiting: dict[Kind, list[NDArray[np.void]]] = {}
         self._seq = dict.fromkeys(Kind, 0)
         self.id = instrument_id(self._venue, asset)
+        self._reporter = Reporter(self._venue, seed, self.id)
         self._hold(Kind.INSTRUMENT, self._instrument_rows())
 
     def add(self, happenings: Happenings, now_ns: int) -> NDArray[np.int64]:
-        """Take over what happened; returns the ids of the positions whose liquidation is published by it."""
+        """Take over what happened; returns the ``event_key`` of each liquidation that is published by it."""
         if self._world.trades:
             self._hold(Kind.TRADE, self._trade_rows(self._mine(happenings.trades)))
         samples = self._mine(happenings.samples)
         if self._world.marks_every_s:
             self._hold(Kind.MARK, self._mark_rows(samples))
         self._hold(
-            Kind.OPEN_INTEREST, self._interest_rows(self._each(samples, self._world.open_interest_every_s))
+            Kind.OPEN_INTEREST,
+            self._interest_rows(
+                self._each(samples, self._venue.open_interest_every_s or self._world.open_interest_every_s)
+            ),
         )
         self._hold(Kind.FUNDING, self._funding_rows(self._each(samples, self._world.funding_every_s)))
         if self._world.bars:
             self._hold(Kind.BAR, self._bar_rows(self._mine(happenings.bars)))
         reported = self._reporter.publish(self._mine(happenings.liquidations), now_ns)
-        self._hold(Kind.LIQUIDATION, self._liquidation_rows(reported.events, reported.received_ns))
-        return reported.events["position_id"].astype(np.int64)
+        self._hold(Kind.LIQUIDATION, self._liquidation_rows(reported))
+        return event_key(reported.events)
 
     def take(self, to_ns: int) -> list[Batch]:
         """Rows received before ``to_ns`` that have not been taken yet."""
@@ -100,7 +112,7 @@ class Channel:
     def _trade_rows(self, trades: NDArray[np.void]) -> NDArray[np.void]:
         rows = self._rows(Kind.TRADE, trades["ts_ns"], self._latency_ns)
         rows["price_usd"] = trades["price_usd"]
-        rows["qty_base"] = trades["lots"] * self._asset.lot_base
+        rows["qty_base"] = self._qty_base(trades["lots"], trades["price_usd"])
         rows["taker_side"] = trades["taker_side"]
         rows["cause"] = TradeCause.ORDINARY
         return rows
@@ -113,7 +125,7 @@ class Channel:
 
     def _interest_rows(self, samples: NDArray[np.void]) -> NDArray[np.void]:
         rows = self._rows(Kind.OPEN_INTEREST, samples["ts_ns"], self._latency_ns)
-        rows["oi_base"] = samples["oi_lots"] * self._asset.lot_base
+        rows["oi_base"] = self._qty_base(samples["oi_lots"], samples["mark_price_usd"])
         rows["oi_usd"] = rows["oi_base"] * samples["mark_price_usd"]
         return rows
 
@@ -128,31 +140,42 @@ class Channel:
         rows = self._rows(Kind.BAR, bars["ts_ns"], MINUTE_NS)
         for name in ("open_usd", "high_usd", "low_usd", "close_usd"):
             rows[name] = bars[name]
-        rows["buy_qty_base"] = bars["buy_lots"] * self._asset.lot_base
-        rows["sell_qty_base"] = bars["sell_lots"] * self._asset.lot_base
+        rows["buy_qty_base"] = self._qty_base(bars["buy_lots"], bars["close_usd"])
+        rows["sell_qty_base"] = self._qty_base(bars["sell_lots"], bars["close_usd"])
         return rows
 
-    def _liquidation_rows(self, events: NDArray[np.void], received_ns: NDArray[np.int64]) -> NDArray[np.void]:
+    def _qty_base(self, lots: NDArray[np.int64], price_usd: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Base units of lots; contracts of an inverse venue are converted at the price."""
+        if self._is_inverse:
+            return np.asarray(lots * self._venue.contract_usd / price_usd)
+        return np.asarray(lots * self._asset.lot_base)
+
+    def _liquidation_rows(self, reported: Reported) -> NDArray[np.void]:
+        events = reported.events
         rows = self._rows(Kind.LIQUIDATION, events["ts_ns"], 0)
-        rows["ts_received_ns"] = received_ns
+        rows["ts_received_ns"] = reported.received_ns
         rows["flags"] = Flag.SAMPLED if self._reporter.is_sampled else Flag.NONE
-        rows["side"] = events["side"]
-        rows["price_kind"] = PriceKind.BANKRUPTCY
+        rows["side"] = np.where(reported.is_wrong_side, -events["side"], events["side"])
+        rows["price_kind"] = PRINT_KIND[self._rules.print_price]
         tick_usd = self._asset.tick_usd
-        rows["price_usd"] = np.maximum(np.round(events["bankruptcy_price_usd"] / tick_usd), 1.0) * tick_usd
-        rows["qty_base"] = events["lots"] * self._asset.lot_base
+        printed_usd = events[_PRINTED[self._rules.print_price]]
+        rows["price_usd"] = np.maximum(np.round(printed_usd / tick_usd), 1.0) * tick_usd
+        rows["qty_base"] = self._qty_base(events["lots"], rows["price_usd"])
         rows["notional_usd"] = rows["qty_base"] * rows["price_usd"]
         return rows
 
     def _instrument_rows(self) -> NDArray[np.void]:
         """One row per margin tier, known from the start."""
         tiers, asset = self._venue.tiers, self._asset
+        quote = "USD" if self._is_inverse else asset.quote
         rows = empty_rows(Kind.INSTRUMENT, len(tiers))
         rows["ts_event_ns"] = rows["ts_received_ns"] = self._start_ns
-        rows["base"], rows["quote"] = asset.base.encode(), asset.quote.encode()
-        rows["formula_family"] = _FAMILY[self._venue.archetype]
-        rows["contract_size"] = 1.0
-        rows["tick_usd"], rows["lot_base"] = asset.tick_usd, asset.lot_base
+        rows["base"], rows["quote"] = asset.base.encode(), quote.encode()
+        rows["formula_family"] = MARGIN_FAMILY[self._rules.margin_rule]
+        rows["contract_kind"] = int(self._is_inverse)
+        rows["contract_size"] = self._venue.contract_usd if self._is_inverse else 1.0
+        rows["tick_usd"] = asset.tick_usd
+        rows["lot_base"] = self._venue.contract_usd / asset.price_usd if self._is_inverse else asset.lot_base
         rows["tier"] = np.arange(len(tiers))
         caps = [tier.cap_usd for tier in tiers]
         rows["tier_floor_usd"] = [0.0, *caps[:-1]]
@@ -160,5 +183,5 @@ class Channel:
         rows["maintenance_ratio"] = [tier.maintenance_ratio for tier in tiers]
         rows["max_leverage"] = [tier.max_leverage for tier in tiers]
         rows["deduction_usd"] = deductions_usd(tiers)
-        rows["taker_fee_ratio"] = 0.0
+        rows["taker_fee_ratio"] = self._venue.taker_fee_ratio
         return rows

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from faultline.simulator.margin import liquidation_ratio_kernel, tier_kernel
-from faultline.simulator.orders import VOLUNTARY, execute_kernel, price_kernel
+from faultline.simulator.margin import bankruptcy_ratio_kernel, liquidation_ratio_kernel, tier_kernel
+from faultline.simulator.orders import VOLUNTARY, execute_kernel, notional_kernel, price_kernel
 from faultline.simulator.positions import (
     change_interest_kernel,
     link_due_kernel,
@@ -29,6 +29,8 @@ __all__ = ("MAX_OPENS", "draw_life_ns_kernel", "open_positions_kernel")
 
 #: Most takers that may open on one venue in one step.
 MAX_OPENS = 512
+#: Most venues of a world.
+_MOST_VENUES = 8
 #: Whole leverages that traders choose far more often than their neighbours.
 _ROUND = np.array([1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 25.0, 50.0, 75.0, 100.0, 125.0])
 _DAY_S = 86_400.0
@@ -48,14 +50,18 @@ def draw_life_ns_kernel(par: Parameters, rng: NDArray[np.uint64], trader: int, l
 
 @njit(cache=True, nogil=True)
 def _draw_leverage_kernel(
-    par: Parameters, rng: NDArray[np.uint64], trader: int, venue: int, regime: int
+    par: Parameters, state: State, rng: NDArray[np.uint64], trader: int, venue: int
 ) -> int:
-    """Log-normal leverage of the class, scaled by venue and regime, often snapped to a round number (in
-    log).
+    """Log-normal leverage of the class, scaled by venue, regime and switch, often snapped to a round number
+    (in log).
     """
-    traders = par.traders
+    traders, market = par.traders, state.market[0]
+    regime = int(market.regime)
     wanted = traders[trader].leverage_log + traders[trader].leverage_sigma * normal_kernel(rng)
-    wanted += math.log(par.venues[venue].leverage) + math.log(par.regimes[regime].leverage)
+    response = traders[trader].regime_response * math.log(par.regimes[regime].leverage)
+    wanted += math.log(par.venues[venue].leverage) + response
+    if market.now_ns >= par.switch_ns:
+        wanted += par.switch_log
     wanted = min(max(wanted, 0.0), math.log(float(MAX_LEVERAGE)))
     if uniform_kernel(rng) < traders[trader].round_prob:
         best = 0
@@ -99,7 +105,10 @@ def _set_levels_kernel(
     tiers = par.tiers[position.venue]
     tier = tier_kernel(tiers, notional_usd)
     position.leverage = min(position.leverage, int(tiers[tier, 2]))
+    rules = par.venues[position.venue]
     maintenance, deduction = tiers[tier, 1], tiers[tier, 3] / notional_usd
+    if rules.is_adjusted == 1:
+        maintenance /= position.leverage
     extra_chance, extra, noise = uniform_kernel(rng), uniform_kernel(rng), normal_kernel(rng)
     stop_chance, stop_place, topup_chance = uniform_kernel(rng), uniform_kernel(rng), uniform_kernel(rng)
     margin = math.exp(traders[trader].margin_noise * noise) / position.leverage
@@ -107,9 +116,10 @@ def _set_levels_kernel(
     if position.is_cross == 1:
         margin *= 1.0 - math.log(extra) * traders[trader].cross_margin
     side = position.side
-    rule = par.venues[position.venue].rule
     level = position.entry_log + math.log(
-        liquidation_ratio_kernel(side, margin, maintenance, deduction, rule)
+        liquidation_ratio_kernel(
+            side, margin, maintenance, deduction, rules.rule, rules.is_inverse, rules.fee
+        )
     )
     mark_log = state.venues[position.venue].mark_log
     if side * (min(side * position.entry_log, side * mark_log) * side - level) < _NEAREST:
@@ -118,7 +128,9 @@ def _set_levels_kernel(
     position.maintenance_ratio = maintenance
     position.deduction_ratio = deduction
     position.level_log = level
-    position.bankruptcy_log = position.entry_log + math.log(max(1.0 - side * margin, 1e-3))
+    position.bankruptcy_log = position.entry_log + math.log(
+        bankruptcy_ratio_kernel(side, margin, rules.is_inverse)
+    )
     position.trigger_log = level
     position.trigger = TRIGGER_LIQUIDATION
     way = level - position.entry_log
@@ -141,15 +153,16 @@ def _open_kernel(
     lots: int,
     ts_ns: int,
     entry_log: float,
+    draw: int,
 ) -> bool:
     """Open one position if the venue accepts it, index it and count it in the true mix."""
     market = state.market[0]
-    leverage = _draw_leverage_kernel(par, rng, trader, venue, int(market.regime))
+    leverage = _draw_leverage_kernel(par, state, rng, trader, venue)
     row = take_slot_kernel(state)
     position = state.positions[row]
     position.venue, position.side, position.trader, position.leverage = venue, side, trader, leverage
     position.lots, position.entry_log, position.opened_ns = lots, entry_log, ts_ns
-    notional_usd = lots * par.lot_base * price_kernel(state, entry_log)
+    notional_usd = notional_kernel(par, venue, lots, price_kernel(state, entry_log))
     if not _set_levels_kernel(par, state, rng, row, notional_usd):
         position.next_level = market.free_head
         market.free_head = row
@@ -157,6 +170,8 @@ def _open_kernel(
         market.n_rejected += 1
         return False
     position.id = market.next_id
+    position.origin = (market.step * _MOST_VENUES + venue) * 2 * MAX_OPENS + draw
+    position.n_steps = 0
     market.next_id += 1
     position.is_open = 1
     position.due_ns = max(ts_ns + draw_life_ns_kernel(par, rng, trader, position.leverage), market.now_ns)
@@ -226,12 +241,12 @@ def open_positions_kernel(
         entry_log = before_log + when * (here.last_log - before_log)
         ts_ns = t0_ns + int(when * (market.now_ns - t0_ns - 1))
         size_usd = _draw_size_kernel(par, rng, trader)
-        lots = max(1, int(size_usd / (par.lot_base * price_kernel(state, entry_log)) + 0.5))
+        lots = max(1, int(size_usd / notional_kernel(par, venue, 1, price_kernel(state, entry_log)) + 0.5))
         taker_log = entry_log + side * par.half_spread
-        if not _open_kernel(par, state, rng, venue, trader, side, lots, ts_ns, taker_log):
+        if not _open_kernel(par, state, rng, venue, trader, side, lots, ts_ns, taker_log, 2 * k):
             continue
         execute_kernel(par, state, out, venue, side, lots, ts_ns, entry_log, VOLUNTARY)
         restart_kernel(rng, key, market.step, 2 + 2 * k)
         if uniform_kernel(rng) < par.matched_prob:
             maker = _draw_trader_kernel(par, rng)
-            _open_kernel(par, state, rng, venue, maker, -side, lots, ts_ns, taker_log)
+            _open_kernel(par, state, rng, venue, maker, -side, lots, ts_ns, taker_log, 2 * k + 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from numba import njit
 
 from faultline.simulator.entries import draw_life_ns_kernel
-from faultline.simulator.margin import liquidation_ratio_kernel
+from faultline.simulator.margin import bankruptcy_ratio_kernel, liquidation_ratio_kernel
 from faultline.simulator.orders import FORCED, VOLUNTARY, execute_kernel, price_kernel
 from faultline.simulator.positions import (
     bucket_kernel,
@@ -27,6 +27,7 @@ from faultline.simulator.state import (
     LEVEL_BUCKETS,
     RING_BUCKETS,
     RING_WIDTH_NS,
+    TAKEN,
     TRIGGER_LIQUIDATION,
     TRIGGER_STOP,
     TRIGGER_TOPUP,
@@ -49,13 +50,15 @@ def _liquidate_kernel(par: Parameters, state: State, out: Buffers, row: int, ts_
     n = out.counts[1]
     event = out.liquidations[n]
     event.ts_ns = ts_ns
-    event.position_id = position.id
+    event.position_id, event.origin = position.id, position.origin
+    event.step, event.kind = position.n_steps, TAKEN
     event.opened_ns = position.opened_ns
     event.lots = position.lots
     event.entry_price_usd = price_kernel(state, position.entry_log)
     event.level_price_usd = price_kernel(state, position.level_log)
     event.bankruptcy_price_usd = price_kernel(state, position.bankruptcy_log)
     event.mark_price_usd = price_kernel(state, here.mark_log)
+    event.fill_price_usd = price_kernel(state, here.last_log - position.side * par.half_spread)
     event.venue, event.side = position.venue, position.side
     event.leverage, event.trader, event.is_cross = position.leverage, position.trader, position.is_cross
     out.counts[1] = n + 1
@@ -71,6 +74,7 @@ def _top_up_kernel(par: Parameters, state: State, row: int) -> None:
     entry.
     """
     position = state.positions[row]
+    rules = par.venues[position.venue]
     unlink_level_kernel(state, row)
     position.margin_ratio += par.traders[position.trader].topup_ratio / position.leverage
     ratio = liquidation_ratio_kernel(
@@ -78,11 +82,13 @@ def _top_up_kernel(par: Parameters, state: State, row: int) -> None:
         position.margin_ratio,
         position.maintenance_ratio,
         position.deduction_ratio,
-        par.venues[position.venue].rule,
+        rules.rule,
+        rules.is_inverse,
+        rules.fee,
     )
     position.level_log = position.entry_log + math.log(ratio)
     position.bankruptcy_log = position.entry_log + math.log(
-        max(1.0 - position.side * position.margin_ratio, 1e-3)
+        bankruptcy_ratio_kernel(position.side, position.margin_ratio, rules.is_inverse)
     )
     position.trigger, position.trigger_log = TRIGGER_LIQUIDATION, position.level_log
     link_level_kernel(state, row)

@@ -10,7 +10,7 @@ from numba import njit
 if TYPE_CHECKING:
     from faultline.simulator.state import Buffers, Parameters, State
 
-__all__ = ("FORCED", "VOLUNTARY", "execute_kernel", "price_kernel")
+__all__ = ("FORCED", "VOLUNTARY", "execute_kernel", "notional_kernel", "price_kernel")
 
 #: Kinds of flow: orders that traders chose, and orders of the liquidation engines.
 VOLUNTARY = 0
@@ -21,6 +21,14 @@ FORCED = 1
 def price_kernel(state: State, level_log: float) -> float:
     """Price in USD of a log level: base x exp(level)."""
     return math.exp(state.market[0].base_log + level_log)
+
+
+@njit(cache=True, nogil=True)
+def notional_kernel(par: Parameters, venue: int, lots: int, price_usd: float) -> float:
+    """USD of ``lots`` on a venue: base units at the price, or contracts of fixed USD (inverse)."""
+    if par.venues[venue].is_inverse == 1:
+        return float(lots * par.venues[venue].unit_usd)
+    return float(lots * par.lot_base * price_usd)
 
 
 @njit(cache=True, nogil=True)
@@ -41,7 +49,7 @@ def execute_kernel(
     market = state.market[0]
     here = state.venues[venue]
     price_usd = price_kernel(state, at_log + taker_side * par.half_spread)
-    flow_usd = taker_side * lots * par.lot_base * price_usd
+    flow_usd = taker_side * notional_kernel(par, venue, lots, price_usd)
     if flow == FORCED:
         market.forced_usd += flow_usd
     else:

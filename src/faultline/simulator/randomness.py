@@ -19,7 +19,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("normal_kernel", "poisson_kernel", "restart_kernel", "stream_key", "uniform_kernel")
+__all__ = ("normal_kernel", "poisson_kernel", "restart_kernel", "scatter", "stream_key", "uniform_kernel")
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_A = np.uint64(0xBF58476D1CE4E5B9)
@@ -32,6 +32,19 @@ def stream_key(seed: int, purpose: str) -> np.uint64:
     """Key of one purpose (``"market"``, ``"opens BTC simx"``) under a seed."""
     digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
     return np.uint64(int.from_bytes(digest, "little"))
+
+
+def scatter(key: np.uint64, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """One number in (0, 1) for each of ``numbers``, shape (n,): the first of the stream (key, number, 0)."""
+
+    def mixed(word: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        word = (word ^ (word >> np.uint64(30))) * _MIX_A
+        word = (word ^ (word >> np.uint64(27))) * _MIX_B
+        return word ^ (word >> np.uint64(31))
+
+    word = mixed(np.uint64(key) + numbers.astype(np.uint64) * _GOLDEN)
+    word = mixed(mixed(word ^ _GOLDEN) + _GOLDEN)
+    return np.asarray(((word >> np.uint64(11)).astype(np.float64) + 0.5) * _TO_UNIT)
 
 
 @njit(cache=True, nogil=True)

@@ -19,7 +19,9 @@ __all__ = (
 )
 
 #: How a simulated venue computes liquidation levels and what it publishes.
-Archetype = Literal["latest-per-second", "all-events"]
+Archetype = Literal[
+    "latest-per-second", "largest-per-second", "all-events", "immediate", "leverage-adjusted", "silent"
+]
 
 
 class TierSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -41,7 +43,7 @@ class VenueSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     ]
     archetype: Annotated[
         Archetype,
-        Meta(description="latest-per-second: one liquidation a second is published; all-events: every one."),
+        Meta(description="Kind of venue: its margin rule, what it publishes and the price it prints."),
     ]
     tiers: Annotated[tuple[TierSpec, ...], Meta(min_length=1, description="Margin tiers, smallest first.")]
     share_ratio: Annotated[
@@ -57,6 +59,51 @@ class VenueSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         float, Meta(ge=0, description="Standard deviation of the venue's own basis, bp.")
     ] = 1.5
     latency_ms: Annotated[int, Meta(ge=0, description="Delay between an event and its receipt, ms.")] = 40
+    margin_rule: Annotated[
+        Literal["", "at-mark", "at-entry", "leverage-adjusted"],
+        Meta(
+            description="Where maintenance margin is valued; leverage-adjusted: at entry, the tier's ratio over "
+            "the leverage. Empty: the archetype's."
+        ),
+    ] = ""
+    contract: Annotated[
+        Literal["linear", "inverse"],
+        Meta(description="What one contract is: base units, or USD settled in the base asset."),
+    ] = "linear"
+    contract_usd: Annotated[float, Meta(gt=0, description="Size of one inverse contract, USD.")] = 1.0
+    taker_fee_ratio: Annotated[
+        float, Meta(ge=0, lt=0.01, description="Closing fee that the venue counts when it sets the level.")
+    ] = 0.0
+    reporting: Annotated[
+        Literal["", "latest-per-second", "largest-per-second", "batch", "immediate", "none"],
+        Meta(
+            description="Liquidations that are published: one a second, every one each half second or at once, "
+            "or none. Empty: the archetype's."
+        ),
+    ] = ""
+    report_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="Probability that a liquidation reaches the channel at all.")
+    ] = 1.0
+    report_delay_ms: Annotated[
+        int, Meta(ge=0, description="Delay of published liquidations beyond the latency, ms.")
+    ] = 0
+    print_price: Annotated[
+        Literal["", "bankruptcy", "fill", "trigger", "mark"],
+        Meta(description="Price that is printed with a liquidation. Empty: the archetype's."),
+    ] = ""
+    wrong_side_prob: Annotated[
+        float, Meta(ge=0, le=1, description="Probability that a published liquidation names the wrong side.")
+    ] = 0.0
+    duplicate_prob: Annotated[
+        float, Meta(ge=0, le=1, description="Probability that a published liquidation arrives twice.")
+    ] = 0.0
+    open_interest_every_s: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Seconds between open-interest rows of this venue, a multiple of the marks'; 0: the world's.",
+        ),
+    ] = 0
 
 
 class AssetSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -115,6 +162,9 @@ class TraderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ] = 0.02
     pareto_exponent: Annotated[float, Meta(gt=0.5, description="Tail exponent of that factor.")] = 1.6
     size_cap_usd: Annotated[float, Meta(gt=0, description="Largest notional of one position.")] = 20_000_000.0
+    regime_response: Annotated[
+        float, Meta(ge=-2, le=2, description="Power with which a regime's leverage factor acts on the class.")
+    ] = 1.0
     round_leverage_prob: Annotated[
         float, Meta(ge=0, le=1, description="Probability that leverage snaps to a popular round number.")
     ] = 0.6
@@ -304,6 +354,12 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     clustering_bps: Annotated[
         float, Meta(gt=0, description="Width of the neighbourhood of such prices, bp.")
     ] = 6.0
+    leverage_switch_hours: Annotated[
+        float, Meta(ge=0, description="Hours after the start at which median leverages change; 0: never.")
+    ] = 0.0
+    leverage_switch_ratio: Annotated[
+        float, Meta(gt=0, description="Factor on every median leverage from then on.")
+    ] = 1.0
     inventory_aversion: Annotated[
         float,
         Meta(ge=0, le=0.5, description="How far market makers' inventory pushes takers to the other side."),

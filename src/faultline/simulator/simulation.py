@@ -38,7 +38,7 @@ class Simulation:
         grid_ns = self.start_ns // MINUTE_NS * MINUTE_NS
         self._markets = [AssetMarket(world, asset, seed, grid_ns) for asset in world.assets]
         self._channels = [
-            [Channel(world, asset, row, self.start_ns) for row in range(len(world.venues))]
+            [Channel(world, asset, row, self.start_ns, seed) for row in range(len(world.venues))]
             for asset in world.assets
         ]
         self._logs = [TruthLog(market) for market in self._markets] if keeps_truth else []

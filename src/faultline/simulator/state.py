@@ -23,6 +23,7 @@ __all__ = (
     "RING_BUCKETS",
     "RING_WIDTH_NS",
     "SAMPLE",
+    "TAKEN",
     "TRADE",
     "TRADER",
     "TRIGGER_LIQUIDATION",
@@ -49,10 +50,14 @@ TRIGGER_LIQUIDATION = 0
 TRIGGER_STOP = 1
 TRIGGER_TOPUP = 2
 
+#: Kinds of forced exit: taken into the market.
+TAKEN = 0
+
 #: One position. Logs are of price over the market's base price; ``*_level`` and ``*_due`` are list links.
 POSITION = np.dtype(
     [
         ("id", "<i8"),
+        ("origin", "<i8"),
         ("opened_ns", "<i8"),
         ("due_ns", "<i8"),
         ("lots", "<i8"),
@@ -63,6 +68,7 @@ POSITION = np.dtype(
         ("margin_ratio", "<f8"),
         ("maintenance_ratio", "<f8"),
         ("deduction_ratio", "<f8"),
+        ("profit_log", "<f8"),
         ("venue", "<i4"),
         ("side", "<i4"),
         ("leverage", "<i4"),
@@ -74,6 +80,10 @@ POSITION = np.dtype(
         ("prev_level", "<i4"),
         ("next_due", "<i4"),
         ("prev_due", "<i4"),
+        ("next_profit", "<i4"),
+        ("prev_profit", "<i4"),
+        ("has_profit", "<i4"),
+        ("n_steps", "<i4"),
         ("spare", "<i4"),
     ]
 )
@@ -139,17 +149,21 @@ LIQUIDATION = np.dtype(
     [
         ("ts_ns", "<i8"),
         ("position_id", "<i8"),
+        ("origin", "<i8"),
         ("opened_ns", "<i8"),
         ("lots", "<i8"),
         ("entry_price_usd", "<f8"),
         ("level_price_usd", "<f8"),
         ("bankruptcy_price_usd", "<f8"),
         ("mark_price_usd", "<f8"),
+        ("fill_price_usd", "<f8"),
         ("venue", "<i4"),
         ("side", "<i4"),
         ("leverage", "<i4"),
         ("trader", "<i4"),
         ("is_cross", "<i4"),
+        ("step", "<i4"),
+        ("kind", "<i4"),
         ("spare", "<i4"),
     ]
 )
@@ -197,6 +211,10 @@ VENUE_RULES = np.dtype(
         ("mark_lag_s", "<f8"),
         ("basis", "<f8"),
         ("rule", "<i8"),
+        ("is_inverse", "<i8"),
+        ("is_adjusted", "<i8"),
+        ("fee", "<f8"),
+        ("unit_usd", "<f8"),
     ]
 )
 
@@ -206,6 +224,7 @@ TRADER = np.dtype(
         ("cumulative", "<f8"),
         ("leverage_log", "<f8"),
         ("leverage_sigma", "<f8"),
+        ("regime_response", "<f8"),
         ("round_prob", "<f8"),
         ("size_log", "<f8"),
         ("size_sigma", "<f8"),
@@ -315,6 +334,8 @@ class Parameters(NamedTuple):
     clustering: float
     inventory_aversion: float
     funding_aversion: float
+    switch_ns: int
+    switch_log: float
 
 
 class State(NamedTuple):

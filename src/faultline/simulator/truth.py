@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from faultline.simulator.emission import instrument_id
+from faultline.simulator.reporting import event_key
 from faultline.simulator.state import LIQUIDATION, SAMPLE
 from faultline.units import MINUTE_NS
 
@@ -39,7 +40,8 @@ def positions_table(market: AssetMarket) -> Table:
     """Every open position now: one row each, ordered by id."""
     world, asset = market.world, market.asset
     rows = market.open_positions()
-    qty_base = rows["lots"] * asset.lot_base
+    entry_usd = market.price_usd(rows["entry_log"])
+    qty_base = market.qty_base(rows["venue"], rows["lots"], entry_usd)
     return {
         "t_ns": np.full(len(rows), market.now_ns, dtype=np.int64),
         "instrument": _venue_ids(world, asset)[rows["venue"]],
@@ -49,8 +51,8 @@ def positions_table(market: AssetMarket) -> Table:
         "leverage": rows["leverage"].astype(np.int16),
         "is_cross": rows["is_cross"].astype(bool),
         "qty_base": qty_base,
-        "notional_usd": qty_base * market.price_usd(rows["entry_log"]),
-        "entry_price_usd": market.price_usd(rows["entry_log"]),
+        "notional_usd": qty_base * entry_usd,
+        "entry_price_usd": entry_usd,
         "level_price_usd": market.price_usd(rows["level_log"]),
         "bankruptcy_price_usd": market.price_usd(rows["bankruptcy_log"]),
         "margin_ratio": rows["margin_ratio"].copy(),
@@ -67,13 +69,15 @@ def _venue_ids(world: World, asset: AssetSpec) -> NDArray[np.str_]:
 def _map_kernel(
     positions: NDArray[np.void],
     base_log: float,
-    lot_base: float,
+    units: NDArray[np.float64],
     first: int,
     usd: NDArray[np.float64],
     count: NDArray[np.int64],
 ) -> None:
     """Sum notional at entry and number of open positions into (V, 2, B) by floor((base + level) / width) -
     first.
+
+    ``units`` (V,): base units of a lot, or minus the USD of a contract of an inverse venue.
     """
     for row in range(positions.shape[0]):
         position = positions[row]
@@ -81,9 +85,11 @@ def _map_kernel(
             lane = 0 if position.side > 0 else 1
             bucket = math.floor((base_log + position.level_log) / MAP_BUCKET_LOG) - first
             bucket = min(max(bucket, 0), usd.shape[2] - 1)
-            usd[position.venue, lane, bucket] += (
-                position.lots * lot_base * math.exp(base_log + position.entry_log)
-            )
+            unit = units[position.venue]
+            worth = -position.lots * unit
+            if unit > 0.0:
+                worth = position.lots * unit * math.exp(base_log + position.entry_log)
+            usd[position.venue, lane, bucket] += worth
             count[position.venue, lane, bucket] += 1
 
 
@@ -98,7 +104,13 @@ def _map_table(market: AssetMarket) -> Table:
     first = centre - _MAP_REACH
     shape = (len(market.world.venues), 2, 2 * _MAP_REACH)
     usd, count = np.zeros(shape), np.zeros(shape, dtype=np.int64)
-    _map_kernel(market.state.positions, base_log, market.asset.lot_base, first, usd, count)
+    units = np.array(
+        [
+            -venue.contract_usd if venue.contract == "inverse" else market.asset.lot_base
+            for venue in market.world.venues
+        ]
+    )
+    _map_kernel(market.state.positions, base_log, units, first, usd, count)
     venue, lane, low = np.nonzero(count)
     filled = count[venue, lane, low]
     return {
@@ -133,10 +145,10 @@ class TruthLog:
         samples = happenings.samples
         self._path.append(samples[samples["ts_ns"] % MINUTE_NS == 0])
 
-    def add_published(self, position_ids: NDArray[np.int64]) -> None:
-        """Remember which liquidations a venue published."""
-        if len(position_ids):
-            self._published.append(position_ids)
+    def add_published(self, keys: NDArray[np.int64]) -> None:
+        """Remember which liquidations a venue published, by ``event_key``."""
+        if len(keys):
+            self._published.append(keys)
 
     def snapshot(self, *, standing: bool, positions: bool) -> None:
         """Record the standing map or the position table as of now, and the opens since the last snapshot."""
@@ -175,7 +187,7 @@ class TruthLog:
     def _liquidation_table(self) -> Table:
         rows = _stacked(self._liquidations, LIQUIDATION)
         published = np.concatenate([*self._published, np.zeros(0, dtype=np.int64)])
-        qty_base = rows["lots"] * self._market.asset.lot_base
+        qty_base = self._market.qty_base(rows["venue"], rows["lots"], rows["level_price_usd"])
         return {
             "ts_event_ns": rows["ts_ns"],
             "instrument": self._ids[rows["venue"]],
@@ -190,8 +202,10 @@ class TruthLog:
             "level_price_usd": rows["level_price_usd"],
             "bankruptcy_price_usd": rows["bankruptcy_price_usd"],
             "mark_price_usd": rows["mark_price_usd"],
+            "fill_price_usd": rows["fill_price_usd"],
+            "step": rows["step"].astype(np.int16),
             "opened_ns": rows["opened_ns"],
-            "is_reported": np.isin(rows["position_id"], published),
+            "is_reported": np.isin(event_key(rows), published),
             "contagion": self._contagion(rows),
         }
 
@@ -228,7 +242,7 @@ class TruthLog:
             "unforced_mark_usd": rows["unforced_mark_usd"],
             "volatility_per_day_ratio": rows["volatility"],
             "regime": self._regimes[rows["regime"]],
-            "oi_base": rows["oi_lots"] * self._market.asset.lot_base,
+            "oi_base": self._market.qty_base(rows["venue"], rows["oi_lots"], rows["mark_price_usd"]),
         }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args, get_origin
 import msgspec
 
 from faultline.errors import ConfigError
+from faultline.simulator.archetypes import venue_rules
 from faultline.simulator.asset_market import sample_interval_s
 from faultline.simulator.schema import World
 
@@ -169,12 +170,11 @@ def _check_sense(world: World, where: str) -> None:
             "marks_every_s",
             f"samples each {interval_s} s must divide 60 s and be whole steps of {world.step_s} s",
         )
-    for key in ("open_interest_every_s", "funding_every_s"):
-        if getattr(world, key) % interval_s:
-            refuse(
-                key,
-                f"{key} = {getattr(world, key)} is not a multiple of {interval_s} s",
-            )
+    spacings = [(key, getattr(world, key)) for key in ("open_interest_every_s", "funding_every_s")]
+    spacings += [("venues[].open_interest_every_s", venue.open_interest_every_s) for venue in world.venues]
+    for key, every_s in spacings:
+        if every_s % interval_s:
+            refuse(key, f"{key} = {every_s} is not a multiple of {interval_s} s")
     names = [regime.name for regime in world.regimes]
     for name in [name for regime in world.regimes for name in regime.next] + [
         entry.regime for entry in world.schedule
@@ -194,8 +194,9 @@ def _check_sense(world: World, where: str) -> None:
         ratios = [tier.maintenance_ratio for tier in venue.tiers]
         if caps != sorted(set(caps)) or ratios != sorted(ratios):
             refuse("venues[].tiers", f"tiers of {venue.slug} must rise in cap and in maintenance ratio")
+        is_adjusted = venue_rules(venue).margin_rule == "leverage-adjusted"
         for tier in venue.tiers:
-            if tier.maintenance_ratio * tier.max_leverage >= 1.0:
+            if not is_adjusted and tier.maintenance_ratio * tier.max_leverage >= 1.0:
                 refuse(
                     "venues[].tiers",
                     f"{venue.slug}: {tier.max_leverage}x leaves no room above its maintenance margin",

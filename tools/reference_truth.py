@@ -1,0 +1,118 @@
+"""Nothing in, the hand-written end of the page on worlds out: what the truth holds and what a score reads."""
+
+from __future__ import annotations
+
+TRUTH = """\
+## Truth
+
+`faultline simulate` writes with `--truth` one Parquet file per table and `manifest.json` (world, seed, span,
+rows). Times are nanoseconds since 1970, UTC; sides are of the position, +1 long and -1 short; instruments are ids
+such as `simx:BTCUSDT`.
+
+### `liquidations.parquet`
+
+Every liquidation, published or not.
+
+| column | meaning |
+| --- | --- |
+| `ts_event_ns` | When the mark reached the level. |
+| `instrument` | Instrument. |
+| `position_id` | Position that was taken. |
+| `side` | Side of the position. |
+| `trader` | Class of the trader. |
+| `leverage` | Leverage setting of the position. |
+| `is_cross` | Whether it was on cross margin. |
+| `qty_base` | Quantity in base units. |
+| `notional_usd` | Quantity at the liquidation level. |
+| `entry_price_usd` | Entry. |
+| `level_price_usd` | Liquidation level. |
+| `bankruptcy_price_usd` | Price at which the margin was gone; most venues print this one, on the tick. |
+| `mark_price_usd` | Mark at the end of the step in which it happened. |
+| `fill_price_usd` | Price at which the venue closed it. |
+| `step` | How many steps of its liquidation came before this one. |
+| `opened_ns` | When the position was opened. |
+| `is_reported` | Whether the venue published it. |
+| `contagion` | 1: without forced impact the mark would not have got there in 30 minutes; 0: it would; -1: not known. |
+
+### `opens.parquet`
+
+The true leverage mix: opened positions between two snapshots.
+
+| column | meaning |
+| --- | --- |
+| `from_ns` | Start, inclusive. |
+| `to_ns` | End, exclusive. |
+| `instrument` | Instrument. |
+| `side` | Side. |
+| `leverage` | Leverage setting. |
+| `n_opens` | Positions opened. |
+| `notional_usd` | Their notional at entry. |
+
+### `standing.parquet`
+
+The true standing map every `truth_map_every_s`, and at the start.
+
+| column | meaning |
+| --- | --- |
+| `t_ns` | Time of the map. |
+| `instrument` | Instrument. |
+| `side` | Side of the positions. |
+| `price_low_usd` | Lower end of a bucket of 5 bp. |
+| `price_high_usd` | Upper end. |
+| `notional_usd` | Notional at entry of the open positions whose liquidation level lies in the bucket. |
+| `n_positions` | Their number. |
+
+### `positions.parquet`
+
+Every open position, every `truth_positions_every_s`; missing where the world records none.
+
+| column | meaning |
+| --- | --- |
+| `t_ns` | Time of the table. |
+| `instrument` | Instrument. |
+| `position_id` | Position. |
+| `side` | Side. |
+| `trader` | Class of the trader. |
+| `leverage` | Leverage setting. |
+| `is_cross` | Whether it is on cross margin. |
+| `qty_base` | Quantity in base units. |
+| `notional_usd` | Quantity at entry. |
+| `entry_price_usd` | Entry. |
+| `level_price_usd` | Liquidation level. |
+| `bankruptcy_price_usd` | Price at which the margin is gone. |
+| `margin_ratio` | Posted margin over notional at entry. |
+| `has_stop` | Whether a stop lies before the level. |
+| `opened_ns` | When it was opened. |
+
+### `path.parquet`
+
+One row a minute and instrument.
+
+| column | meaning |
+| --- | --- |
+| `t_ns` | Time. |
+| `instrument` | Instrument. |
+| `last_price_usd` | Last price. |
+| `mark_price_usd` | Mark. |
+| `unforced_mark_usd` | Mark without the standing impact of forced orders. |
+| `volatility_per_day_ratio` | Volatility of that moment. |
+| `regime` | Regime. |
+| `oi_base` | Open interest in base units. |
+
+## What a score reads
+
+`faultline score-truth` reads a folder that `faultline replay` wrote. `columns.parquet` gives the maps: synthetic
+columns of the shortest timeframe that end when a true standing map was taken. `mix.parquet` gives the recovered
+leverage mix, one row per time, instrument and leverage; without it the fixed prior (log-normal around 50x) is
+scored, and the answer says so in `mix_source`.
+
+| column of `mix.parquet` | meaning |
+| --- | --- |
+| `t_ns` | When the mix was served. |
+| `instrument` | Instrument. |
+| `leverage` | Leverage. |
+| `share_ratio` | Share of opens. |
+| `low_ratio` | Lower end of the 95 % interval; NaN none. |
+| `high_ratio` | Upper end; NaN none. |
+| `is_identified` | Whether the observations determine the share. |
+"""
