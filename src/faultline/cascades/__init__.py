@@ -1,0 +1,1 @@
+"""Heat beyond the price, its path and liquidations in, chains of levels with probabilities, and episodes out."""

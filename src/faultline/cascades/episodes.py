@@ -1,0 +1,187 @@
+"""Levels reached and liquidations after a hit in, episodes that start, extend and end out, each exactly once.
+
+An episode **starts** when the first level beyond a zone that was hit is reached and at least a tenth of the zone's
+expected forced flow was seen since the hit; it **extends** with every further level and **ends** when the next level
+is not reached in time, the last one is reached, or the feed breaks off. It is **in excess** once plain volatility would
+have come this far in one case of twenty: ``P(depth >= k) = prod of first-passage probabilities``.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+import numpy as np
+from scipy.special import ndtr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = (
+    "EXCESS_PROB",
+    "START_RATIO",
+    "Episode",
+    "EpisodeChange",
+    "EpisodeKind",
+    "ExcessTally",
+    "OpenEpisode",
+)
+
+EpisodeKind = Literal["started", "extended", "excess", "ended"]
+#: Share of the zone's expected flow that must be seen before an episode starts.
+START_RATIO: Final = 0.1
+#: Tail probability at or below which an episode is in excess.
+EXCESS_PROB: Final = 0.05
+
+
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """A cascade as everybody outside sees it.
+
+    Attributes:
+        id: ``{zone id}-{moment of the hit in ns}``.
+        zone_id: zone at level 0.
+        symbol: asset or instrument.
+        side: 0 longs, 1 shorts.
+        hit_ns: when the zone was hit.
+        at_ns: when this state began.
+        depth: levels reached.
+        n_levels: levels that were known at the hit.
+        level_usd: price of the deepest level reached.
+        liquidated_usd: liquidations of the side seen since the hit.
+        expected_usd: forced flow to expect from the levels that were reached.
+        expected_depth: mean depth where only plain volatility moves price.
+        tail_prob: probability of this depth or more under that.
+        duration_s: seconds since the hit.
+        next_prob: probability of the next level as said at the hit, given this one; None where none is left.
+    """
+
+    id: str
+    zone_id: str
+    symbol: str
+    side: int
+    hit_ns: int
+    at_ns: int
+    depth: int
+    n_levels: int
+    level_usd: float
+    liquidated_usd: float
+    expected_usd: float
+    expected_depth: float
+    tail_prob: float
+    duration_s: float
+    next_prob: float | None
+
+
+class EpisodeChange(msgspec.Struct, frozen=True):
+    """Something happened to an episode."""
+
+    kind: EpisodeKind
+    episode: Episode
+
+
+class OpenEpisode(msgspec.Struct):
+    """What one open chain has told so far: mutable part of an episode.
+
+    Attributes:
+        passage: first-passage probability of each hop.
+        expected_usd: expected flow of levels 0..n.
+        depth_told: depth that was told; 0 before the start.
+        excess_told: whether excess was told.
+    """
+
+    passage: tuple[float, ...]
+    expected_usd: tuple[float, ...]
+    depth_told: int = 0
+    excess_told: bool = False
+
+    def kinds(self, depth: int, liquidated_usd: float, *, is_over: bool) -> list[tuple[EpisodeKind, int]]:
+        """What there is to tell now, with the depth it is about; tells each thing once.
+
+        Args:
+            depth: levels reached so far.
+            liquidated_usd: liquidations of the side since the hit.
+            is_over: whether the chain has ended.
+        """
+        out: list[tuple[EpisodeKind, int]] = []
+        if self.depth_told == 0 and depth >= 1:
+            if liquidated_usd < START_RATIO * self.expected_usd[0] or liquidated_usd <= 0:
+                return out
+            self.depth_told = 1
+            out.append(("started", 1))
+        while 0 < self.depth_told < depth:
+            self.depth_told += 1
+            out.append(("extended", self.depth_told))
+        if self.depth_told and not self.excess_told and self.tail_prob(depth) <= EXCESS_PROB:
+            self.excess_told = True
+            out.append(("excess", depth))
+        if self.depth_told and is_over:
+            out.append(("ended", depth))
+        return out
+
+    def tail_prob(self, depth: int) -> float:
+        """P(at least this depth) where only plain volatility moves price."""
+        return math.prod(self.passage[:depth])
+
+    def expected_depth(self) -> float:
+        """Mean depth under that."""
+        return float(np.cumprod(self.passage).sum())
+
+
+class ExcessTally:
+    """Hops that happened beside hops that plain volatility would have made, over all chains; fades.
+
+    Args:
+        half_life_ns: memory.
+    """
+
+    def __init__(self, half_life_ns: int) -> None:
+        self._half_life_ns = half_life_ns
+        #: Hops at risk, happened, expected, and the variance of the expectation.
+        self._sums = np.zeros(4)
+        self._time_ns: int | None = None
+
+    def apply(self, time_ns: int, passage: NDArray[np.float64], reached: int) -> None:
+        """Take in the hops of one chain that were at risk, ``reached`` of which happened."""
+        if self._time_ns is not None:
+            self._sums *= 0.5 ** (max(time_ns - self._time_ns, 0) / self._half_life_ns)
+        self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
+        self._sums += np.array([len(passage), reached, passage.sum(), (passage * (1.0 - passage)).sum()])
+
+    @property
+    def n(self) -> float:
+        """Hops at risk, faded."""
+        return float(self._sums[0])
+
+    @property
+    def ratio(self) -> float:
+        """Hops that happened over hops expected; NaN before the first."""
+        return float(self._sums[1] / self._sums[2]) if self._sums[2] > 0 else math.nan
+
+    @property
+    def excess(self) -> float:
+        """Share of hops at risk that happened beyond what volatility explains; NaN before the first."""
+        return float((self._sums[1] - self._sums[2]) / self._sums[0]) if self._sums[0] > 0 else math.nan
+
+    @property
+    def tail_prob(self) -> float:
+        """P(so many hops or more) where only volatility moves price, by the normal law; NaN before the first."""
+        if not self._sums[3] > 0:
+            return math.nan
+        return float(ndtr((self._sums[2] - self._sums[1]) / math.sqrt(self._sums[3])))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays."""
+        time_ns = -1 if self._time_ns is None else self._time_ns
+        return {"sums": self._sums.copy(), "time_ns": np.array([time_ns], dtype=np.int64)}
+
+    @classmethod
+    def from_state(cls, half_life_ns: int, state: Mapping[str, NDArray[Any]]) -> ExcessTally:
+        """A tally that goes on where ``state()`` was taken."""
+        tally = cls(half_life_ns)
+        tally._sums = state["sums"].copy()
+        time_ns = int(state["time_ns"][0])
+        tally._time_ns = None if time_ns < 0 else time_ns
+        return tally

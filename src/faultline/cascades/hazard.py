@@ -1,0 +1,149 @@
+"""Features of hops and whether they happened in, the probability that a chain goes on from level to level out.
+
+A continuation-ratio model: ``P(reach k | hit) = prod_{j<k} sigmoid(w . x_j)``, each factor given that level ``j`` was
+reached, so what makes some hits stronger than others is absorbed by the survival of the chain. Every symbol has an
+intercept of its own, shrunk toward the common one. Before anything was learned the model says what plain volatility
+says: the prior mean is 1 on the logit of first passage and 0 elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+from scipy.special import expit
+
+from faultline.cascades.levels import LEVELS_MAX
+from faultline.cascades.logistic import LogisticPosterior
+from faultline.cascades.situation import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ("ChainHazard", "HazardSettings")
+
+_D: Final = len(FEATURES)
+
+
+class HazardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How fast the hazard learns and forgets.
+
+    Attributes:
+        prior_sd: standard deviation of the prior of each weight.
+        symbol_sd: of each symbol's own intercept.
+        half_life_ns: memory.
+    """
+
+    prior_sd: float = 1.0
+    symbol_sd: float = 0.5
+    half_life_ns: int = 30 * 86_400_000_000_000
+
+
+class ChainHazard:
+    """Weights of the hazard; fed hit by hit in the order in which hits are resolved."""
+
+    def __init__(self, settings: HazardSettings | None = None) -> None:
+        self.settings = settings or HazardSettings()
+        mean = np.zeros(_D)
+        mean[-1] = 1.0
+        precision = np.full(_D, self.settings.prior_sd**-2)
+        self._posterior = LogisticPosterior(mean, precision, self.settings.half_life_ns)
+        self._symbols: list[str] = []
+        self._seen = np.zeros(LEVELS_MAX)
+        self._seen_ns: int | None = None
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Mean of each weight by name of the feature, and of each symbol's intercept as ``symbol:NAME``."""
+        names = [*FEATURES, *(f"symbol:{name}" for name in self._symbols)]
+        return dict(zip(names, self._posterior.mean.tolist(), strict=True))
+
+    def observations(self, time_ns: int) -> NDArray[np.float64]:
+        """Hops at risk that were seen from each depth 0..9, faded with the memory, shape (10,)."""
+        return self._seen * self._kept(time_ns)
+
+    def apply(
+        self, time_ns: int, symbol: str, rows: NDArray[np.float64], happened: NDArray[np.float64]
+    ) -> None:
+        """Take in the hops of one hit that were at risk: up to and with the first that did not happen.
+
+        Args:
+            time_ns: when the last of them was resolved.
+            symbol: of the hit.
+            rows: features, shape (m, 9).
+            happened: 1 or 0, shape (m,).
+        """
+        if not len(rows):
+            return
+        if symbol not in self._symbols:
+            self._symbols.append(symbol)
+            self._posterior.extend(0.0, self.settings.symbol_sd**-2)
+        self._posterior.apply(time_ns, self._wide(rows, symbol), happened)
+        self._seen *= self._kept(time_ns)
+        self._seen[: len(rows)] += 1.0
+        self._seen_ns = time_ns if self._seen_ns is None else max(time_ns, self._seen_ns)
+
+    def hazards(self, symbol: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """P(hop happens | its level was reached) at the mean weights, shape (n,)."""
+        return np.asarray(expit(self._wide(rows, symbol) @ self._posterior.mean))
+
+    def hazard_draws(
+        self, symbol: str, rows: NDArray[np.float64], normals: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The same for weights drawn from the belief.
+
+        Args:
+            symbol: of the hit; one that was never seen has an intercept drawn from the prior.
+            rows: features, shape (n, 9), or (draws, n, 9).
+            normals: standard normal draws, shape (draws, 10): the last column is the symbol's.
+
+        Returns:
+            float64 (draws, n).
+        """
+        known = symbol in self._symbols
+        k = _D + self._symbols.index(symbol) if known else _D
+        # The others' intercepts do not matter: the joint belief of the weights that do is its marginal.
+        kept = [*range(_D), k] if known else [*range(_D)]
+        covariance = np.linalg.inv(self._posterior.precision)[np.ix_(kept, kept)]
+        root = np.linalg.cholesky(covariance)
+        drawn = self._posterior.mean[kept] + normals[:, : len(kept)] @ root.T
+        score = np.einsum("...nd,...d->...n", rows[..., :_D], drawn[:, :_D])
+        own = drawn[:, _D] if known else normals[:, _D] * self.settings.symbol_sd
+        return np.asarray(expit(score + own[:, None]))
+
+    def _wide(self, rows: NDArray[np.float64], symbol: str) -> NDArray[np.float64]:
+        """Rows with a column per symbol."""
+        wide = np.zeros((len(rows), _D + len(self._symbols)))
+        wide[:, :_D] = rows
+        if symbol in self._symbols:
+            wide[:, _D + self._symbols.index(symbol)] = 1.0
+        return wide
+
+    def _kept(self, time_ns: int) -> float:
+        if self._seen_ns is None:
+            return 1.0
+        return float(0.5 ** (max(time_ns - self._seen_ns, 0) / self.settings.half_life_ns))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays."""
+        out: dict[str, NDArray[Any]] = {
+            "symbols": np.frombuffer(msgspec.json.encode(self._symbols), dtype=np.uint8),
+            "seen": self._seen.copy(),
+            "seen_ns": np.array([-1 if self._seen_ns is None else self._seen_ns], dtype=np.int64),
+        }
+        return out | {f"weights.{key}": value for key, value in self._posterior.state().items()}
+
+    @classmethod
+    def from_state(cls, settings: HazardSettings, state: Mapping[str, NDArray[Any]]) -> ChainHazard:
+        """A hazard that goes on where ``state()`` was taken."""
+        hazard = cls(settings)
+        parts = {k.removeprefix("weights."): v for k, v in state.items() if k.startswith("weights.")}
+        hazard._posterior = LogisticPosterior.from_state(settings.half_life_ns, parts)
+        hazard._symbols = msgspec.json.decode(state["symbols"].tobytes(), type=list[str])
+        hazard._seen = state["seen"].copy()
+        seen_ns = int(state["seen_ns"][0])
+        hazard._seen_ns = None if seen_ns < 0 else seen_ns
+        return hazard
