@@ -48,8 +48,20 @@ SENTENCES = [
         "BTC: price swept long zone 96,150-96,400 (level 8): $12.2M liquidated at least, est. $20.0M before",
     ),
     (
-        {"kind": "ZONE_EXPIRED"},
+        {"kind": "ZONE_EXPIRED", "touches": 0, "merged_into": None},
         "BTC: long zone 96,150-96,400 (est. $31.2M, level 8) has faded without being reached",
+    ),
+    (
+        {"kind": "ZONE_EXPIRED", "touches": 2, "merged_into": None},
+        "BTC: long zone 96,150-96,400 (est. $31.2M, level 8) has faded after price was in it 2 times",
+    ),
+    (
+        {"kind": "ZONE_EXPIRED", "touches": 1, "merged_into": "BTC-L-0-1"},
+        "BTC: long zone 96,150-96,400 (est. $31.2M, level 8) has given way to another after price was in it once",
+    ),
+    (
+        {"kind": "ZONE_EXPIRED", "touches": None},
+        "BTC: long zone 96,150-96,400 (est. $31.2M, level 8) has faded",
     ),
     (
         {"kind": "LIQUIDATION_LARGE", "side": "SHORT", "notional_usd": 2.5e9},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 
 import msgspec
 import numpy as np
@@ -116,6 +117,33 @@ def test_every_notice_makes_an_event_of_the_catalogue(whole) -> None:
 def test_only_the_asset_tells_of_zones(whole) -> None:
     told = {notice.data["scope"] for notice in whole[3] if "scope" in notice.data}
     assert told == {"BTC"}
+
+
+def test_a_zone_is_created_standing_and_its_story_is_told_in_order(whole) -> None:
+    _, changes, _, notices = whole
+    created = [change for change in changes if change.kind == "created"]
+    assert created
+    assert {change.zone.state for change in created} == {"standing"}
+    born = {change.zone.id: change.at_ns for change in created}
+    later = [change for change in changes if change.zone.id in born and change.kind != "created"]
+    assert {"approached", "hit"} <= {change.kind for change in later}
+    assert all(change.at_ns >= born[change.zone.id] for change in later)
+    told: set[str] = set()
+    for notice in notices:
+        if notice.kind in {EventType.ZONE_EXPIRED, EventType.ZONE_THINNING}:
+            assert notice.subject in told
+        told.add(notice.subject)
+
+
+def test_fewer_zones_are_told_of_than_there_are_and_each_that_is_hit(whole) -> None:
+    _, changes, _, notices = whole
+    mine = [change for change in changes if change.zone.scope == "BTC"]
+    happened = Counter(change.kind for change in mine)
+    told = Counter(str(notice.kind).removeprefix("ZONE_").lower() for notice in notices)
+    assert told["hit"] == happened["hit"] > 0
+    assert told["swept"] == happened["swept"]
+    assert all(told[kind] <= n for kind, n in happened.items())
+    assert told["created"] < happened["created"]
 
 
 def test_a_silent_instrument_is_told_of(market) -> None:

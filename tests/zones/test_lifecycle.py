@@ -92,6 +92,15 @@ def test_a_zone_that_is_born_near_price_is_not_approached_at_once(side) -> None:
 
 
 @SIDES
+def test_a_candidate_is_neither_approached_nor_made_ready_for_it(side) -> None:
+    bars = [flat(103), flat(100.5), flat(103)]
+    track = zone(side, *((99.0, 100.0), (100.0, 101.0))[side])
+    track.confirmed = False
+    assert walk(track, *(bars if side == 0 else mirrored(bars))) == []
+    assert (track.state, track.armed) == ("standing", False)
+
+
+@SIDES
 def test_a_zone_from_which_price_retreats_stands_again_and_can_be_hit_again(side) -> None:
     bars = [flat(99.5), flat(100.5), flat(101.1), flat(99.6)]
     track, told = life(side, bars[:3])

@@ -67,6 +67,30 @@ def test_a_zone_is_created_once_it_has_stood_for_some_minutes_and_is_as_old_as_i
     assert changes[1].zone.id == f"BTC-S-{base36}-0"
 
 
+@pytest.mark.parametrize(("side", "place", "ahead"), [(0, 94_800.0, 1), (1, 95_200.0, -1)])
+def test_a_zone_that_is_born_next_to_price_is_created_first_and_then_approached(side, place, ahead) -> None:
+    tracker = begun()
+    rng = np.random.default_rng(5)
+    closes = PRICE * (1 + 1e-3 * rng.standard_normal(40))
+    for k, close in enumerate(closes.tolist()):
+        minutes(tracker, [EMPTY], price=close, first=2 + k)
+    at = 2 + len(closes)
+    heat = bumps((side, place, 1e8), width_bps=5.0)
+    changes = []
+    # Price stands within the typical move of the candidate all the time, comes nearer, and never touches it.
+    for k in range(14):
+        near = PRICE - ahead * 5.0 * k
+        bar = path((near - 1, near + 1, near), start_ns=START_NS + (at + k) * MINUTE_NS - 2 * 10**9)
+        changes += tracker.apply_path(bar)
+        changes += minutes(tracker, [heat], price=near, first=at + k)
+    assert [change.kind for change in changes] == ["created", "approached"]
+    created, approached = changes
+    assert created.zone.id == approached.zone.id
+    assert (created.zone.state, approached.zone.state) == ("standing", "approached")
+    assert created.at_ns == created.zone.born_ns + P.confirm_ns < approached.at_ns < created.at_ns + MINUTE_NS
+    assert 0 < abs(approached.zone.distance_ratio) < tracker.move_ratio
+
+
 def test_a_flickering_peak_is_no_zone() -> None:
     tracker = begun()
     assert minutes(tracker, ([ONE] * 3 + [EMPTY] * 3) * 10, first=2) == []

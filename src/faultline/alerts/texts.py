@@ -113,6 +113,17 @@ def _swept(fields: Mapping[str, Any]) -> str:
     return f"price swept {_zone(fields, estimate=False)}: {seen} liquidated at least, est. {before} before"
 
 
+def _expired(fields: Mapping[str, Any]) -> str:
+    end = "has given way to another" if fields.get("merged_into") else "has faded"
+    touches = fields.get("touches")
+    if not _is_number(touches):
+        return f"{_zone(fields)} {end}"
+    if touches == 0:
+        return f"{_zone(fields)} {end} without being reached"
+    times = "once" if touches == 1 else f"{touches:.0f} times"
+    return f"{_zone(fields)} {end} after price was in it {times}"
+
+
 def _flows(fields: Mapping[str, Any]) -> str:
     opened, closed = usd_text(fields.get("opened_usd")), usd_text(fields.get("closed_usd"))
     return f"{_zone(fields)}; last hour {opened} opened, {closed} closed"
@@ -149,7 +160,7 @@ _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     EventType.ZONE_BUILDING: lambda fields: f"positions build up in {_flows(fields)}",
     EventType.ZONE_THINNING: lambda fields: f"positions leave {_flows(fields)}",
     EventType.ZONE_SWEPT: _swept,
-    EventType.ZONE_EXPIRED: lambda fields: f"{_zone(fields)} has faded without being reached",
+    EventType.ZONE_EXPIRED: _expired,
     EventType.LIQUIDATION_LARGE: _large,
     EventType.SOURCE_DOWN: lambda fields: (
         f"{_plain(fields.get('instrument'))} has sent no price for {_silence(fields)}"

@@ -15,6 +15,7 @@ import numpy as np
 
 from faultline.pipeline.accounting import ACCOUNT_NS, Accountant
 from faultline.pipeline.turnover import HourlyTurnover
+from faultline.signals.announcing import Announcer
 from faultline.signals.events import EventType
 from faultline.signals.liquidations import LargeLiquidations
 from faultline.signals.notices import Notice, zone_notice
@@ -58,6 +59,7 @@ class _Head(msgspec.Struct):
     ended: dict[str, list[Zone]]
     prices: dict[str, float]
     apart: list[int]
+    told: list[str]
 
 
 class MarketWatch:
@@ -84,6 +86,7 @@ class MarketWatch:
         self._ended: dict[str, list[Zone]] = {}
         self._prices: dict[str, float] = {}
         self._apart: set[int] = set()
+        self._announcer = Announcer()
         #: What stood where, for accounts; and the last comparison of venues, one per side.
         self.accountant = Accountant()
         self.divergence: list[SideDivergence] = []
@@ -253,6 +256,7 @@ class MarketWatch:
             ended=self._ended,
             prices=self._prices,
             apart=sorted(self._apart),
+            told=self._announcer.told(),
         )
         out = {
             "head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8),
@@ -290,6 +294,7 @@ class MarketWatch:
         watch._recent = state["recent"].copy()
         watch._hit_ns, watch._ended, watch._prices = head.hit_ns, head.ended, head.prices
         watch._apart = set(head.apart)
+        watch._announcer = Announcer(head.told)
         watch.accountant = Accountant.from_state(part("accountant"), ledgers)
         return watch
 
@@ -316,14 +321,14 @@ class MarketWatch:
             elif change.kind == "swept":
                 more = {"before_usd": more["before_usd"], "liquidated_usd": self._liquidated_usd(change)}
             elif change.kind == "expired":
-                more = {}
+                more = {"touches": zone.touches, "peak_notional_usd": zone.peak_notional_usd, **more}
             elif change.kind == "building":
                 del more["interest_change_ratio"]
             if change.kind in {"swept", "expired"}:
                 self._hit_ns.pop(zone.id, None)
                 self._ended.setdefault(zone.scope, []).append(zone)
-            if zone.scope == self.asset:
-                # A venue's own zones are on its map; told is what happens on the asset's.
+            # A venue's own zones are on its map; told is what happens on the asset's.
+            if zone.scope == self.asset and self._announcer.tells(change):
                 self._notices.append(zone_notice(self.asset, change, more))
 
     def _liquidated_usd(self, change: ZoneChange) -> float:

@@ -114,7 +114,8 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
         _spec(
             EventType.ZONE_APPROACHED,
             Priority.P1,
-            "price comes close to a zone: nearer than the asset usually moves in a quarter of an hour",
+            "price comes close to a zone that is notable or was told of before: nearer than the asset usually moves "
+            "in a quarter of an hour; or such a zone was created that close",
             _zone(price_usd="price that came close"),
         ),
         _spec(
@@ -129,17 +130,22 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
             "an instrument that was silent sends prices again",
             {"instrument": "instrument", "silent_s": "seconds without a price"},
         ),
-        _spec(EventType.ZONE_CREATED, Priority.P2, "a zone has stood out for several minutes", _zone()),
+        _spec(
+            EventType.ZONE_CREATED,
+            Priority.P2,
+            "a zone has stood out for ten minutes and is notable: it holds 3 % of its side's exposure, or is loaded",
+            _zone(),
+        ),
         _spec(
             EventType.ZONE_REINFORCED,
             Priority.P2,
-            "a zone holds half as much again as when it was created or last reinforced",
+            "a notable zone holds half as much again as when it was created or last reinforced",
             _zone(before_usd="exposure it had then"),
         ),
         _spec(
             EventType.ZONE_BUILDING,
             Priority.P2,
-            "a zone's share of all exposure rises beyond what decay explains",
+            "a notable zone's share of all exposure rises beyond what decay explains",
             _zone(
                 opened_usd="opened in it over the last hour", closed_usd="modelled closes over the last hour"
             ),
@@ -147,7 +153,8 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
         _spec(
             EventType.ZONE_THINNING,
             Priority.P2,
-            "a zone's share of all exposure falls beyond what decay explains, while open interest falls",
+            "the share of all exposure of a zone that was told of before falls beyond what decay explains, while open "
+            "interest falls",
             _zone(
                 opened_usd="opened in it over the last hour",
                 closed_usd="modelled closes over the last hour",
@@ -163,7 +170,16 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
                 liquidated_usd="liquidations seen inside it since then; a lower bound where a venue samples",
             ),
         ),
-        _spec(EventType.ZONE_EXPIRED, Priority.P2, "a zone has faded without being reached", _zone()),
+        _spec(
+            EventType.ZONE_EXPIRED,
+            Priority.P2,
+            "a zone that was told of before has faded or given way to another before price passed its far edge",
+            _zone(
+                touches="how often price was in it; 0 where it was never reached",
+                peak_notional_usd="largest exposure it ever held",
+                merged_into="id of the zone that took its place, null where none did",
+            ),
+        ),
         _spec(
             EventType.DIVERGENCE,
             Priority.P2,

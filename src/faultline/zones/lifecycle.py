@@ -81,6 +81,9 @@ def _levels(track: Track, move_ratio: float, parameters: ZoneParameters) -> tupl
     """Price at which a zone is next reached, and close at which price has left it; infinitely far where neither."""
     ahead = 1.0 if track.side == 0 else -1.0
     never = math.inf if track.side == 0 else -math.inf
+    if not track.confirmed:
+        # A candidate can only be reached: it is approached once it is a zone.
+        return track.near_usd, never
     if track.state == "hit":
         leave = parameters.retreat_ratio * (0.0 if math.isnan(move_ratio) else move_ratio)
         return track.far_usd, track.near_usd * (1.0 + ahead * leave)

@@ -297,10 +297,10 @@ class ZoneTracker:
             self._expire(track, minute, None)
 
     def _confirm(self, track: Track, minute: _Minute) -> None:
-        """A candidate that has stood long enough is a zone."""
+        """A candidate that has stood long enough is a zone; where price is near already, the next bar approaches it."""
         stood = minute.time_ns - track.born_ns >= self.parameters.confirm_ns
         if not track.confirmed and stood and not track.unseen_ns:
-            track.confirmed = True
+            track.confirmed = track.armed = True
             minute.fresh.add(track.id)
 
     def _expire(self, track: Track, minute: _Minute, into: Track | None) -> None:
