@@ -1,0 +1,130 @@
+"""A posterior over log rates in, shares of leverage with a credible band and what events taught about them out.
+
+Neighbouring leverages are hardly told apart, so shares are shown in four bins. The logit of the share of a bin is
+nearly normal: its variance is ``g' C g`` with ``C`` the covariance of the log rates and ``g`` the gradient of the
+logit. Members of a bank are mixed by their moments. What the events taught about a bin is ``iota = 1 - Var_post /
+Var_prior`` of its log rate, the gradient of which is the share of each leverage in its bin.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ("BIN_EDGES", "BIN_LABELS", "BinShare", "bin_of", "bin_shares", "taught_ratio")
+
+#: Leverages below the first edge, between two edges, and from the last edge up are shown together.
+BIN_EDGES: Final = (10.0, 25.0, 60.0)
+BIN_LABELS: Final = ("<10x", "10-25x", "25-60x", ">60x")
+#: A bin is identified where events taught this share of the variance...
+_TAUGHT: Final = 0.5
+#: ...or where the prior would have expected this many events in a half-life: few came, and that is knowledge too.
+_EXPECTED: Final = 10.0
+_SMALLEST: Final = 1e-12
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BinShare:
+    """Share of gross opens in a bin of leverage.
+
+    Attributes:
+        label: the bin.
+        share: posterior mean share, 0 to 1.
+        low: lower end of the credible band.
+        high: upper end.
+        iota: share of the prior's variance of the log rate that events removed, 0 to 1.
+        prior_events: events that the prior expected in a half-life along the path that price travelled.
+        identified: False where price never travelled far enough to tell: the share is the prior's.
+    """
+
+    label: str
+    share: float
+    low: float
+    high: float
+    iota: float
+    prior_events: float
+    identified: bool
+
+
+def bin_of(leverages: Sequence[float]) -> NDArray[np.int64]:
+    """Index of the bin of each leverage, shape (L,)."""
+    return np.searchsorted(np.array(BIN_EDGES), np.asarray(leverages, dtype=np.float64), side="right").astype(
+        np.int64
+    )
+
+
+def taught_ratio(covariance: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``1 - Var_post / Var_prior`` per log rate, shape (L,), between 0 and 1."""
+    ratio: NDArray[np.float64] = 1.0 - np.diagonal(covariance) / np.diagonal(prior)
+    return np.clip(ratio, 0.0, 1.0)
+
+
+def bin_shares(
+    leverages: Sequence[float],
+    x: NDArray[np.float64],
+    covariances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    prior_events: NDArray[np.float64],
+    deviations: float = 1.96,
+) -> tuple[BinShare, ...]:
+    """Shares of the four bins; a bin without leverages is left out.
+
+    Args:
+        leverages: the grid, (L,).
+        x: log rates per member, shape (M, L).
+        covariances: of them, shape (M, L, L).
+        weights: of the members, shape (M,), sum 1.
+        prior: covariance of the prior's log rates, shape (L, L).
+        prior_events: events that the prior expected per leverage in a half-life, shape (L,).
+        deviations: half width of the band in standard deviations of the logit; 1.96 for 95 %.
+    """
+    bins, found = bin_of(leverages), []
+    for index, label in enumerate(BIN_LABELS):
+        inside = bins == index
+        if not inside.any():
+            continue
+        logit, spread, share, iota = _bin_moments(x, covariances, weights, prior, inside)
+        events = float(prior_events[inside].sum())
+        low, high = (_expit(logit + way * deviations * spread) for way in (-1.0, 1.0))
+        identified = iota >= _TAUGHT or events >= _EXPECTED
+        found.append(BinShare(label, share, low, high, iota, events, identified))
+    return tuple(found)
+
+
+def _bin_moments(
+    x: NDArray[np.float64],
+    covariances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+) -> tuple[float, float, float, float]:
+    """Mean and deviation of the logit of a bin's share, the mean share, and what was taught, over the members."""
+    logits, variances, shares, rates, before = [], [], [], [], []
+    for member, covariance in zip(x, covariances, strict=True):
+        theta = np.exp(member - member.max())
+        within, without = (theta * part / max((theta * part).sum(), _SMALLEST) for part in (inside, ~inside))
+        share = float(theta[inside].sum() / theta.sum())
+        logits.append(math.log(max(share, _SMALLEST)) - math.log(max(1.0 - share, _SMALLEST)))
+        gradient = within - without
+        variances.append(float(gradient @ covariance @ gradient))
+        shares.append(share)
+        rates.append(float(within @ covariance @ within))
+        before.append(float(within @ prior @ within))
+    mean = float(np.dot(weights, logits))
+    spread = float(np.dot(weights, np.array(variances) + np.array(logits) ** 2)) - mean**2
+    iota = float(np.dot(weights, 1.0 - np.array(rates) / np.array(before)))
+    return mean, math.sqrt(max(spread, 0.0)), float(np.dot(weights, shares)), min(max(iota, 0.0), 1.0)
+
+
+def _expit(value: float) -> float:
+    """Inverse of the logit."""
+    return 1.0 / (1.0 + math.exp(-min(max(value, -700.0), 700.0)))
