@@ -143,7 +143,11 @@ export class PriceChart {
     this.simulatedMark.applyOptions({
       horzAlign: "center",
       vertAlign: "top",
-      lines: [{ text: mark, color: c.watermark, fontSize: 44, fontFamily, fontStyle: "bold" }],
+      // The first line only keeps the letters off the upper edge, which would cut them.
+      lines: [
+        { text: " ", color: c.watermark, fontSize: 14, fontFamily },
+        { text: mark, color: c.watermark, fontSize: 44, fontFamily, fontStyle: "bold" },
+      ],
     });
   }
 

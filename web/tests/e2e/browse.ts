@@ -72,13 +72,30 @@ export async function standStill(page: Page): Promise<void> {
   });
 }
 
+/** Width of a word in the letters of the kept pictures, 100 px high; another width means other letters. */
+const [WORD, WORD_PX] = ["Faultline 0123", 706.74];
+const hasLetters = (page: Page) =>
+  page.evaluate(
+    ([word, px]) => {
+      const ctx = document.createElement("canvas").getContext("2d");
+      if (!ctx) return false;
+      ctx.font = '100px "DejaVu Sans", monospace';
+      return Math.abs(ctx.measureText(word).width - px) < 1;
+    },
+    [WORD, WORD_PX] as const,
+  );
+
 /**
- * The page looks as it did when somebody last looked at it. Letters drawn by another build of the browser stay far
- * below the tolerance; a pane, a legend or a palette that is missing lies far above it.
+ * The page looks as it did when somebody last looked at it. The same browser draws it without any difference; the
+ * smallest part that can go missing (the marks of the rail) differs in more pixels than are tolerated.
  */
 export async function expectPicture(page: Page, name: string): Promise<void> {
+  if (!(await hasLetters(page))) {
+    process.stderr.write(`${name}: not compared, the font DejaVu Sans is not installed\n`);
+    return;
+  }
   await page.mouse.move(0, 0);
-  await expect(page).toHaveScreenshot(`${name}.png`, { maxDiffPixelRatio: 0.01, animations: "disabled" });
+  await expect(page).toHaveScreenshot(`${name}.png`, { maxDiffPixels: 300, animations: "disabled" });
 }
 
 /** Texts that are cut off by their own box, or boxes that reach outside the window. */

@@ -17,9 +17,10 @@ const SIZES = { desktop: [1440, 900], laptop: [1280, 720], phone: [390, 844] } a
 const STATES = {
   data: null,
   stale: null,
-  empty: "No map for this scope yet",
   error: "The tape cannot be read",
   loading: "Rebuilding BTC 5m map",
+  // Last: its log of events has begun anew, and everything older counts as unseen afterwards.
+  empty: "No map for this scope yet",
 } as const;
 
 test.skip(REAL, "the states are made by the development server");
