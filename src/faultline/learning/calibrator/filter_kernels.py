@@ -1,0 +1,135 @@
+"""Offsets, evidence and gains of events in order in, running estimates out: the calibrator's compiled loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+__all__ = ("cumulative_sums_kernel", "offset_filter_kernel", "side_evidence_kernel")
+
+#: Median of the absolute value of a Student t with 4 degrees of freedom and unit scale.
+_T4_MEDIAN = 0.7406971
+
+
+@njit(cache=True, nogil=True)
+def offset_filter_kernel(
+    kinds: Any,
+    signs: Any,
+    offsets_bps: Any,
+    times_ns: Any,
+    mean: Any,
+    cov: Any,
+    scale: Any,
+    count: Any,
+    last_ns: Any,
+    settings: Any,
+    residual: Any,
+    variance: Any,
+) -> None:
+    """Two-state Student-t Kalman filter per price kind, in place.
+
+    With ``h = (1, s)``, ``e = y - h m``, ``v = h P h'`` and observation scale ``c``::
+
+        w = (nu + 1) / (nu + e^2 / (v + c^2));   S = v + c^2 / w;   K = P h / S
+        m += K e;   P -= K h P;   P += drift^2 dt
+
+    ``c`` follows the median of ``|e|``: its logarithm moves by a step up or down as ``|e|`` is above or below the
+    median of such a distribution, so that gross outliers move it no more than any other event.
+
+    Args:
+        kinds: i8 (n,), price kind of each event.
+        signs: f8 (n,), +1 long, -1 short.
+        offsets_bps: f8 (n,), ``log print - log mark``; NaN is passed over.
+        times_ns: i8 (n,), in order of receipt.
+        mean: f8 (K, 2), symmetric and antisymmetric part, bp.
+        cov: f8 (K, 2, 2).
+        scale: f8 (K,), bp.
+        count: f8 (K,), events seen.
+        last_ns: i8 (K,), time of the last event; -1 before the first.
+        settings: f8 (5,): nu, drift in bp per square root of an hour, smallest scale, step of the scale, longest
+            time in hours that drift is added for.
+        residual: f8 (n,), written: ``e`` before the update, NaN where passed over.
+        variance: f8 (n,), written: ``v + c^2`` before the update.
+    """
+    nu, drift, floor, step_min, hours_max = settings[0], settings[1], settings[2], settings[3], settings[4]
+    for i in range(kinds.shape[0]):
+        y, s, k = offsets_bps[i], signs[i], kinds[i]
+        residual[i] = variance[i] = np.nan
+        if np.isnan(y):
+            continue
+        if last_ns[k] >= 0:
+            hours = min(max((times_ns[i] - last_ns[k]) / 3.6e12, 0.0), hours_max)
+            cov[k, 0, 0] += drift * drift * hours
+            cov[k, 1, 1] += drift * drift * hours
+        last_ns[k] = max(last_ns[k], times_ns[i])
+        to_sym = cov[k, 0, 0] + s * cov[k, 0, 1]
+        to_anti = cov[k, 0, 1] + s * cov[k, 1, 1]
+        v, c2 = to_sym + s * to_anti, scale[k] * scale[k]
+        e = y - mean[k, 0] - s * mean[k, 1]
+        residual[i], variance[i] = e, v + c2
+        weight = (nu + 1.0) / (nu + e * e / (v + c2))
+        spread = v + c2 / weight
+        mean[k, 0] += to_sym * e / spread
+        mean[k, 1] += to_anti * e / spread
+        cov[k, 0, 0] -= to_sym * to_sym / spread
+        cov[k, 0, 1] -= to_sym * to_anti / spread
+        cov[k, 1, 1] -= to_anti * to_anti / spread
+        cov[k, 1, 0] = cov[k, 0, 1]
+        step = max(step_min, 2.0 / (count[k] + 4.0)) * c2 / (v + c2)
+        step = step if abs(e) > _T4_MEDIAN * np.sqrt(v + c2) else -step
+        scale[k] = max(scale[k] * np.exp(step), floor)
+        count[k] += 1.0
+
+
+@njit(cache=True, nogil=True)
+def cumulative_sums_kernel(gains: Any, sums: Any, lengths: Any, drift: float, threshold: float) -> int:
+    """Page's test: ``g_k = max(0, g_k + gain_k - drift)`` in place; the first row in which one passes ``threshold``.
+
+    Args:
+        gains: f8 (n, A), log likelihood of each alternative minus that of the present state, nats; rows with
+            a NaN are passed over.
+        sums: f8 (A,).
+        lengths: i8 (A,), events since each sum was last zero.
+        drift: nats.
+        threshold: nats.
+
+    Returns:
+        Index of the row, or -1.
+    """
+    for i in range(gains.shape[0]):
+        over = False
+        for a in range(gains.shape[1]):
+            gain = gains[i, a]
+            if np.isnan(gain):
+                continue
+            value = sums[a] + gain - drift
+            if value > 0.0:
+                sums[a], lengths[a] = value, lengths[a] + 1
+                over = over or value > threshold
+            else:
+                sums[a], lengths[a] = 0.0, 0
+        if over:
+            return i
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def side_evidence_kernel(evidence: Any, totals: Any, fade: float, cap: float, path: Any) -> None:
+    """Log odds that sides mean what is recorded, clipped to ``+-cap``, and decayed votes, in place.
+
+    Args:
+        evidence: f8 (n,), nats for the recorded side; 0 says nothing.
+        totals: f8 (3,), log odds, decayed votes for and against.
+        fade: weight of what came before, per vote.
+        cap: nats.
+        path: f8 (n,), written: log odds after each event.
+    """
+    for i in range(evidence.shape[0]):
+        value = evidence[i]
+        if value != 0.0:
+            totals[0] = min(max(totals[0] + value, -cap), cap)
+            totals[1] = totals[1] * fade + (1.0 if value > 0.0 else 0.0)
+            totals[2] = totals[2] * fade + (1.0 if value < 0.0 else 0.0)
+        path[i] = totals[0]
