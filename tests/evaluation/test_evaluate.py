@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from faultline.errors import NotFound
+from faultline.errors import NotFound, RequestError
 from faultline.evaluation.evaluate import evaluate, location_of
 from faultline.evaluation.html import render_report, write_report
 from faultline.evaluation.models import MEANINGS
-from faultline.evaluation.report import EvaluationSettings
+from faultline.evaluation.report import POOLED, EvaluationSettings
 from faultline.heatmap.ledger import Ledger, LedgerParameters
 from faultline.learning.mixes import smooth_prior
 from faultline.messages import Batch, Flag, Kind, empty_rows
@@ -194,3 +194,21 @@ def test_the_page_is_whole_labelled_and_needs_nothing_else(report, tape, tmp_pat
         assert model.meaning in html.unescape(text)
     write_report(report, tmp_path / "out.html")
     assert (tmp_path / "out.html").read_text(encoding="utf-8") == render_report([report])
+
+
+def test_the_pool_is_reported_without_each_of_its_members(report, tape):
+    models = {model.name: model for model in report.models}
+    assert [item.without for item in report.ablations] == list(POOLED)
+    for item in report.ablations:
+        assert item.t_lost == pytest.approx(models["pool"].t - item.t, abs=1e-9)
+        assert item.ci[0] <= item.t_lost <= item.ci[1]
+    members = tuple(name for name in POOLED if name != "B4")
+    without = evaluate(tape, "TOY", settings=EvaluationSettings(pool=members))
+    left = next(model for model in without.models if model.name == "pool")
+    assert left.t == pytest.approx(
+        next(item.t for item in report.ablations if item.without == "B4"), abs=1e-12
+    )
+    assert [item.without for item in without.ablations] == list(members)
+    assert without.params_sha256 != report.params_sha256
+    with pytest.raises(RequestError, match="B9"):
+        evaluate(tape, "TOY", settings=EvaluationSettings(pool=("B4", "B9")))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 from pathlib import Path
 
@@ -7,7 +8,14 @@ import numpy as np
 import pytest
 
 from faultline.errors import RequestError
-from faultline.evaluation.exposures import Track, blur_cells, deposit_share, expanding_ratio, expose
+from faultline.evaluation.exposures import (
+    Track,
+    blur_cells,
+    deposit_share,
+    expanding_ratio,
+    expected_inflow,
+    expose,
+)
 from faultline.evaluation.frozen_map import FrozenMap, expose_frozen, frozen_maps
 from faultline.evaluation.windows import build_windows, cells_of
 from faultline.heatmap.ledger import Ledger, LedgerParameters
@@ -146,3 +154,37 @@ def test_a_normaliser_knows_only_the_past():
     np.testing.assert_allclose(expanding_ratio(values), [1.0, 0.0, 4 / 3, 0.0, 1.5])
     changed = np.append(values, 1e9)
     np.testing.assert_array_equal(expanding_ratio(changed)[:5], expanding_ratio(values))
+
+
+def test_inflow_adds_what_finer_windows_would_have_seen():
+    """Exposures of one-minute windows, summed over an hour, exceed the hour's frozen map by about the inflow."""
+    found = CASES.path(minutes=6_000, seed=11)
+    hours, minutes = (build_windows(found, CASES.NO_GAPS, n * MINUTE_NS) for n in (60, 1))
+    none = CASES.events([(7, 0, 1e3, 1, 1)])
+    coarse, fine = cells_of(hours, none, 0.004, 1e5), cells_of(minutes, none, 0.004, 1e5)
+    share = deposit_share(hours)["range"]
+    spread = np.zeros(len(minutes.start_ns))
+    row = (minutes.start_ns - hours.start_ns[0]) // hours.refresh_ns
+    inside = (row >= 0) & (row < len(share))
+    spread[inside] = share[row[inside]] / 60
+    frozen = expose(hours, coarse, [Track(PARAMETERS, share)])[0].sum(axis=0)
+    refreshed = expose(minutes, fine, [Track(PARAMETERS, spread)])[0].sum(axis=0)
+    seen, assumed = (part.sum(axis=0) for part in expected_inflow(hours, coarse, PARAMETERS))
+    high = slice(12, 15)
+    assert np.all(refreshed[high] > 1.15 * frozen[high])
+    np.testing.assert_allclose(frozen[high] + seen[high], refreshed[high], rtol=0.15)
+    np.testing.assert_allclose(assumed[high], seen[high], rtol=0.5)
+
+
+def test_a_range_assumed_at_issue_uses_nothing_after_it():
+    windows, cells = bench(600, 15)
+    changed = dataclasses.replace(
+        windows, high_usd=windows.high_usd * np.where(np.arange(40) >= 30, 1.001, 1.0)
+    )
+    one = expected_inflow(windows, cells, PARAMETERS)
+    two = expected_inflow(changed, cells, PARAMETERS)
+    row = rows_of(cells, 30)
+    whole = row.start + np.flatnonzero(cells.covered_ratio[row] == 1.0)[1:]
+    assert len(whole) > 5
+    np.testing.assert_array_equal(one[1][whole], two[1][whole])
+    assert not np.array_equal(one[0][whole], two[0][whole])

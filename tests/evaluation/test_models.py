@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from faultline.evaluation.evaluate import DIFFERENCES
-from faultline.evaluation.models import MEANINGS, POOLED, Bench, all_rates, base_rates, burned_windows
-from faultline.evaluation.report import EvaluationSettings
+from faultline.evaluation.models import MEANINGS, Bench, all_rates, base_rates, burned_windows
+from faultline.evaluation.report import POOLED, EvaluationSettings
 from faultline.evaluation.windows import build_windows, cells_of
 from faultline.units import MINUTE_NS
 

@@ -13,7 +13,7 @@ from faultline.units import parse_time_ns
 REFERENCE = {
     "B0r": (0.056, 0.056), "B1": (0.012, 0.011), "B2n": (0.024, 0.020), "B2c": (0.302, 0.392), "B3": (0.339, 0.451),
     "B2": (0.540, 0.710), "B3h": (0.581, 0.781), "B4": (0.563, 0.751), "B0d": (0.260, 0.384), "B0f": (0.468, 0.659),
-    "learned": (0.623, 0.839), "pool": (0.628, 0.847),
+    "learned": (0.623, 0.839),
 }  # fmt: skip
 
 
@@ -47,7 +47,9 @@ def test_gates_of_the_protocol_hold(report):
     assert abs(models["placebo_mirrored"].ig) < 0.05
     assert gains["learned", "B4", "ig"].ci[0] > 0
     assert gains["learned", "B3h", "ig"].ci[0] > 0
-    assert models["pool"].ig > max(models[name].ig for name in ("B2", "B3h", "B4")) - 0.02
+    assert gains["pool15m", "B4", "t"].ci[0] > 0
+    assert gains["learned+inflow", "learned", "t"].ci[0] > 0
+    assert models["pool15m"].ig > max(models[name].ig for name in ("B2", "B3h", "B4")) - 0.02
     assert 0.9 <= models["pool15m"].n_ratio <= 1.1
-    assert models["pool"].concentration["5"] >= 0.30
-    assert models["pool"].concentration_usd["10"] >= 0.58
+    assert models["pool15m"].concentration["5"] >= 0.30
+    assert models["pool15m"].concentration_usd["10"] >= 0.58

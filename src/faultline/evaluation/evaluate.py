@@ -6,6 +6,7 @@ The protocol is written out in ``docs/concepts/evaluation.md``: cells, masks, mo
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,8 +14,9 @@ import numpy as np
 
 from faultline.errors import NotFound
 from faultline.evaluation.frozen_map import chain_sha256, frozen_maps
-from faultline.evaluation.models import MEANINGS, Bench, all_rates, burned_windows
+from faultline.evaluation.models import MEANINGS, Bench, all_rates, burned_windows, pooled_rates
 from faultline.evaluation.report import (
+    Ablation,
     DayTotal,
     Difference,
     EvaluationReport,
@@ -54,8 +56,12 @@ DIFFERENCES: Final = (
     ("pool", "B4"),
     ("pool", "B3h"),
     ("pool15m", "B4"),
+    ("pool15m", "B3h"),
     ("learned", "B4"),
     ("learned", "B3h"),
+    ("learned+inflow", "B4"),
+    ("learned+inflow", "learned"),
+    ("learned+assumed", "learned"),
     ("map", "placebo_shifted"),
     ("levels", "B4"),
 )
@@ -185,6 +191,7 @@ def evaluate(
         days=_days(scored, rates["map"]),
         curve_shares=list(_CURVE),
         warnings=warnings,
+        ablations=_ablations(scored, rates, bench),
     )
 
 
@@ -235,15 +242,7 @@ def _compare(
         ]
     )
     t = np.stack([_location_free(scored, rates[m][scored.cells], base) for m in names])
-    block = scored.start_ns // int(settings.block_h * HOUR_NS)
-    _, block = np.unique(block, return_inverse=True)
-    n_blocks = int(block.max()) + 1
-    weight = scores.sum_by(block, scores.sum_by(scored.window, scored.count, n_windows), n_blocks)
-
-    def intervals(gains: NDArray[np.float64]) -> NDArray[np.float64]:
-        folded = np.stack([scores.sum_by(block, row, n_blocks) for row in gains], axis=1)
-        return scores.block_bootstrap(folded, weight, settings.resamples, settings.seed)
-
+    intervals = functools.partial(_intervals, scored, settings)
     pairs = [(a, b) for a, b in DIFFERENCES if a in rates and b in rates]
     at = {name: i for i, name in enumerate(names)}
     gaps = {
@@ -278,7 +277,50 @@ def _compare(
                 curve=[float(value) for value in curve],
             )
         )
-    return models, differences, n_blocks
+    return models, differences, len(np.unique(_blocks(scored, settings)))
+
+
+def _blocks(scored: _Scored, settings: EvaluationSettings) -> NDArray[np.int64]:
+    """Bootstrap block of each scored window, shape (V,)."""
+    _, block = np.unique(scored.start_ns // int(settings.block_h * HOUR_NS), return_inverse=True)
+    return block.astype(np.int64)
+
+
+def _intervals(
+    scored: _Scored, settings: EvaluationSettings, gains: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Interval per event of rows of gains (Q, V), shape (Q, 2); the same draws whatever the rows."""
+    block = _blocks(scored, settings)
+    n_blocks = int(block.max()) + 1
+    weight = scores.sum_by(block, scores.sum_by(scored.window, scored.count, scored.n_windows), n_blocks)
+    folded = np.stack([scores.sum_by(block, row, n_blocks) for row in gains], axis=1)
+    return scores.block_bootstrap(folded, weight, settings.resamples, settings.seed)
+
+
+def _ablations(scored: _Scored, rates: dict[str, NDArray[np.float64]], bench: Bench) -> list[Ablation]:
+    """The pool without each of its members, in the order of membership; none of a pool of one."""
+    members, n = bench.settings.pool, scored.n_events
+    base, full = (
+        rates["B0"][scored.cells],
+        _location_free(scored, rates["pool"][scored.cells], rates["B0"][scored.cells]),
+    )
+    out = []
+    for name in members if len(members) > 1 else ():
+        pooled, _ = pooled_rates(bench, rates, [other for other in members if other != name])
+        part = pooled[scored.cells]
+        ig = scores.information_gain(scored.count, part, base, scored.window, scored.n_windows)
+        t = _location_free(scored, part, base)
+        ends = _intervals(scored, bench.settings, (full - t)[None])[0]
+        out.append(
+            Ablation(
+                without=name,
+                ig=float(ig.sum() / n),
+                t=float(t.sum() / n),
+                t_lost=float((full - t).sum() / n),
+                ci=(float(ends[0]), float(ends[1])),
+            )
+        )
+    return out
 
 
 def _by_share(values: NDArray[np.float64]) -> dict[str, float]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from faultline.heatmap.grid import BUCKET_LOG
+from faultline.heatmap.grid import BUCKET_LOG, bucket_position
 from faultline.heatmap.ledger import Ledger
+from faultline.learning.horizon import assumed_ranges, inflow_exposure
 from faultline.units import BASIS_POINT
 
 if TYPE_CHECKING:
@@ -19,7 +20,15 @@ if TYPE_CHECKING:
     from faultline.evaluation.windows import Cells, Windows
     from faultline.heatmap.ledger import LedgerParameters
 
-__all__ = ("LOCATION_BLUR_BPS", "Track", "blur_cells", "deposit_share", "expanding_ratio", "expose")
+__all__ = (
+    "LOCATION_BLUR_BPS",
+    "Track",
+    "blur_cells",
+    "deposit_share",
+    "expanding_ratio",
+    "expected_inflow",
+    "expose",
+)
 
 #: Deviation of an event's location, in basis points: maps are blurred by it inside a window's swept interval.
 LOCATION_BLUR_BPS: Final = 6.0
@@ -71,6 +80,43 @@ def expose(
         if progress is not None:
             progress(done + 1)
     return out
+
+
+def expected_inflow(
+    windows: Windows, cells: Cells, parameters: LedgerParameters
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Units that a window is expected to open and force out itself, per scored cell and leverage, shape (C, L) each.
+
+    First given the range that price then covered; second given a range assumed at issue, from the mean range so far.
+    Both are in the units of ``deposit_share``'s range.
+    """
+    owner = np.repeat(cells.window, np.diff(cells.starts))
+    low, high, opened = (
+        bucket_position(values)[owner] for values in (windows.low_usd, windows.high_usd, windows.open_usd)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        width = np.log(windows.high_usd / windows.low_usd)
+    units = expanding_ratio(width)[owner]
+    seen = inflow_exposure(parameters, cells.side, cells.bucket, np.stack([low, high, opened], axis=1), units)
+    begin, end = np.maximum(cells.bucket, low), np.minimum(cells.bucket + 1, high)
+    typical = _mean_before(width)[owner] / BUCKET_LOG
+    low, high = assumed_ranges(0.5 * (begin + end), opened, typical)
+    units = np.where(typical > 0, (high - low) / np.where(typical > 0, typical, 1.0), 0.0)
+    drawn = inflow_exposure(
+        parameters, cells.side, cells.bucket, np.stack([low, high, opened], axis=1), units
+    )
+    # The assumed range holds more of the bucket than was covered.
+    held = np.minimum(cells.bucket + 1, high) - np.maximum(cells.bucket, low)
+    share = np.where(held > 0, cells.covered_ratio / np.where(held > 0, held, 1.0), 0.0)
+    return seen, drawn * np.minimum(share, 1.0)[:, None]
+
+
+def _mean_before(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the known values before each place, 0 where there are none."""
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    mean: NDArray[np.float64] = (np.cumsum(filled) - filled) / np.maximum(np.cumsum(known) - known, 1)
+    return mean
 
 
 def _after(low: NDArray[np.float64], known: NDArray[np.bool_]) -> NDArray[np.float64]:

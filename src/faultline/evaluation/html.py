@@ -74,6 +74,8 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
         '<h2>Concentration</h2><p class="quiet">Share of liquidations found in the densest part of the area that price '
         "covered.</p>" + _curve(main),
     ]
+    if main.ablations:
+        parts.append("<h2>The pool without one of its members</h2>" + _ablation_table(main))
     if len(reports) > 1:
         parts.append("<h2>Skill by refresh interval</h2>" + _refresh_table(reports))
     parts += [
@@ -179,6 +181,14 @@ def _refresh_table(reports: Sequence[EvaluationReport]) -> str:
     return _table(["T of", *(f"{report.refresh_s:g} s" for report, _ in scored)], rows)
 
 
+def _ablation_table(report: EvaluationReport) -> str:
+    rows = [
+        [item.without, _number(item.t), _number(item.ig), _number(item.t_lost, sign=True), _interval(item.ci)]
+        for item in report.ablations
+    ]
+    return _table(["pool without", "T", "IG", "T lost", "95 %"], rows)
+
+
 def _day_table(report: EvaluationReport) -> str:
     without = {item.day: item.t for item in report.leave_out}
     rows = [
@@ -246,7 +256,7 @@ def _curve(report: EvaluationReport) -> str:
         '<text class="quiet" x="730" y="312" text-anchor="end">all swept area</text>',
         '<text class="quiet" x="44" y="20" text-anchor="end">1</text>',
     ]
-    shown = [m for m in report.models if m.name in {"map", "B4", "B3h", "B0"}]
+    shown = [m for m in report.models if m.name in {"map", "pool15m", "B4", "B3h", "B0"}]
     for model in shown:
         points = [
             f"{50 + 680 * share:.1f},{290 - 280 * value:.1f}"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from faultline.evaluation.exposures import Track, blur_cells, deposit_share, expose
+from faultline.errors import RequestError
+from faultline.evaluation.exposures import Track, blur_cells, deposit_share, expected_inflow, expose
 from faultline.evaluation.frozen_map import expose_frozen
 from faultline.heatmap.grid import bucket_of, bucket_position
 from faultline.heatmap.ledger import LEVERAGES, LedgerParameters
@@ -21,7 +22,7 @@ from faultline.learning.pool import apply_gain, linear_pool
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,14 +30,25 @@ if TYPE_CHECKING:
     from faultline.evaluation.report import EvaluationSettings
     from faultline.evaluation.windows import Cells, Windows
 
-__all__ = ("MEANINGS", "POOLED", "Bench", "all_rates", "base_rates", "burned_windows")
+__all__ = (
+    "MEANINGS",
+    "Bench",
+    "all_rates",
+    "base_rates",
+    "burned_windows",
+    "kernel_parameters",
+    "pooled_rates",
+)
 
 #: One sentence per model, in the order of the report.
 MEANINGS: Final[dict[str, str]] = {
     "map": "The engine's frozen map.",
     "levels": "The given file of levels.",
-    "pool": "Linear pool of map, B2, B3h, B4 and learned, weighted by discounted score.",
-    "pool15m": "The pool times a gain with 15 minutes of memory.",
+    "pool": "Linear pool of map, B2, B4, learned+inflow and ages+inflow, weighted by discounted score.",
+    "pool15m": "The pool times a gain with 15 minutes of memory: the full engine.",
+    "learned+inflow": "learned, plus what opens inside the window and is forced out in it, given the range.",
+    "ages+inflow": "B3h with that inflow, beside the rates of B4.",
+    "learned+assumed": "learned+inflow with a range assumed at issue: what a map can draw.",
     "learned": "The kernel of B3h with a leverage mix learned online.",
     "B4": "Rates by age since price was last there, and one behind it: freshness alone, the baseline to beat.",
     "B3h": "Kernel with a fixed smooth mix around 50x.",
@@ -52,10 +64,9 @@ MEANINGS: Final[dict[str, str]] = {
     "placebo_mirrored": "B3h with longs and shorts exchanged: must score about 0.",
     "placebo_shifted": "B3h with deposits seven days late: must score below the map.",
 }
-#: Members of the pool.
-POOLED: Final = ("map", "B2", "B3h", "B4", "learned")
-
+#: Share of the burn-in's events that a map is given beforehand, beside a uniform rate and beside the age table.
 _KERNEL_SHARE: Final = 0.9
+_KERNEL_SHARE_OF_AGES: Final = 0.8
 _NO_CLOSES: Final = 1e-12
 _STATIC_FADE_H: Final = 84.0
 _PROFILE_HALF_LIFE_H: Final = 48.0
@@ -96,17 +107,25 @@ class Bench:
         cells, newton = self.cells, self.settings.newton
         return np.asarray(filter_rates(cells.starts, exposure, cells.count, self.hours, prior, newton).rates)
 
-    def fit_map(self, heat: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Rates of kernel columns ``heat`` (C, L) blurred, plus a uniform column; the mix is the prior's shape."""
+    def fit_map(
+        self,
+        heat: NDArray[np.float64],
+        mix: NDArray[np.float64],
+        beside: NDArray[np.float64] | None = None,
+        share: float = _KERNEL_SHARE,
+    ) -> NDArray[np.float64]:
+        """Rates of kernel columns ``heat`` (C, L) blurred, plus columns beside them; the mix is the prior's shape.
+
+        Beside them stands a uniform column, unless others (C, K), blurred already, are given. The kernel is expected to
+        hold ``share`` of the burn-in's events.
+        """
         blurred = blur_cells(self.cells, heat)
-        covered = self.cells.covered_ratio
+        rest = self.cells.covered_ratio[:, None] if beside is None else beside
         burned = int(self.cells.starts[self.burned])
-        kernel = float((blurred[:burned] @ mix).sum())
-        area = float(covered[:burned].sum())
-        shape = np.append(
-            mix * (_KERNEL_SHARE / kernel if kernel > 0 else 1.0), (1 - _KERNEL_SHARE) / max(area, 1e-12)
-        )
-        return self.fit(np.column_stack([blurred, covered]), shape)
+        kernel, area = float((blurred[:burned] @ mix).sum()), float(rest[:burned].sum())
+        known = mix * (share / kernel if kernel > 0 else 1.0)
+        others = np.full(rest.shape[1], (1 - share) / max(area, 1e-12))
+        return self.fit(np.column_stack([blurred, rest]), np.concatenate([known, others]))
 
     def fit_fixed(self, heat: NDArray[np.float64], mix: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rates of [map, uniform], the map being ``heat @ mix``."""
@@ -174,24 +193,61 @@ def all_rates(
     rates["placebo_mirrored"] = bench.fit_fixed(_mirrored(cells, heats["kernel"]), centre)
     tell(9, "learn")
     rates["learned"] = bench.fit_map(heats["kernel"], centre)
-    rates.update(_path_rates(bench))
+    paths, ages = _path_rates(bench)
+    rates.update(paths)
+    rates.update(_inflow_rates(bench, heats["kernel"], ages, centre))
     rates["B0"] = base_rates(cells)
     rates["B0r"] = apply_gain(
         cells.starts, rates["B0"], cells.count, bench.hours, half_life_h=0.5, pseudo=5.0
     )
     tell(11, "pool")
-    members = np.stack([rates[name] for name in POOLED])
-    rates["pool"], _ = linear_pool(cells.starts, members, cells.count, bench.hours)
-    rates["pool15m"] = apply_gain(
-        cells.starts, rates["pool"], cells.count, bench.hours, half_life_h=0.25, pseudo=5.0
-    )
+    rates["pool"], rates["pool15m"] = pooled_rates(bench, rates, settings.pool)
     return {name: rates[name] for name in MEANINGS if name in rates}, warnings
+
+
+def pooled_rates(
+    bench: Bench, rates: dict[str, NDArray[np.float64]], members: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Linear pool of the named models, and the same times a gain with 15 minutes of memory, shape (C,) each.
+
+    Raises:
+        RequestError: a member is no model, or there is none.
+    """
+    unknown = [name for name in members if name not in rates]
+    if unknown or not members:
+        message = f"no pool of {list(members)}: {', '.join(unknown) or 'nothing'} is no model"
+        raise RequestError(message, where="pool", hint=f"models are {', '.join(rates)}")
+    cells, hours = bench.cells, bench.hours
+    pooled, _ = linear_pool(cells.starts, np.stack([rates[name] for name in members]), cells.count, hours)
+    return pooled, apply_gain(cells.starts, pooled, cells.count, hours, half_life_h=0.25, pseudo=5.0)
+
+
+def _inflow_rates(
+    bench: Bench, heat: NDArray[np.float64], ages: NDArray[np.float64], mix: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Models that expect what opens inside the window: heat (C, L) of the kernel, age columns (C, K), prior mix."""
+    covered, issued = expected_inflow(
+        bench.windows, bench.cells, kernel_parameters(bench.settings, bench.location_ratio)
+    )
+    seen = ((heat + covered) @ mix)[:, None]
+    return {
+        "learned+inflow": bench.fit_map(heat + covered, mix),
+        "ages+inflow": bench.fit_map(seen, np.ones(1), ages, _KERNEL_SHARE_OF_AGES),
+        "learned+assumed": bench.fit_map(heat + issued, mix),
+    }
+
+
+def kernel_parameters(settings: EvaluationSettings, location_ratio: float) -> LedgerParameters:
+    """The kernel's ledger."""
+    return LedgerParameters(
+        maintenance_ratio=location_ratio, margin_buffer_ratio=settings.kernel_buffer_ratio
+    )
 
 
 def _tracks(bench: Bench) -> tuple[dict[str, Track], bool]:
     """Ledgers to run, and whether there is no open interest."""
     settings, ratio = bench.settings, bench.location_ratio
-    kernel = LedgerParameters(maintenance_ratio=ratio, margin_buffer_ratio=settings.kernel_buffer_ratio)
+    kernel = kernel_parameters(settings, ratio)
     static, eternal = (
         LedgerParameters(
             maintenance_ratio=ratio,
@@ -224,20 +280,23 @@ def _mirrored(cells: Cells, heat: NDArray[np.float64]) -> NDArray[np.float64]:
     return mirrored
 
 
-def _path_rates(bench: Bench) -> dict[str, NDArray[np.float64]]:
-    """Models that know only where price has been: B0d, B0f, B1, B4."""
+def _path_rates(bench: Bench) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+    """Models that know only where price has been: B0d, B0f, B1, B4; and the columns of B4, blurred."""
     cells = bench.cells
     ages, ahead, visits = _visited(bench.windows, cells)
-    classes = np.where(ahead, ages, BEHIND)
     recent = np.where(ahead, np.where(ages == 0, 0, 1), 2)
-    rates = {}
-    for name, index in (("B0d", np.where(ahead, 0, 1)), ("B0f", recent), ("B4", classes)):
-        columns = np.zeros((len(classes), {"B0d": 2, "B0f": 3, "B4": BEHIND + 1}[name]))
-        columns[np.arange(len(classes)), index] = cells.covered_ratio
-        rates[name] = bench.fit(blur_cells(cells, columns), np.ones(columns.shape[1]))
+    columns = {
+        name: blur_cells(cells, np.eye(size)[index] * cells.covered_ratio[:, None])
+        for name, index, size in (
+            ("B0d", np.where(ahead, 0, 1), 2),
+            ("B0f", recent, 3),
+            ("B4", np.where(ahead, ages, BEHIND), BEHIND + 1),
+        )
+    }
+    rates = {name: bench.fit(values, np.ones(values.shape[1])) for name, values in columns.items()}
     profile = (visits * cells.covered_ratio)[:, None]
     rates["B1"] = bench.fit_fixed(profile, np.ones(1))
-    return rates
+    return rates, columns["B4"]
 
 
 def _visited(

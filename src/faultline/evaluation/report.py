@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Final
 
 import msgspec
 
 from faultline.learning.newton import NewtonSettings
 
 __all__ = (
+    "POOLED",
+    "Ablation",
     "DayTotal",
     "Difference",
     "EvaluationReport",
@@ -18,6 +21,9 @@ __all__ = (
     "ModelScore",
     "SweptArea",
 )
+
+#: Members of the pool.
+POOLED: Final = ("map", "B2", "B4", "learned+inflow", "ages+inflow")
 
 
 class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +43,7 @@ class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         resamples: bootstrap draws.
         seed: of the draws.
         placebo_shift_h: by how much the shifted placebo's deposits are late.
+        pool: members of the pool.
     """
 
     kernel_buffer_ratio: float = 0.001
@@ -52,6 +59,7 @@ class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     resamples: int = 400
     seed: int = 20_260_101
     placebo_shift_h: float = 7.0 * 24.0
+    pool: tuple[str, ...] = POOLED
 
     def sha256(self) -> str:
         """Hash of the canonical JSON form."""
@@ -97,6 +105,16 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     b: str
     metric: str
     mean: float
+    ci: tuple[float, float]
+
+
+class Ablation(msgspec.Struct, frozen=True, kw_only=True):
+    """The pool without one member: scores, and T of the full pool minus its T with a 95 % interval."""
+
+    without: str
+    ig: float
+    t: float
+    t_lost: float
     ci: tuple[float, float]
 
 
@@ -160,3 +178,4 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     days: list[DayTotal]
     curve_shares: list[float]
     warnings: list[str]
+    ablations: list[Ablation] = []
