@@ -30,9 +30,25 @@ Every liquidation, published or not.
 | `mark_price_usd` | Mark at the end of the step in which it happened. |
 | `fill_price_usd` | Price at which the venue closed it. |
 | `step` | How many steps of its liquidation came before this one. |
+| `is_handed_over` | Whether winners took it over and no order reached the market. |
 | `opened_ns` | When the position was opened. |
 | `is_reported` | Whether the venue published it. |
 | `contagion` | 1: without forced impact the mark would not have got there in 30 minutes; 0: it would; -1: not known. |
+
+### `winners.parquet`
+
+Winning positions that a venue closed by auto-deleveraging; only in worlds where one does.
+
+| column | meaning |
+| --- | --- |
+| `ts_event_ns` | When it was closed: the end of the step. |
+| `instrument` | Instrument. |
+| `position_id` | Position. |
+| `side` | Side of the closed position. |
+| `leverage` | Leverage setting. |
+| `qty_base` | Quantity that was closed, in base units. |
+| `entry_price_usd` | Entry. |
+| `price_usd` | Price at which it was closed. |
 
 ### `opens.parquet`
 
@@ -97,6 +113,8 @@ One row a minute and instrument.
 | `unforced_mark_usd` | Mark without the standing impact of forced orders. |
 | `volatility_per_day_ratio` | Volatility of that moment. |
 | `regime` | Regime. |
+| `depth_ratio` | Depth of the venue's book over normal; 1 without a book. |
+| `insurance_fund_usd` | Insurance fund of the venue; 0 without one. |
 | `oi_base` | Open interest in base units. |
 
 ## What a score reads

@@ -9,6 +9,7 @@ import numpy as np
 
 from faultline.simulator.archetypes import venue_rules
 from faultline.simulator.margin import MARK_VALUED, tier_table
+from faultline.simulator.price import MARK_RULES
 from faultline.simulator.randomness import stream_key
 from faultline.simulator.state import (
     BAR,
@@ -83,6 +84,22 @@ def _venues(world: World) -> NDArray[np.void]:
             "is_adjusted": [int(rules.margin_rule == "leverage-adjusted") for rules in kinds],
             "fee": [venue.taker_fee_ratio for venue in world.venues],
             "unit_usd": [venue.contract_usd for venue in world.venues],
+            "mark_rule": [MARK_RULES[venue.mark_rule] for venue in world.venues],
+            "arbitrage_s": [venue.arbitrage_lag_s for venue in world.venues],
+            "partial_ratio": [venue.partial_ratio for venue in world.venues],
+            "partial_from_usd": [venue.partial_from_usd for venue in world.venues],
+            "partial_steps": [venue.partial_steps for venue in world.venues],
+            "has_fund": [int(venue.insurance_fund_usd > 0) for venue in world.venues],
+            "fund_usd": [venue.insurance_fund_usd for venue in world.venues],
+            "fund_gain": [venue.insurance_gain_ratio for venue in world.venues],
+            "closes_winners": [int(venue.auto_deleveraging) for venue in world.venues],
+            "book_usd": [venue.book_usd for venue in world.venues],
+            "book_exponent": [venue.book_exponent for venue in world.venues],
+            "resilience_s": [venue.book_resilience_s for venue in world.venues],
+            "withdrawal": [venue.book_withdrawal for venue in world.venues],
+            "least_depth": [venue.book_least_ratio for venue in world.venues],
+            "iceberg": [venue.iceberg_ratio for venue in world.venues],
+            "wall_usd": [venue.wall_usd for venue in world.venues],
         },
     )
 
@@ -116,6 +133,9 @@ def _traders(world: World) -> NDArray[np.void]:
             "stop_from": [kind.stop_from_ratio for kind in kinds],
             "stop_to": [kind.stop_to_ratio for kind in kinds],
             "partial_prob": [kind.partial_close_prob for kind in kinds],
+            "profit_prob": [kind.take_profit_prob for kind in kinds],
+            "profit_from": [kind.take_profit_from_ratio for kind in kinds],
+            "profit_to": [kind.take_profit_to_ratio for kind in kinds],
         },
     )
 
@@ -133,6 +153,7 @@ def _regimes(world: World) -> NDArray[np.void]:
             "leverage": [kind.leverage_ratio for kind in kinds],
             "activity": [kind.activity_ratio for kind in kinds],
             "panic_per_s": [kind.panic_per_hour / 3600.0 for kind in kinds],
+            "depth": [kind.depth_ratio for kind in kinds],
         },
     )
 
@@ -190,6 +211,7 @@ def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Par
                 "market": [stream_key(seed, "market")],
                 "asset": [stream_key(seed, f"asset {asset.base}")],
                 "panic": [stream_key(seed, f"panic {asset.base}")],
+                "wallet": [stream_key(seed, f"wallet {asset.base}")],
             },
         ),
         venue_keys=_venue_keys(world, asset, seed),
@@ -233,20 +255,37 @@ def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Par
         if world.leverage_switch_hours
         else _NEVER_NS,
         switch_log=math.log(world.leverage_switch_ratio),
+        takes_profit=any(kind.take_profit_prob > 0 for kind in world.traders),
+        has_book=any(venue.book_usd > 0 for venue in world.venues),
+        wallet_per_s=world.wallet_changes_per_day / 86_400.0,
+        wallet_sigma=float(world.wallet_change_ratio),
+        events_each=_events_each(world),
     )
 
 
-def _new_state(n_venues: int, start_ns: int, price_usd: float) -> State:
+def _events_each(world: World) -> int:
+    """Most forced exits of one position in one step: its steps, its end, and once as a winner."""
+    most_steps = max(venue.partial_steps for venue in world.venues)
+    return 1 + most_steps + int(any(venue.auto_deleveraging for venue in world.venues))
+
+
+def _new_state(world: World, start_ns: int, price_usd: float) -> State:
     market = np.zeros(1, dtype=MARKET)
     market["now_ns"] = start_ns
     market["base_log"] = math.log(price_usd)
     market["hour"] = -1
     market["free_head"] = -1
+    market["depth"] = 1.0
+    n_venues = len(world.venues)
+    venues = np.zeros(n_venues, dtype=VENUE)
+    venues["depth"] = 1.0
+    venues["fund_usd"] = [venue.insurance_fund_usd for venue in world.venues]
     state = State(
         market=market,
-        venues=np.zeros(n_venues, dtype=VENUE),
+        venues=venues,
         positions=np.zeros(0, dtype=POSITION),
         level_head=np.full((n_venues, 2, LEVEL_BUCKETS), -1, dtype=np.int32),
+        profit_head=np.full((n_venues, 2, LEVEL_BUCKETS), -1, dtype=np.int32),
         due_head=np.full(RING_BUCKETS, -1, dtype=np.int32),
         hours=np.zeros((24, 2)),
         mix=np.zeros((n_venues, 2, MAX_LEVERAGE + 1, 2)),
@@ -280,7 +319,7 @@ class AssetMarket:
         self._step_ns = round(world.step_s * SECOND_NS)
         self._parameters = _parameters(world, asset, seed, start_ns)
         warmup_ns = round(world.warmup_days * DAY_NS) // (60 * SECOND_NS) * (60 * SECOND_NS)
-        self._state = _new_state(len(world.venues), start_ns - warmup_ns, asset.price_usd)
+        self._state = _new_state(world, start_ns - warmup_ns, asset.price_usd)
         self._buffers = self._new_buffers()
         self._warm_up(start_ns)
 
@@ -346,6 +385,8 @@ class AssetMarket:
         for name in ("buy_lots", "sell_lots"):
             venues[name] = 0
         venues["unforced_low"] = venues["unforced_high"] = venues["mark_log"] - venues["forced_mark"]
+        venues["mark_low"] = venues["mark_high"] = venues["mark_log"]
+        venues["fund_usd"] = [venue.insurance_fund_usd for venue in self.world.venues]
         self._state.mix[:] = 0.0
 
     def _run(self, parameters: Parameters, until_ns: int, dt_ns: int, parts: list[Happenings]) -> None:
@@ -371,10 +412,10 @@ class AssetMarket:
 
     def _new_buffers(self) -> Buffers:
         """Buffers with room for every position leaving at once; untouched pages cost no memory."""
-        n_positions = len(self._state.positions)
+        n_positions, each = len(self._state.positions), self._parameters.events_each
         return Buffers(
-            trades=np.empty(2 * n_positions + _SPARE_ROWS * len(self.world.venues), dtype=TRADE),
-            liquidations=np.empty(2 * n_positions, dtype=LIQUIDATION),
+            trades=np.empty(2 * n_positions * each + _SPARE_ROWS * len(self.world.venues), dtype=TRADE),
+            liquidations=np.empty(2 * n_positions * each, dtype=LIQUIDATION),
             samples=np.empty(_SPARE_ROWS, dtype=SAMPLE),
             bars=np.empty(_SPARE_ROWS, dtype=BAR),
             counts=np.zeros(4, dtype=np.int64),

@@ -9,8 +9,11 @@ import numpy as np
 
 from faultline.messages import Batch, Flag, Kind, TradeCause, empty_rows
 from faultline.simulator.archetypes import MARGIN_FAMILY, PRINT_KIND, venue_rules
+from faultline.simulator.book_rows import book_rows
 from faultline.simulator.margin import deductions_usd
 from faultline.simulator.reporting import Reporter, event_key
+from faultline.simulator.state import CLOSED_WINNER
+from faultline.simulator.stress import Stress
 from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -52,13 +55,17 @@ class Channel:
         self._seq = dict.fromkeys(Kind, 0)
         self.id = instrument_id(self._venue, asset)
         self._reporter = Reporter(self._venue, seed, self.id)
+        self._stress = Stress(self._venue, asset, seed, self.id)
+        self._last_received_ns: dict[Kind, int] = {}
         self._hold(Kind.INSTRUMENT, self._instrument_rows())
 
     def add(self, happenings: Happenings, now_ns: int) -> NDArray[np.int64]:
         """Take over what happened; returns the ``event_key`` of each liquidation that is published by it."""
+        samples = self._mine(happenings.samples)
+        if self._stress.is_on:
+            self._keep(Kind.GAP, self._stress.note(samples))
         if self._world.trades:
             self._hold(Kind.TRADE, self._trade_rows(self._mine(happenings.trades)))
-        samples = self._mine(happenings.samples)
         if self._world.marks_every_s:
             self._hold(Kind.MARK, self._mark_rows(samples))
         self._hold(
@@ -70,9 +77,17 @@ class Channel:
         self._hold(Kind.FUNDING, self._funding_rows(self._each(samples, self._world.funding_every_s)))
         if self._world.bars:
             self._hold(Kind.BAR, self._bar_rows(self._mine(happenings.bars)))
-        reported = self._reporter.publish(self._mine(happenings.liquidations), now_ns)
+        if self._venue.book_usd > 0 and self._world.book_every_s:
+            chosen = self._each(samples, self._world.book_every_s)
+            rows = book_rows(chosen, self._world, self._asset, self._venue)
+            rows["ts_received_ns"] = rows["ts_event_ns"] + self._latency_ns
+            self._hold(Kind.BOOK_LEVEL, rows)
+        exits = self._mine(happenings.liquidations)
+        is_winner = exits["kind"] == CLOSED_WINNER
+        self._hold(Kind.ADL, self._winner_rows(exits[is_winner]))
+        reported = self._reporter.publish(exits[~is_winner], now_ns)
         self._hold(Kind.LIQUIDATION, self._liquidation_rows(reported))
-        return event_key(reported.events)
+        return event_key(reported.events[~self._stress.is_lost(reported.events["ts_ns"])])
 
     def take(self, to_ns: int) -> list[Batch]:
         """Rows received before ``to_ns`` that have not been taken yet."""
@@ -96,7 +111,19 @@ class Channel:
         return samples[np.flatnonzero(samples["ts_ns"] % (every_s * SECOND_NS) == 0)]
 
     def _hold(self, kind: Kind, rows: NDArray[np.void]) -> None:
-        """Number the rows and keep those received after the start, in order of arrival."""
+        """Keep the rows that get through, with the latency of the moment, in order of arrival."""
+        if self._stress.is_on and len(rows):
+            moments = rows["ts_received_ns"] if kind is Kind.BAR else rows["ts_event_ns"]
+            is_kept = ~self._stress.is_lost(moments)
+            rows, moments = rows[is_kept], moments[is_kept]
+            received_ns = rows["ts_received_ns"] + self._stress.delay_ns(moments)
+            received_ns = np.append(self._last_received_ns.get(kind, 0), received_ns)
+            rows["ts_received_ns"] = np.maximum.accumulate(received_ns)[1:]
+            self._last_received_ns[kind] = int(np.max(received_ns))
+        self._keep(kind, rows)
+
+    def _keep(self, kind: Kind, rows: NDArray[np.void]) -> None:
+        """Number the rows and keep those of after the start."""
         rows = rows[rows["ts_event_ns"] >= self._start_ns]
         if len(rows):
             rows["seq"] = np.arange(self._seq[kind], self._seq[kind] + len(rows))
@@ -164,6 +191,14 @@ class Channel:
         rows["notional_usd"] = rows["qty_base"] * rows["price_usd"]
         return rows
 
+    def _winner_rows(self, exits: NDArray[np.void]) -> NDArray[np.void]:
+        rows = self._rows(Kind.ADL, exits["ts_ns"], self._latency_ns)
+        rows["side"] = exits["side"]
+        rows["price_usd"] = np.round(exits["fill_price_usd"] / self._asset.tick_usd) * self._asset.tick_usd
+        rows["qty_base"] = self._qty_base(exits["lots"], rows["price_usd"])
+        rows["wallet"] = np.char.add(b"position-", exits["position_id"].astype("S20"))
+        return rows
+
     def _instrument_rows(self) -> NDArray[np.void]:
         """One row per margin tier, known from the start."""
         tiers, asset = self._venue.tiers, self._asset
@@ -184,4 +219,6 @@ class Channel:
         rows["max_leverage"] = [tier.max_leverage for tier in tiers]
         rows["deduction_usd"] = deductions_usd(tiers)
         rows["taker_fee_ratio"] = self._venue.taker_fee_ratio
+        if self._venue.insurance_fund_usd > 0:
+            rows["insurance_fund_usd"] = self._venue.insurance_fund_usd
         return rows

@@ -14,6 +14,7 @@ from faultline.simulator.positions import (
     change_interest_kernel,
     link_due_kernel,
     link_level_kernel,
+    link_profit_kernel,
     side_row_kernel,
     take_slot_kernel,
 )
@@ -143,6 +144,21 @@ def _set_levels_kernel(
 
 
 @njit(cache=True, nogil=True)
+def _set_profit_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], row: int) -> None:
+    """A take-profit for some: as far on the winning side as a drawn share of the way to liquidation."""
+    position = state.positions[row]
+    trader = par.traders[position.trader]
+    position.has_profit = 0
+    if trader.profit_prob > 0.0 and uniform_kernel(rng) < trader.profit_prob:
+        place = trader.profit_from + uniform_kernel(rng) * (trader.profit_to - trader.profit_from)
+        way = min(abs(position.level_log - position.entry_log), 1.0)
+        profit_log = position.entry_log + position.side * place * way
+        if position.side * (profit_log - state.venues[position.venue].mark_log) > 0.0:
+            position.has_profit, position.profit_log = 1, profit_log
+            link_profit_kernel(state, row)
+
+
+@njit(cache=True, nogil=True)
 def _open_kernel(
     par: Parameters,
     state: State,
@@ -177,6 +193,7 @@ def _open_kernel(
     position.due_ns = max(ts_ns + draw_life_ns_kernel(par, rng, trader, position.leverage), market.now_ns)
     link_level_kernel(state, row)
     link_due_kernel(state, row)
+    _set_profit_kernel(par, state, rng, row)
     change_interest_kernel(state, venue, side, lots)
     lane = side_row_kernel(side)
     state.mix[venue, lane, position.leverage, 0] += 1.0

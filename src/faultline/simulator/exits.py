@@ -4,30 +4,27 @@ closes.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from numba import njit
 
 from faultline.simulator.entries import draw_life_ns_kernel
-from faultline.simulator.margin import bankruptcy_ratio_kernel, liquidation_ratio_kernel
-from faultline.simulator.orders import FORCED, VOLUNTARY, execute_kernel, price_kernel
+from faultline.simulator.levels import move_level_kernel
+from faultline.simulator.liquidations import liquidate_kernel
+from faultline.simulator.orders import VOLUNTARY, execute_kernel
 from faultline.simulator.positions import (
     bucket_kernel,
     change_interest_kernel,
     link_due_kernel,
-    link_level_kernel,
     remove_kernel,
     side_row_kernel,
     unlink_due_kernel,
-    unlink_level_kernel,
 )
 from faultline.simulator.randomness import poisson_kernel, restart_kernel, uniform_kernel
 from faultline.simulator.state import (
     LEVEL_BUCKETS,
     RING_BUCKETS,
     RING_WIDTH_NS,
-    TAKEN,
     TRIGGER_LIQUIDATION,
     TRIGGER_STOP,
     TRIGGER_TOPUP,
@@ -39,59 +36,7 @@ if TYPE_CHECKING:
 
     from faultline.simulator.state import Buffers, Parameters, State
 
-__all__ = ("close_due_kernel", "panic_kernel", "sweep_kernel")
-
-
-@njit(cache=True, nogil=True)
-def _liquidate_kernel(par: Parameters, state: State, out: Buffers, row: int, ts_ns: int) -> None:
-    """Take a position away: log it with its truth, close it at market, let it push the price."""
-    position = state.positions[row]
-    here = state.venues[position.venue]
-    n = out.counts[1]
-    event = out.liquidations[n]
-    event.ts_ns = ts_ns
-    event.position_id, event.origin = position.id, position.origin
-    event.step, event.kind = position.n_steps, TAKEN
-    event.opened_ns = position.opened_ns
-    event.lots = position.lots
-    event.entry_price_usd = price_kernel(state, position.entry_log)
-    event.level_price_usd = price_kernel(state, position.level_log)
-    event.bankruptcy_price_usd = price_kernel(state, position.bankruptcy_log)
-    event.mark_price_usd = price_kernel(state, here.mark_log)
-    event.fill_price_usd = price_kernel(state, here.last_log - position.side * par.half_spread)
-    event.venue, event.side = position.venue, position.side
-    event.leverage, event.trader, event.is_cross = position.leverage, position.trader, position.is_cross
-    out.counts[1] = n + 1
-    execute_kernel(
-        par, state, out, position.venue, -position.side, position.lots, ts_ns, here.last_log, FORCED
-    )
-    remove_kernel(state, row)
-
-
-@njit(cache=True, nogil=True)
-def _top_up_kernel(par: Parameters, state: State, row: int) -> None:
-    """Add margin once: the levels move away by the rules of the venue, at the maintenance ratio of the
-    entry.
-    """
-    position = state.positions[row]
-    rules = par.venues[position.venue]
-    unlink_level_kernel(state, row)
-    position.margin_ratio += par.traders[position.trader].topup_ratio / position.leverage
-    ratio = liquidation_ratio_kernel(
-        position.side,
-        position.margin_ratio,
-        position.maintenance_ratio,
-        position.deduction_ratio,
-        rules.rule,
-        rules.is_inverse,
-        rules.fee,
-    )
-    position.level_log = position.entry_log + math.log(ratio)
-    position.bankruptcy_log = position.entry_log + math.log(
-        bankruptcy_ratio_kernel(position.side, position.margin_ratio, rules.is_inverse)
-    )
-    position.trigger, position.trigger_log = TRIGGER_LIQUIDATION, position.level_log
-    link_level_kernel(state, row)
+__all__ = ("close_due_kernel", "panic_kernel", "sweep_kernel", "take_profit_kernel")
 
 
 @njit(cache=True, nogil=True)
@@ -103,10 +48,12 @@ def _trigger_kernel(par: Parameters, state: State, out: Buffers, row: int, ts_ns
     mark_log = state.venues[position.venue].mark_log
     is_beyond = position.side * (mark_log - position.level_log) <= 0.0
     if position.trigger == TRIGGER_TOPUP:
-        _top_up_kernel(par, state, row)
+        position.trigger = TRIGGER_LIQUIDATION
+        added = par.traders[position.trader].topup_ratio / position.leverage
+        move_level_kernel(par, state, row, position.margin_ratio + added)
         is_beyond = position.side * (mark_log - position.level_log) <= 0.0
     if is_beyond:
-        _liquidate_kernel(par, state, out, row, ts_ns)
+        liquidate_kernel(par, state, out, row, ts_ns)
     elif position.trigger == TRIGGER_STOP:
         execute_kernel(
             par,
@@ -150,6 +97,33 @@ def sweep_kernel(
                 _trigger_kernel(par, state, out, row, ts_ns)
             row = following
         bucket -= side
+
+
+@njit(cache=True, nogil=True)
+def take_profit_kernel(
+    par: Parameters, state: State, out: Buffers, venue: int, mark_before_log: float, t0_ns: int
+) -> None:
+    """Walk the take-profits between the old and the new mark: longs when it rose, shorts when it fell."""
+    market, here = state.market[0], state.venues[venue]
+    mark_log = here.mark_log
+    if mark_log == mark_before_log:
+        return
+    side = 1 if mark_log > mark_before_log else -1
+    lane = side_row_kernel(side)
+    bucket, last = bucket_kernel(mark_before_log), bucket_kernel(mark_log)
+    for _ in range(abs(last - bucket) + 1):
+        row = state.profit_head[venue, lane, bucket % LEVEL_BUCKETS]
+        while row >= 0:
+            position = state.positions[row]
+            following = position.next_profit
+            if side * (mark_log - position.profit_log) >= 0.0:
+                share = (position.profit_log - mark_before_log) / (mark_log - mark_before_log)
+                ts_ns = t0_ns + int(min(max(share, 0.0), 1.0) * (market.now_ns - t0_ns - 1))
+                lots, profit_log = position.lots, position.profit_log
+                remove_kernel(state, row)
+                execute_kernel(par, state, out, venue, -side, lots, ts_ns, profit_log, VOLUNTARY)
+            row = following
+        bucket += side
 
 
 @njit(cache=True, nogil=True)

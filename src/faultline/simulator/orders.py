@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from numba import njit
 
+from faultline.simulator.book import displacement_kernel
+
 if TYPE_CHECKING:
     from faultline.simulator.state import Buffers, Parameters, State
 
-__all__ = ("FORCED", "VOLUNTARY", "execute_kernel", "notional_kernel", "price_kernel")
+__all__ = ("FORCED", "VOLUNTARY", "execute_kernel", "fill_kernel", "notional_kernel", "price_kernel")
 
 #: Kinds of flow: orders that traders chose, and orders of the liquidation engines.
 VOLUNTARY = 0
@@ -32,6 +34,20 @@ def notional_kernel(par: Parameters, venue: int, lots: int, price_usd: float) ->
 
 
 @njit(cache=True, nogil=True)
+def fill_kernel(
+    par: Parameters, state: State, venue: int, taker_side: int, lots: int, at_log: float
+) -> float:
+    """Log price of a market order: half the spread, and where there is a book the middle of what it walks."""
+    fill_log = at_log + taker_side * par.half_spread
+    if par.venues[venue].book_usd > 0.0:
+        here = state.venues[venue]
+        half_usd = 0.5 * notional_kernel(par, venue, lots, price_kernel(state, at_log))
+        eaten_usd = here.eaten_usd + taker_side * half_usd
+        fill_log += displacement_kernel(par, state, venue, eaten_usd) - here.displacement
+    return float(fill_log)
+
+
+@njit(cache=True, nogil=True)
 def execute_kernel(
     par: Parameters,
     state: State,
@@ -48,10 +64,12 @@ def execute_kernel(
     """
     market = state.market[0]
     here = state.venues[venue]
-    price_usd = price_kernel(state, at_log + taker_side * par.half_spread)
+    price_usd = price_kernel(state, fill_kernel(par, state, venue, taker_side, lots, at_log))
     flow_usd = taker_side * notional_kernel(par, venue, lots, price_usd)
+    here.eaten_usd += flow_usd
     if flow == FORCED:
         market.forced_usd += flow_usd
+        here.eaten_forced += flow_usd
     else:
         market.flow_usd += flow_usd
     if taker_side > 0:

@@ -1,7 +1,7 @@
-"""A position in, its place in the two indexes out: trigger level (10-bp buckets) and voluntary close
+"""A position in, its place in the indexes out: trigger level and take-profit (10-bp buckets), and voluntary close
 (calendar).
 
-Both indexes are doubly linked lists through the position array, so adding and removing cost the same
+The indexes are doubly linked lists through the position array, so adding and removing cost the same
 whatever the number of positions. Each index wraps round; whoever walks it compares the exact level or time.
 """
 
@@ -22,11 +22,13 @@ __all__ = (
     "change_interest_kernel",
     "link_due_kernel",
     "link_level_kernel",
+    "link_profit_kernel",
     "remove_kernel",
     "side_row_kernel",
     "take_slot_kernel",
     "unlink_due_kernel",
     "unlink_level_kernel",
+    "unlink_profit_kernel",
 )
 
 _LEVEL_WIDTH = 1e-3
@@ -108,6 +110,34 @@ def unlink_due_kernel(state: State, row: int) -> None:
 
 
 @njit(cache=True, nogil=True)
+def link_profit_kernel(state: State, row: int) -> None:
+    """Put a position at the head of the list of its take-profit's bucket."""
+    position = state.positions[row]
+    lane = side_row_kernel(position.side)
+    bucket = bucket_kernel(position.profit_log) % LEVEL_BUCKETS
+    head = state.profit_head[position.venue, lane, bucket]
+    position.next_profit = head
+    position.prev_profit = -1
+    if head >= 0:
+        state.positions[head].prev_profit = row
+    state.profit_head[position.venue, lane, bucket] = row
+
+
+@njit(cache=True, nogil=True)
+def unlink_profit_kernel(state: State, row: int) -> None:
+    """Take a position out of the list of its take-profit's bucket."""
+    position = state.positions[row]
+    if position.next_profit >= 0:
+        state.positions[position.next_profit].prev_profit = position.prev_profit
+    if position.prev_profit >= 0:
+        state.positions[position.prev_profit].next_profit = position.next_profit
+    else:
+        lane = side_row_kernel(position.side)
+        bucket = bucket_kernel(position.profit_log) % LEVEL_BUCKETS
+        state.profit_head[position.venue, lane, bucket] = position.next_profit
+
+
+@njit(cache=True, nogil=True)
 def change_interest_kernel(state: State, venue: int, side: int, lots: int) -> None:
     """Add ``lots`` (negative: close) of a side to the traders' book; the market makers take the other side.
 
@@ -123,12 +153,14 @@ def change_interest_kernel(state: State, venue: int, side: int, lots: int) -> No
 
 @njit(cache=True, nogil=True)
 def remove_kernel(state: State, row: int) -> None:
-    """Close a position entirely: interest, both indexes, and its row becomes free."""
+    """Close a position entirely: interest, every index, and its row becomes free."""
     position = state.positions[row]
     market = state.market[0]
     change_interest_kernel(state, position.venue, position.side, -position.lots)
     unlink_level_kernel(state, row)
     unlink_due_kernel(state, row)
+    if position.has_profit == 1:
+        unlink_profit_kernel(state, row)
     position.is_open = 0
     position.next_level = market.free_head
     market.free_head = row

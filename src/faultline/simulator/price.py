@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from numba import njit
 
+from faultline.simulator.book import refill_book_kernel
 from faultline.simulator.randomness import normal_kernel, restart_kernel, uniform_kernel
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
     from faultline.simulator.state import Parameters, State
 
-__all__ = ("impact_kernel", "move_price_kernel", "move_venue_kernel")
+__all__ = ("MARK_RULES", "impact_kernel", "move_price_kernel", "move_venue_kernel")
+
+#: What a mark follows, by its name in a world file.
+MARK_RULES = {"blend": 0, "index": 1, "last": 2, "median": 3}
+MARK_INDEX, MARK_LAST, MARK_MEDIAN = 1, 2, 3
 
 _DAY_S = 86_400.0
 _HOUR_NS = 3_600_000_000_000
@@ -67,6 +72,31 @@ def _season_kernel(now_ns: int, amplitude: float) -> float:
 
 
 @njit(cache=True, nogil=True)
+def _join_books_kernel(par: Parameters, state: State) -> None:
+    """Depth and push of all books by the venues' shares: what the index sees of them."""
+    market = state.market[0]
+    market.depth, market.book_log, market.book_forced = 0.0, 0.0, 0.0
+    for venue in range(state.venues.shape[0]):
+        share, here = par.venues[venue].share, state.venues[venue]
+        market.depth += share * here.depth
+        market.book_log += share * here.displacement
+        market.book_forced += share * here.displaced_forced
+
+
+@njit(cache=True, nogil=True)
+def _mark_target_kernel(index_log: float, premium: float, last_log: float, rule: int) -> float:
+    """What a mark follows: index and bounded premium, the index, the last price, or the median of the three."""
+    blend = index_log + min(max(premium, -_PREMIUM_BOUND), _PREMIUM_BOUND)
+    if rule == MARK_INDEX:
+        return index_log
+    if rule == MARK_LAST:
+        return last_log
+    if rule == MARK_MEDIAN:
+        return max(min(index_log, blend), min(max(index_log, blend), last_log))
+    return blend
+
+
+@njit(cache=True, nogil=True)
 def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt_s: float) -> None:
     """One step of the asset: regime, log-volatility factors (Ornstein-Uhlenbeck), diffusion, jumps, decayed
     impact.
@@ -103,6 +133,9 @@ def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt
     market.flow_usd *= keep
     market.forced_usd *= keep
     scale = par.impact_coefficient * par.vol_per_day * par.regimes[regime].impact
+    if par.has_book:
+        _join_books_kernel(par, state)
+        scale = par.impact_coefficient * par.vol_per_day * market.depth**-par.impact_exponent
     flow_target, forced_target = 0.0, 0.0
     if par.flow_impact:
         flow_target = impact_kernel(market.flow_usd, scale, par.daily_volume_usd, par.impact_exponent)
@@ -112,7 +145,7 @@ def move_price_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], dt
     market.forced_impact = forced_target
     old = market.index_log
     impact = flow_target + forced_target
-    market.index_log = market.fundamental + (1.0 - par.perp_share) * impact
+    market.index_log = market.fundamental + (1.0 - par.perp_share) * impact + market.book_log
     keep_momentum = math.exp(-dt_s / par.momentum_s)
     market.momentum = market.momentum * keep_momentum + market.index_log - old
     extent = abs(market.momentum) / max(par.vol_per_day * math.sqrt(par.momentum_s / _DAY_S), 1e-9)
@@ -136,12 +169,21 @@ def move_venue_kernel(
     noise = par.venues[venue].basis * math.sqrt(1.0 - keep * keep) * normal_kernel(rng)
     here.basis = here.basis * keep + noise
     impact = market.flow_impact + market.forced_impact
-    here.last_log = market.index_log + par.perp_share * impact + here.basis
+    rules = par.venues[venue]
+    if rules.arbitrage_s > 0.0:
+        here.followed += (1.0 - math.exp(-dt_s / rules.arbitrage_s)) * (market.index_log - here.followed)
+    else:
+        here.followed = market.index_log
+    if rules.book_usd > 0.0:
+        refill_book_kernel(par, state, venue, dt_s)
+    local = here.displacement - market.book_log
+    here.last_log = here.followed + par.perp_share * impact + here.basis + local
     here.premium += (1.0 - keep) * (here.last_log - market.index_log - here.premium)
-    bounded = min(max(here.premium, -_PREMIUM_BOUND), _PREMIUM_BOUND)
-    follow = 1.0 - math.exp(-dt_s / par.venues[venue].mark_lag_s)
-    here.mark_log += follow * (market.index_log + bounded - here.mark_log)
-    here.forced_mark += follow * (market.forced_impact - here.forced_mark)
+    follow = 1.0 - math.exp(-dt_s / rules.mark_lag_s)
+    target = _mark_target_kernel(market.index_log, here.premium, here.last_log, rules.mark_rule)
+    here.mark_log += follow * (target - here.mark_log)
+    here.forced_mark += follow * (market.forced_impact + market.book_forced - here.forced_mark)
+    here.mark_low, here.mark_high = min(here.mark_low, here.mark_log), max(here.mark_high, here.mark_log)
     unforced = here.mark_log - here.forced_mark
     here.unforced_low = min(here.unforced_low, unforced)
     here.unforced_high = max(here.unforced_high, unforced)

@@ -97,6 +97,75 @@ class VenueSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     duplicate_prob: Annotated[
         float, Meta(ge=0, le=1, description="Probability that a published liquidation arrives twice.")
     ] = 0.0
+    mark_rule: Annotated[
+        Literal["blend", "index", "last", "median"],
+        Meta(
+            description="What the mark follows: index and bounded premium, the index, the last price, or their median."
+        ),
+    ] = "blend"
+    arbitrage_lag_s: Annotated[
+        float,
+        Meta(ge=0, description="Time constant with which the venue's price follows the others, s; 0: none."),
+    ] = 0.0
+    partial_steps: Annotated[
+        int,
+        Meta(
+            ge=0, le=20, description="Steps in which a large position may be taken before its end; 0: none."
+        ),
+    ] = 0
+    partial_ratio: Annotated[
+        float, Meta(gt=0, lt=1, description="Share of a position that one step takes.")
+    ] = 0.25
+    partial_from_usd: Annotated[
+        float, Meta(ge=0, description="Notional from which a position is taken in steps.")
+    ] = 50_000.0
+    insurance_fund_usd: Annotated[
+        float, Meta(ge=0, description="Insurance fund at the start; 0: the venue keeps none.")
+    ] = 0.0
+    insurance_gain_ratio: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of a fill beyond the bankruptcy price that the fund keeps."),
+    ] = 0.5
+    auto_deleveraging: Annotated[
+        bool, Meta(description="Close winners at the bankruptcy price once the insurance fund is empty.")
+    ] = False
+    book_usd: Annotated[
+        float,
+        Meta(ge=0, description="Depth of a side of the order book within 1 % of its middle; 0: no book."),
+    ] = 0.0
+    book_exponent: Annotated[
+        float, Meta(ge=1, le=4, description="Power of distance with which depth adds up; 1 is an even book.")
+    ] = 2.0
+    book_resilience_s: Annotated[
+        float, Meta(gt=0, description="Time constant with which a book is refilled, s.")
+    ] = 30.0
+    book_withdrawal: Annotated[
+        float, Meta(ge=0, le=4, description="Power of volatility over normal by which depth falls.")
+    ] = 1.0
+    book_least_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="Depth that always stays, as a ratio of the normal one.")
+    ] = 0.02
+    iceberg_ratio: Annotated[float, Meta(ge=0, description="Hidden depth over the depth that is shown.")] = (
+        0.0
+    )
+    wall_usd: Annotated[
+        float, Meta(ge=0, description="Order that rests at the nearest round price of each side; 0: none.")
+    ] = 0.0
+    spoof_usd: Annotated[
+        float, Meta(ge=0, description="Order that is shown but moves away before it is reached; 0: none.")
+    ] = 0.0
+    spoof_bps: Annotated[float, Meta(gt=0, description="Distance that such an order keeps, bp.")] = 30.0
+    outages_per_hour: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Outages of the public channels an hour, per multiple of normal volatility above two.",
+        ),
+    ] = 0.0
+    outage_s: Annotated[int, Meta(ge=1, le=3600, description="Length of an outage, s.")] = 60
+    stress_latency_ms: Annotated[
+        int, Meta(ge=0, description="Latency added per multiple of normal volatility above one, ms.")
+    ] = 0
     open_interest_every_s: Annotated[
         int,
         Meta(
@@ -215,6 +284,16 @@ class TraderSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         float,
         Meta(ge=0, le=1, description="Probability that a voluntary close takes only half and lives on."),
     ] = 0.15
+    take_profit_prob: Annotated[
+        float, Meta(ge=0, le=1, description="Probability of a take-profit on the winning side.")
+    ] = 0.0
+    take_profit_from_ratio: Annotated[
+        float, Meta(gt=0, description="Nearest place of a take-profit, as a ratio of the way to liquidation.")
+    ] = 0.3
+    take_profit_to_ratio: Annotated[
+        float,
+        Meta(gt=0, description="Farthest place of a take-profit, as a ratio of the way to liquidation."),
+    ] = 1.5
 
 
 class RegimeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -354,6 +433,16 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     clustering_bps: Annotated[
         float, Meta(gt=0, description="Width of the neighbourhood of such prices, bp.")
     ] = 6.0
+    wallet_changes_per_day: Annotated[
+        float,
+        Meta(
+            ge=0, description="Times a day that the rest of a cross wallet gains or loses, and levels move."
+        ),
+    ] = 0.0
+    wallet_change_ratio: Annotated[
+        float,
+        Meta(ge=0, description="Standard deviation of such a change, as a ratio of the initial margin."),
+    ] = 0.3
     leverage_switch_hours: Annotated[
         float, Meta(ge=0, description="Hours after the start at which median leverages change; 0: never.")
     ] = 0.0
@@ -367,6 +456,11 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     funding_aversion: Annotated[
         float, Meta(ge=0, le=0.5, description="How far funding pushes traders to the paid side.")
     ] = 0.1
+    book_every_s: Annotated[
+        int, Meta(ge=0, description="Seconds between book snapshots, a multiple of the marks'; 0 emits none.")
+    ] = 0
+    book_levels: Annotated[int, Meta(ge=1, le=500, description="Levels of a side in a book snapshot.")] = 20
+    book_level_bps: Annotated[float, Meta(gt=0, description="Distance between these levels, bp.")] = 5.0
     truth_map_every_s: Annotated[
         int, Meta(ge=0, description="Seconds between true standing maps; 0 records none.")
     ] = 3600

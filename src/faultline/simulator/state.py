@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 
 __all__ = (
     "BAR",
+    "CLOSED_WINNER",
+    "HANDED_OVER",
     "KEYS",
     "LEVEL_BUCKETS",
     "LIQUIDATION",
     "MARKET",
     "MAX_LEVERAGE",
+    "PERCENT",
     "POSITION",
     "REGIME",
     "RING_BUCKETS",
@@ -46,12 +49,17 @@ RING_WIDTH_NS = 10_000_000_000
 #: Leverage settings are whole numbers from 1 to this.
 MAX_LEVERAGE = 200
 
+#: Depth of a book is quoted within this log distance of its middle.
+PERCENT = 0.01
+
 TRIGGER_LIQUIDATION = 0
 TRIGGER_STOP = 1
 TRIGGER_TOPUP = 2
 
-#: Kinds of forced exit: taken into the market.
+#: Kinds of forced exit: sold into the market, handed to winners at the bankruptcy price, and a winner closed for it.
 TAKEN = 0
+HANDED_OVER = 1
+CLOSED_WINNER = 2
 
 #: One position. Logs are of price over the market's base price; ``*_level`` and ``*_due`` are list links.
 POSITION = np.dtype(
@@ -114,6 +122,9 @@ MARKET = np.dtype(
         ("low_log", "<f8"),
         ("activity", "<f8"),
         ("n_rejected", "<i8"),
+        ("depth", "<f8"),
+        ("book_log", "<f8"),
+        ("book_forced", "<f8"),
     ]
 )
 
@@ -136,6 +147,17 @@ VENUE = np.dtype(
         ("bar_low", "<f8"),
         ("buy_lots", "<i8"),
         ("sell_lots", "<i8"),
+        ("followed", "<f8"),
+        ("eaten_usd", "<f8"),
+        ("eaten_forced", "<f8"),
+        ("displacement", "<f8"),
+        ("displaced_forced", "<f8"),
+        ("depth", "<f8"),
+        ("fund_usd", "<f8"),
+        ("owed_long_lots", "<i8"),
+        ("owed_short_lots", "<i8"),
+        ("mark_low", "<f8"),
+        ("mark_high", "<f8"),
     ]
 )
 
@@ -182,6 +204,11 @@ SAMPLE = np.dtype(
         ("unforced_high_usd", "<f8"),
         ("funding_ratio", "<f8"),
         ("volatility", "<f8"),
+        ("depth", "<f8"),
+        ("displacement", "<f8"),
+        ("fund_usd", "<f8"),
+        ("mark_low_usd", "<f8"),
+        ("mark_high_usd", "<f8"),
         ("venue", "<i4"),
         ("regime", "<i4"),
     ]
@@ -215,6 +242,22 @@ VENUE_RULES = np.dtype(
         ("is_adjusted", "<i8"),
         ("fee", "<f8"),
         ("unit_usd", "<f8"),
+        ("mark_rule", "<i8"),
+        ("arbitrage_s", "<f8"),
+        ("partial_ratio", "<f8"),
+        ("partial_from_usd", "<f8"),
+        ("partial_steps", "<i8"),
+        ("has_fund", "<i8"),
+        ("fund_usd", "<f8"),
+        ("fund_gain", "<f8"),
+        ("closes_winners", "<i8"),
+        ("book_usd", "<f8"),
+        ("book_exponent", "<f8"),
+        ("resilience_s", "<f8"),
+        ("withdrawal", "<f8"),
+        ("least_depth", "<f8"),
+        ("iceberg", "<f8"),
+        ("wall_usd", "<f8"),
     ]
 )
 
@@ -245,6 +288,9 @@ TRADER = np.dtype(
         ("stop_from", "<f8"),
         ("stop_to", "<f8"),
         ("partial_prob", "<f8"),
+        ("profit_prob", "<f8"),
+        ("profit_from", "<f8"),
+        ("profit_to", "<f8"),
     ]
 )
 
@@ -259,6 +305,7 @@ REGIME = np.dtype(
         ("leverage", "<f8"),
         ("activity", "<f8"),
         ("panic_per_s", "<f8"),
+        ("depth", "<f8"),
     ]
 )
 
@@ -268,6 +315,7 @@ KEYS = np.dtype(
         ("market", "<u8"),
         ("asset", "<u8"),
         ("panic", "<u8"),
+        ("wallet", "<u8"),
     ]
 )
 
@@ -336,6 +384,11 @@ class Parameters(NamedTuple):
     funding_aversion: float
     switch_ns: int
     switch_log: float
+    takes_profit: bool
+    has_book: bool
+    wallet_per_s: float
+    wallet_sigma: float
+    events_each: int
 
 
 class State(NamedTuple):
@@ -347,6 +400,7 @@ class State(NamedTuple):
     venues: NDArray[np.void]
     positions: NDArray[np.void]
     level_head: NDArray[np.int32]
+    profit_head: NDArray[np.int32]
     due_head: NDArray[np.int32]
     hours: NDArray[np.float64]
     mix: NDArray[np.float64]

@@ -11,7 +11,9 @@ import numpy as np
 from numba import njit
 
 from faultline.simulator.entries import MAX_OPENS, open_positions_kernel
-from faultline.simulator.exits import close_due_kernel, panic_kernel, sweep_kernel
+from faultline.simulator.exits import close_due_kernel, panic_kernel, sweep_kernel, take_profit_kernel
+from faultline.simulator.levels import change_wallets_kernel
+from faultline.simulator.liquidations import deleverage_kernel
 from faultline.simulator.orders import VOLUNTARY, execute_kernel, price_kernel
 from faultline.simulator.price import move_price_kernel, move_venue_kernel
 from faultline.simulator.randomness import normal_kernel, poisson_kernel, restart_kernel, uniform_kernel
@@ -87,8 +89,14 @@ def _sample_kernel(par: Parameters, state: State, out: Buffers, venue: int) -> N
     sample.unforced_mark_usd = price_kernel(state, unforced)
     sample.unforced_low_usd = price_kernel(state, here.unforced_low)
     sample.unforced_high_usd = price_kernel(state, here.unforced_high)
+    sample.mark_low_usd, sample.mark_high_usd = (
+        price_kernel(state, here.mark_low),
+        price_kernel(state, here.mark_high),
+    )
+    sample.depth, sample.displacement, sample.fund_usd = here.depth, here.displacement, here.fund_usd
     if market.now_ns % _MINUTE_NS == 0:
         here.unforced_low = here.unforced_high = unforced
+        here.mark_low = here.mark_high = here.mark_log
     sample.funding_ratio = here.funding_ratio
     sample.volatility = market.volatility
     sample.regime = market.regime
@@ -126,10 +134,10 @@ def _room_kernel(par: Parameters, state: State, out: Buffers) -> int:
     n_open = state.market[0].n_open
     if state.positions.shape[0] - n_open < 2 * MAX_OPENS * n_venues:
         return NEEDS_POSITIONS
-    n_orders = n_open + (MAX_OPENS + _MAX_BACKGROUND) * n_venues
+    n_orders = n_open * par.events_each + (MAX_OPENS + _MAX_BACKGROUND) * n_venues
     if par.emits_trades and out.trades.shape[0] - out.counts[0] < n_orders:
         return NEEDS_DRAIN
-    if out.liquidations.shape[0] - out.counts[1] < n_open:
+    if out.liquidations.shape[0] - out.counts[1] < n_open * par.events_each:
         return NEEDS_DRAIN
     if out.samples.shape[0] - out.counts[2] < n_venues or out.bars.shape[0] - out.counts[3] < n_venues:
         return NEEDS_DRAIN
@@ -160,10 +168,15 @@ def advance_kernel(par: Parameters, state: State, out: Buffers, until_ns: int, d
             before_log, mark_before_log = here.last_log, here.mark_log
             move_venue_kernel(par, state, rng, venue, dt_s)
             sweep_kernel(par, state, out, venue, mark_before_log, t0_ns)
+            if par.venues[venue].closes_winners == 1:
+                deleverage_kernel(state, out, venue)
+            if par.takes_profit:
+                take_profit_kernel(par, state, out, venue, mark_before_log, t0_ns)
             _trade_background_kernel(par, state, out, rng, venue, t0_ns)
             open_positions_kernel(par, state, out, rng, venue, t0_ns, before_log)
         close_due_kernel(par, state, out, rng, t0_ns)
         panic_kernel(par, state, out, rng, t0_ns)
+        change_wallets_kernel(par, state, rng, dt_s)
         _remember_extremes_kernel(state)
         for venue in range(state.venues.shape[0]):
             if par.sample_ns > 0 and market.now_ns % par.sample_ns == 0:

@@ -12,7 +12,7 @@ from numba import njit
 
 from faultline.simulator.emission import instrument_id
 from faultline.simulator.reporting import event_key
-from faultline.simulator.state import LIQUIDATION, SAMPLE
+from faultline.simulator.state import CLOSED_WINNER, HANDED_OVER, LIQUIDATION, SAMPLE
 from faultline.units import MINUTE_NS
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ class TruthLog:
         found = {name: _stack(parts) for name, parts in self._tables.items() if parts}
         found["liquidations"] = self._liquidation_table()
         found["path"] = self._path_table()
+        if any(venue.auto_deleveraging for venue in self._market.world.venues):
+            found["winners"] = self._winner_table()
         return found
 
     def _close_mix(self) -> None:
@@ -185,7 +187,8 @@ class TruthLog:
         self._mix_from_ns = now_ns
 
     def _liquidation_table(self) -> Table:
-        rows = _stacked(self._liquidations, LIQUIDATION)
+        exits = _stacked(self._liquidations, LIQUIDATION)
+        rows = exits[exits["kind"] != CLOSED_WINNER]
         published = np.concatenate([*self._published, np.zeros(0, dtype=np.int64)])
         qty_base = self._market.qty_base(rows["venue"], rows["lots"], rows["level_price_usd"])
         return {
@@ -204,9 +207,24 @@ class TruthLog:
             "mark_price_usd": rows["mark_price_usd"],
             "fill_price_usd": rows["fill_price_usd"],
             "step": rows["step"].astype(np.int16),
+            "is_handed_over": rows["kind"] == HANDED_OVER,
             "opened_ns": rows["opened_ns"],
             "is_reported": np.isin(event_key(rows), published),
             "contagion": self._contagion(rows),
+        }
+
+    def _winner_table(self) -> Table:
+        exits = _stacked(self._liquidations, LIQUIDATION)
+        rows = exits[exits["kind"] == CLOSED_WINNER]
+        return {
+            "ts_event_ns": rows["ts_ns"],
+            "instrument": self._ids[rows["venue"]],
+            "position_id": rows["position_id"],
+            "side": rows["side"].astype(np.int8),
+            "leverage": rows["leverage"].astype(np.int16),
+            "qty_base": self._market.qty_base(rows["venue"], rows["lots"], rows["fill_price_usd"]),
+            "entry_price_usd": rows["entry_price_usd"],
+            "price_usd": rows["fill_price_usd"],
         }
 
     def _contagion(self, events: NDArray[np.void]) -> NDArray[np.int8]:
@@ -242,6 +260,8 @@ class TruthLog:
             "unforced_mark_usd": rows["unforced_mark_usd"],
             "volatility_per_day_ratio": rows["volatility"],
             "regime": self._regimes[rows["regime"]],
+            "depth_ratio": rows["depth"],
+            "insurance_fund_usd": rows["fund_usd"],
             "oi_base": self._market.qty_base(rows["venue"], rows["oi_lots"], rows["mark_price_usd"]),
         }
 

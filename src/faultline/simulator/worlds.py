@@ -170,7 +170,9 @@ def _check_sense(world: World, where: str) -> None:
             "marks_every_s",
             f"samples each {interval_s} s must divide 60 s and be whole steps of {world.step_s} s",
         )
-    spacings = [(key, getattr(world, key)) for key in ("open_interest_every_s", "funding_every_s")]
+    spacings = [
+        (key, getattr(world, key)) for key in ("open_interest_every_s", "funding_every_s", "book_every_s")
+    ]
     spacings += [("venues[].open_interest_every_s", venue.open_interest_every_s) for venue in world.venues]
     for key, every_s in spacings:
         if every_s % interval_s:
