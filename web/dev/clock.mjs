@@ -1,5 +1,5 @@
 // Where the made-up market stands, and which maps it has.
-import { ASSETS, market, START_BARS, TF_MINUTES, TICKS_PER_BAR } from "./market.mjs";
+import { ASSETS, market, pace, START_BARS, TF_MINUTES } from "./market.mjs";
 
 export const LAST_BAR = START_BARS + 280;
 
@@ -12,7 +12,7 @@ export const clock = {
   at: () => ({ column: clock.column, k: clock.k }),
   asOfMs() {
     const map = market("BTC", "5m");
-    return Math.round(map.t0Ms + (clock.column + (clock.k + 1) / TICKS_PER_BAR) * map.dtMs);
+    return Math.round(map.t0Ms + (clock.column + (clock.k + 1) / pace.ticksPerBar) * map.dtMs);
   },
   replay() {
     const { t0Ms, dtMs } = market("BTC", "5m");

@@ -4,7 +4,7 @@ export const TF_MINUTES = { "1m": 1, "5m": 5, "15m": 15, "1h": 60, "4h": 240, "1
 export const ASSETS = {
   BTC: {
     price: 96_400,
-    row: 50,
+    row: Number(process.env.MOCK_ROW_USD ?? 50),
     scale: 1,
     scopes: ["BTC", "binance:BTCUSDT", "bybit:BTCUSDT", "okx:BTC-USDT-SWAP"],
   },
@@ -15,7 +15,8 @@ export const ASSETS = {
 export const START_BARS = Number(process.env.MOCK_BARS ?? 700);
 const TOTAL_BARS = START_BARS + 300;
 const END_OF_HISTORY_MS = Date.UTC(2026, 1, 5, 14, 0);
-export const TICKS_PER_BAR = 8;
+/** Ticks that a bar takes to form; a test that needs a long bar sets more. */
+export const pace = { ticksPerBar: 8 };
 
 export function random(seed) {
   let state = seed >>> 0;
@@ -183,20 +184,20 @@ export const codeUsd = (code, { minUsd, maxUsd }) =>
 export function columnAt(map, plane, side, column, k) {
   const { rows } = map;
   const final = map.planes[plane][side].subarray(column * rows, (column + 1) * rows);
-  if (k >= TICKS_PER_BAR - 1) return final;
+  if (k >= pace.ticksPerBar - 1) return final;
   const before =
     plane === "real"
       ? new Uint8Array(rows)
       : map.planes[plane][side].subarray((column - 1) * rows, column * rows);
   return Uint8Array.from(final, (code, row) =>
-    Math.imul(row + 7, 2654435761) >>> 29 <= k ? code : before[row],
+    (Math.imul(row + 7, 2654435761) >>> 29) * (pace.ticksPerBar / 8) <= k ? code : before[row],
   );
 }
 
 /** The forming bar after tick `k`. */
 export function barAt(map, column, k) {
   const bar = map.bars[column];
-  const done = Math.min(1, (k + 1) / TICKS_PER_BAR);
+  const done = Math.min(1, (k + 1) / pace.ticksPerBar);
   const part = (name) => bar.open + (bar[name] - bar.open) * done;
   return {
     open: bar.open,

@@ -1,5 +1,5 @@
 // Development server: the whole REST and WebSocket surface over a made-up market. Everything it says is SIMULATED.
-// It is never part of the build. A cookie `mock=empty|stale|error|loading|noscores|broken|replay` picks a scenario.
+// It is never part of the build. A cookie `mock=empty|stale|error|loading|noscores|noheat|broken|replay` picks a scenario.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -8,7 +8,7 @@ import { gzipSync } from "node:zlib";
 import * as answers from "./answers.mjs";
 import { clock, known, scenarioOf } from "./clock.mjs";
 import { encodeSnapshot } from "./lhm1.mjs";
-import { columnAt, market, START_BARS } from "./market.mjs";
+import { columnAt, market, pace, START_BARS } from "./market.mjs";
 import { answerSignals, refill } from "./signals.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
@@ -65,6 +65,9 @@ const problem = (request, response, status, code, title, hint, where = request.u
     }),
   );
 
+/** The newest snapshot of every address, encoded once as an engine does. */
+const snapshots = new Map();
+
 function heat(request, response, scenario, scope, tf, plane, side) {
   if (scenario === "broken")
     return problem(
@@ -79,7 +82,10 @@ function heat(request, response, scenario, scope, tf, plane, side) {
   if (request.headers["if-none-match"] === etag)
     return response.writeHead(304, { etag, vary: "Accept-Encoding" }).end();
   const map = market(scope, tf);
-  const columns = scenario === "empty" ? 0 : clock.column + 1;
+  const kept = snapshots.get(request.url);
+  if (kept?.etag === etag)
+    return send(request, response, 200, "application/octet-stream", kept.body, { etag });
+  const columns = ["empty", "noheat"].includes(scenario) ? 0 : clock.column + 1;
   const coded = map.planes[plane];
   const codes = new Uint8Array(columns * map.rows);
   if (columns > 0) {
@@ -100,7 +106,9 @@ function heat(request, response, scenario, scope, tf, plane, side) {
     maxUsd: coded.maxUsd,
     firstLiveCol: Math.max(0, columns - 1),
   };
-  send(request, response, 200, "application/octet-stream", encodeSnapshot(header, codes), { etag });
+  const body = encodeSnapshot(header, codes);
+  snapshots.set(request.url, { etag, body });
+  send(request, response, 200, "application/octet-stream", body, { etag });
 }
 
 async function bodyOf(request) {
@@ -111,7 +119,8 @@ async function bodyOf(request) {
 
 /** Everything as it was when the server started: what one test did reaches no other; `paused` stops the market. */
 async function restart(request, response) {
-  const { column = START_BARS - 1, k = 0, paused = false } = await bodyOf(request);
+  const { column = START_BARS - 1, k = 0, paused = false, ticks = 8 } = await bodyOf(request);
+  pace.ticksPerBar = ticks;
   jump(START_BARS - 1);
   refill();
   jump(column);

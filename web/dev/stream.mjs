@@ -3,7 +3,7 @@ import { WebSocketServer } from "ws";
 import * as answers from "./answers.mjs";
 import { clock, known, LAST_BAR, scenarioOf } from "./clock.mjs";
 import { encodeFrame } from "./lhm1.mjs";
-import { barAt, columnAt, market, START_BARS, TICKS_PER_BAR } from "./market.mjs";
+import { barAt, columnAt, market, pace, START_BARS } from "./market.mjs";
 import { followEvents } from "./signals.mjs";
 
 const followers = new Set();
@@ -65,7 +65,7 @@ function sendTick(follower) {
   const times = {
     index: clock.column,
     t_ms: map.t0Ms + clock.column * map.dtMs,
-    closed: clock.k === TICKS_PER_BAR - 1,
+    closed: clock.k === pace.ticksPerBar - 1,
   };
   const prices = { o: bar.open, h: bar.high, l: bar.low, c: bar.close };
   const flows = { volume_usd: bar.volume, long_usd: bar.long, short_usd: bar.short };
@@ -96,7 +96,7 @@ export function serveStream(server, tickMs) {
     if (clock.paused) return;
     clock.k += 1;
     clock.seq += 1;
-    if (clock.k === TICKS_PER_BAR) {
+    if (clock.k === pace.ticksPerBar) {
       clock.k = 0;
       clock.column += 1;
       if (clock.column > LAST_BAR) return jump(START_BARS - 1);

@@ -10,7 +10,10 @@ export interface Watch {
 }
 
 /** The development server as it stands when it starts; `paused` keeps its market where it is. */
-export async function restart(request: APIRequestContext, at: { paused?: boolean } = {}): Promise<void> {
+export async function restart(
+  request: APIRequestContext,
+  at: { paused?: boolean; ticks?: number } = {},
+): Promise<void> {
   expect((await request.post("/api/v1/dev-restart", { data: at })).ok()).toBe(true);
 }
 
