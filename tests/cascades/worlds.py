@@ -64,9 +64,7 @@ def simulate(world, n_hits, seed, n_levels=10, step_s=1.0):
         jump = step_sd[k] * rng.standard_normal(len(k))
         # The highest point of the Brownian bridge of the step, so that nothing depends on its length.
         rise = push + jump
-        top = price[k] + 0.5 * (
-            rise + np.sqrt(rise**2 - 2.0 * step_sd[k] ** 2 * np.log(rng.random(len(k))))
-        )
+        top = price[k] + 0.5 * (rise + np.sqrt(rise**2 - 2.0 * step_sd[k] ** 2 * np.log(rng.random(len(k)))))
         price[k] += rise
         more = k[top >= walls[k, reached[k]]]
         tops = dict(zip(k.tolist(), top.tolist(), strict=True))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from faultline.cascades.chain import CascadeLearner
 
-__all__ = ("FORCED", "CascadeCollector")
+__all__ = ("FORCED", "GAP_NS", "CascadeCollector")
 
 #: One liquidation: when it was received; side 0 long, 1 short; the price that forced it.
 FORCED: Final = np.dtype([("time_ns", "<i8"), ("side", "<i1"), ("price_usd", "<f8"), ("notional_usd", "<f8")])

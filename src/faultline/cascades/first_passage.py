@@ -28,6 +28,8 @@ _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 _WEIGHTS = _WEIGHTS / _WEIGHTS.sum()
 #: Distance below which a barrier counts as touching the price.
 _TOUCH: Final = 1e-12
+#: Distances beyond this are all the same.
+_FAR: Final = 100.0
 
 
 class Volatility(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ def brownian_hit_prob(distance: Any, variance: Any, drift: Any = 0.0) -> np.ndar
         variance: integrated variance over the horizon, above 0.
         drift: integrated drift over the horizon, toward the barrier.
     """
-    b = np.asarray(distance, dtype=np.float64)
+    b = np.minimum(np.asarray(distance, dtype=np.float64), _FAR)
     s2 = np.asarray(variance, dtype=np.float64)
     m = np.asarray(drift, dtype=np.float64)
     s = np.sqrt(s2)

@@ -4,6 +4,10 @@ A continuation-ratio model: ``P(reach k | hit) = prod_{j<k} sigmoid(w . x_j)``, 
 reached, so what makes some hits stronger than others is absorbed by the survival of the chain. Every symbol has an
 intercept of its own, shrunk toward the common one. Before anything was learned the model says what plain volatility
 says: the prior mean is 1 on the logit of first passage and 0 elsewhere.
+
+What is said is a pool of the model and of plain volatility, weighted by how well each foretold the hops so far
+(``odds *= likelihood ratio``, fading): where chains are rare a model of ten weights loses to the volatility alone for a
+long time, and nothing should be said to be contagion that was not.
 """
 
 from __future__ import annotations
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ("ChainHazard", "HazardSettings")
 
 _D: Final = len(FEATURES)
+#: Least share of either part of the pool, as a logit.
+_ODDS_LIMIT: Final = 4.0
 
 
 class HazardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,8 +43,8 @@ class HazardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         half_life_ns: memory.
     """
 
-    prior_sd: float = 1.0
-    symbol_sd: float = 0.5
+    prior_sd: float = 0.3
+    symbol_sd: float = 0.3
     half_life_ns: int = 30 * 86_400_000_000_000
 
 
@@ -54,6 +60,12 @@ class ChainHazard:
         self._symbols: list[str] = []
         self._seen = np.zeros(LEVELS_MAX)
         self._seen_ns: int | None = None
+        self._log_odds = 0.0
+
+    @property
+    def model_share(self) -> float:
+        """Share of the model in the pool; the rest is plain volatility."""
+        return float(expit(np.clip(self._log_odds, -_ODDS_LIMIT, _ODDS_LIMIT)))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -81,6 +93,12 @@ class ChainHazard:
         if symbol not in self._symbols:
             self._symbols.append(symbol)
             self._posterior.extend(0.0, self.settings.symbol_sd**-2)
+        model = expit(self._wide(rows, symbol) @ self._posterior.mean)
+        alone = expit(rows[:, -1])
+        self._log_odds *= self._kept(time_ns)
+        self._log_odds += float(np.sum(_log_likelihood(model, happened) - _log_likelihood(alone, happened)))
+        # Past the limit more of the same says nothing, and would take as long to be taken back.
+        self._log_odds = float(np.clip(self._log_odds, -2 * _ODDS_LIMIT, 2 * _ODDS_LIMIT))
         self._posterior.apply(time_ns, self._wide(rows, symbol), happened)
         self._seen *= self._kept(time_ns)
         self._seen[: len(rows)] += 1.0
@@ -88,7 +106,7 @@ class ChainHazard:
 
     def hazards(self, symbol: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(hop happens | its level was reached) at the mean weights, shape (n,)."""
-        return np.asarray(expit(self._wide(rows, symbol) @ self._posterior.mean))
+        return self._pooled(expit(self._wide(rows, symbol) @ self._posterior.mean), rows)
 
     def hazard_draws(
         self, symbol: str, rows: NDArray[np.float64], normals: NDArray[np.float64]
@@ -112,7 +130,11 @@ class ChainHazard:
         drawn = self._posterior.mean[kept] + normals[:, : len(kept)] @ root.T
         score = np.einsum("...nd,...d->...n", rows[..., :_D], drawn[:, :_D])
         own = drawn[:, _D] if known else normals[:, _D] * self.settings.symbol_sd
-        return np.asarray(expit(score + own[:, None]))
+        return self._pooled(expit(score + own[:, None]), rows)
+
+    def _pooled(self, model: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        share = self.model_share
+        return np.asarray(share * model + (1.0 - share) * expit(rows[..., _D - 1]))
 
     def _wide(self, rows: NDArray[np.float64], symbol: str) -> NDArray[np.float64]:
         """Rows with a column per symbol."""
@@ -132,6 +154,7 @@ class ChainHazard:
         out: dict[str, NDArray[Any]] = {
             "symbols": np.frombuffer(msgspec.json.encode(self._symbols), dtype=np.uint8),
             "seen": self._seen.copy(),
+            "log_odds": np.array([self._log_odds]),
             "seen_ns": np.array([-1 if self._seen_ns is None else self._seen_ns], dtype=np.int64),
         }
         return out | {f"weights.{key}": value for key, value in self._posterior.state().items()}
@@ -144,6 +167,12 @@ class ChainHazard:
         hazard._posterior = LogisticPosterior.from_state(settings.half_life_ns, parts)
         hazard._symbols = msgspec.json.decode(state["symbols"].tobytes(), type=list[str])
         hazard._seen = state["seen"].copy()
+        hazard._log_odds = float(state["log_odds"][0])
         seen_ns = int(state["seen_ns"][0])
         hazard._seen_ns = None if seen_ns < 0 else seen_ns
         return hazard
+
+
+def _log_likelihood(probs: NDArray[np.float64], happened: NDArray[np.float64]) -> NDArray[np.float64]:
+    p = np.clip(probs, 1e-6, 1.0 - 1e-6)
+    return happened * np.log(p) + (1.0 - happened) * np.log(1.0 - p)

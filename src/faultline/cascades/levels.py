@@ -28,6 +28,7 @@ __all__ = ("LEVELS_MAX", "HeatAhead", "LevelSettings", "Levels", "find_levels", 
 
 #: Depth to which a cascade is followed.
 LEVELS_MAX: Final = 10
+_ROUNDING: Final = 1e-9
 
 
 class LevelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -208,9 +209,12 @@ def _stand_out(
 ) -> list[int]:
     """Cells of the peaks beyond the zone that stand out, by distance; close ones merged into the more prominent."""
     peaks, _ = find_peaks(heat, height=1e-300)
+    prominence = peak_prominences(heat, peaks)[0]
+    # What is no more than rounding does not stand out.
+    real = prominence > _ROUNDING * heat[peaks]
+    peaks, prominence = peaks[real], prominence[real]
     if not len(peaks):
         return []
-    prominence = peak_prominences(heat, peaks)[0]
     enough = prominence >= np.quantile(prominence, settings.prominence_quantile)
     ahead = (centre[peaks] > zone_width) & enough
     peaks, prominence = peaks[ahead], prominence[ahead]
