@@ -14,13 +14,14 @@ import numpy as np
 
 from faultline.errors import RequestError
 from faultline.heatmap.ledger import LedgerParameters
+from faultline.learning.leverage_kernels import BankArrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ("BankSteps", "Hypothesis", "distinct_kernels", "star_bank", "weigh_members")
+__all__ = ("BankSteps", "Hypothesis", "distinct_kernels", "empty_bank", "star_bank", "weigh_members")
 
 
 class Hypothesis(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -132,3 +133,16 @@ def weigh_members(score: NDArray[np.float64], dispersion: NDArray[np.float64]) -
     weight = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
     total: NDArray[np.float64] = weight / weight.sum(axis=-1, keepdims=True)
     return total
+
+
+def empty_bank(members: int, columns: int) -> BankArrays:
+    """A bank that has seen nothing; rates are nil until the level of the prior is known."""
+    return BankArrays(
+        x=np.full((members, columns), -30.0),
+        precision=np.zeros((members, columns, columns)),
+        scale=np.zeros((members, 3)),
+        score=np.zeros((members, 4)),
+        size_events=np.zeros((members, columns)),
+        size_sums=np.zeros((members, columns)),
+        travel=np.zeros((members, columns)),
+    )

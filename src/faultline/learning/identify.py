@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("BIN_EDGES", "BIN_LABELS", "BinShare", "bin_of", "bin_shares", "taught_ratio")
+__all__ = ("BIN_EDGES", "BIN_LABELS", "BinShare", "bin_of", "bin_shares", "mean_log_sd", "taught_ratio")
 
 #: Leverages below the first edge, between two edges, and from the last edge up are shown together.
 BIN_EDGES: Final = (10.0, 25.0, 60.0)
 BIN_LABELS: Final = ("<10x", "10-25x", "25-60x", ">60x")
 #: A bin is identified where events taught this share of the variance...
 _TAUGHT: Final = 0.5
-#: ...or where the prior would have expected this many events in a half-life: few came, and that is knowledge too.
+#: ...or where the prior expected this many independent events in a half-life: few came, and that is knowledge too.
 _EXPECTED: Final = 10.0
 _SMALLEST: Final = 1e-12
 
@@ -98,6 +98,30 @@ def bin_shares(
         identified = iota >= _TAUGHT or events >= _EXPECTED
         found.append(BinShare(label, share, low, high, iota, events, identified))
     return tuple(found)
+
+
+def mean_log_sd(
+    leverages: Sequence[float],
+    x: NDArray[np.float64],
+    covariances: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> float:
+    """Deviation of the mean log leverage of a mix: each member's own, ``g' C g``, and how far they lie apart.
+
+    Args:
+        leverages: the grid, (L,).
+        x: log rates per member, shape (M, L).
+        covariances: of them, shape (M, L, L).
+        weights: of the members, shape (M,), sum 1.
+    """
+    log_leverage = np.log(np.asarray(leverages, dtype=np.float64))
+    shares = np.exp(x - x.max(axis=1, keepdims=True))
+    shares /= shares.sum(axis=1, keepdims=True)
+    means = shares @ log_leverage
+    gradients = shares * (log_leverage - means[:, None])
+    variances = np.einsum("ml,mlk,mk->m", gradients, covariances, gradients)
+    mean = float(weights @ means)
+    return math.sqrt(float(weights @ (variances + (means - mean) ** 2)))
 
 
 def _bin_moments(

@@ -7,128 +7,44 @@ random number: the same windows give the same bytes however they are cut into ca
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
+import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import numpy as np
 
-from faultline.errors import RequestError
+from faultline.errors import RequestError, StoreError
 from faultline.heatmap.ledger import PATH_BAR
-from faultline.learning.bank import Hypothesis, distinct_kernels, star_bank, weigh_members
-from faultline.learning.identify import BinShare, bin_shares, taught_ratio
+from faultline.learning.bank import Hypothesis, distinct_kernels, empty_bank, star_bank, weigh_members
+from faultline.learning.cells import cells_of, event_sizes
+from faultline.learning.closure import close_mix
+from faultline.learning.constants import LearnerSettings
+from faultline.learning.history import Fact, FactKind, ParameterHistory
+from faultline.learning.identify import bin_shares, mean_log_sd, taught_ratio
 from faultline.learning.leverage_kernels import (
-    BankArrays,
     WindowSums,
     filter_bank_kernel,
     fold_mix_kernel,
     judge_kernel,
 )
-from faultline.learning.newton import NewtonSettings
-from faultline.learning.prior import GENERIC_PRECISION, MixPrior, generic_prior
+from faultline.learning.posterior import LearnedWindows, Posterior, join_windows
+from faultline.learning.prior import GENERIC_PRECISION, LearnedShape, MixPrior, generic_prior
 from faultline.learning.reporting import EVENT, Likelihood, Plan, Reporting, plan_bars
 from faultline.learning.sizes import SIZE_LAW, larger_prob, mean_sizes, size_law_kernel
 from faultline.learning.tracks import ExposureTrack, blur_weights
-from faultline.units import HOUR_NS, MINUTE_NS
+from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ("LearnedWindows", "LearnerSettings", "LeverageLearner", "Posterior")
+__all__ = ("LeverageLearner",)
 
 #: Bars that are worked on at once.
 _BATCH_BARS: Final = 1024
-#: Bits of a cell's key that hold its bucket.
-_BUCKET_BITS: Final = 32
-_BUCKET_SHIFT: Final = 1 << (_BUCKET_BITS - 1)
-
-
-class LearnerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Constants of a learner; half-lives are in recorded hours.
-
-    Attributes:
-        window_ns: the rates move once per window.
-        n_buckets: buckets of five basis points around the price that each hypothesis keeps.
-        blur_bps: deviation of the place of an event, inside what its bar swept.
-        newton: step limit, weight and damping of the filter; precision of the floor's log rate. Half-lives are
-            those of the bank.
-        kernel_share: share of events that the prior gives to the leverages; the rest is the floor.
-        starting_events: events that only set the level, before rates move.
-        scale_half_life_h: of the level of the prior.
-        score_half_life_h: of log scores, which weigh the bank and judge it.
-        pooled_below: with fewer events in a half-life one hypothesis and the prior speak for the bank.
-        fallback_nats: the prior takes over where the bank is worse by this much discounted log score.
-    """
-
-    window_ns: int = MINUTE_NS
-    n_buckets: int = 2560
-    blur_bps: float = 6.0
-    newton: NewtonSettings = NewtonSettings()
-    kernel_share: float = 0.9
-    starting_events: float = 30.0
-    scale_half_life_h: float = 720.0
-    score_half_life_h: float = 72.0
-    pooled_below: float = 300.0
-    fallback_nats: float = 5.0
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class LearnedWindows:
-    """What was known before each window and how it scored.
-
-    Attributes:
-        start_ns: int64 (W,).
-        theta: float64 (W, M, L + 1), rates before the window per member: events per unit swept, last the floor.
-        weights: float64 (W, M), of the members before the window.
-        log_likelihood: float64 (W,), of the bank's mixture, 0 in windows without an event or exposure.
-        prior_log_likelihood: float64 (W,), of the static prior.
-        expected: float64 (W,), events expected in what price swept.
-        observed: float64 (W,), events used.
-        likelihood: int8 (W,), ``Likelihood``.
-        prior_in_force: bool (W,), whether the static prior had taken over.
-    """
-
-    start_ns: NDArray[np.int64]
-    theta: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    log_likelihood: NDArray[np.float64]
-    prior_log_likelihood: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    observed: NDArray[np.float64]
-    likelihood: NDArray[np.int8]
-    prior_in_force: NDArray[np.bool_]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Posterior:
-    """What is believed now.
-
-    Attributes:
-        basis: ``bank``; ``pooled``: too few events, the incumbent and its prior alone; ``prior``: the learned mix
-            scored worse.
-        mix: shares of gross opens, shape (L,), sum 1.
-        notional_mix: shares of notional, shape (L,), sum 1; NaN before the first size.
-        sizes_usd: mean size of an event per leverage, shape (L,).
-        bins: pooled shares with band and identifiability.
-        iota: what events taught per leverage, shape (L,).
-        weights: of the bank's members, shape (M,).
-        effective_events: events in a half-life.
-        dispersion: variance of counts over their expectation; 1 where counts are Poisson.
-        advantage_nats: discounted log score of the bank over the static prior's.
-    """
-
-    basis: Literal["bank", "pooled", "prior"]
-    mix: NDArray[np.float64]
-    notional_mix: NDArray[np.float64]
-    sizes_usd: NDArray[np.float64]
-    bins: tuple[BinShare, ...]
-    iota: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    effective_events: float
-    dispersion: float
-    advantage_nats: float
+_STATE_VERSION: Final = 1
 
 
 class LeverageLearner:
@@ -168,12 +84,14 @@ class LeverageLearner:
         self._n_kernels = sum(sizes)
         self._half_lives = np.array([member.half_life_h for member in self.bank])
         self._blur = blur_weights(self.settings.blur_bps)
-        self._bank = _empty_bank(len(self.bank), self._columns)
-        self._static = _empty_bank(1, 2)
+        self._bank = empty_bank(len(self.bank), self._columns)
+        self._static = empty_bank(1, 2)
         self._law = np.array(SIZE_LAW)
         self._guard = np.zeros(2)
         self._clock = np.full(2, np.iinfo(np.int64).min)
+        self._history = ParameterHistory(len(self.leverages), len(self.bank))
         self.frozen = False
+        #: Events that were not used, by reason.
         self.excluded: dict[str, int] = {}
         self._apply_prior()
 
@@ -225,7 +143,7 @@ class LeverageLearner:
             self._learn_batch(records, plan, window[begin:end], starts[begin : end + 1], live[begin:end])
             for begin, end in self._batches(window, starts)
         ]
-        return _joined(parts, len(self.bank), self._columns)
+        return join_windows(parts, len(self.bank), self._columns)
 
     def _windows_of(self, bars: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Index of each window and its first bar (W + 1,).
@@ -269,12 +187,13 @@ class LeverageLearner:
         live: NDArray[np.bool_],
     ) -> LearnedWindows:
         """Expose the bars of some windows, then filter them."""
+        self._note_hour(int(window[0]) * self.settings.window_ns)
         first, last = int(starts[0]), int(starts[-1])
         span = slice(*np.searchsorted(plan.bar, [first, last]).tolist())
         hours = np.where(live, self.settings.window_ns / HOUR_NS, np.nan)
         if self.reporting.scheme == "none":
             hours[:] = np.nan
-        cells = _cells_of(plan, span, first, last)
+        cells = cells_of(plan, span, first, last)
         n_cells, n_bars = len(cells.index), last - first
         rows = np.zeros((self._n_kernels, n_cells, self._columns))
         effective, full = (np.zeros((self._n_kernels, n_bars, self._columns)) for _ in range(2))
@@ -287,21 +206,12 @@ class LeverageLearner:
                 (rows[place], effective[place], full[place]),
             )
         sizes = self._weigh_sizes(plan, span, starts, hours, effective, full)
-        sized = np.isfinite(sizes)
         sums = WindowSums(
             bar_starts=starts - first,
             cell_starts=cells.starts[starts - first],
             rows=rows,
             counts=np.bincount(cells.owner, plan.events["count"][span], n_cells),
-            sizes=np.stack(
-                [
-                    np.bincount(cells.owner, sized * plan.events["count"][span], n_cells),
-                    np.bincount(
-                        cells.owner, np.where(sized, sizes, 0.0) * plan.events["count"][span], n_cells
-                    ),
-                ],
-                axis=1,
-            ),
+            sizes=event_sizes(cells, plan.events["count"][span], sizes),
             effective=effective,
             full=full,
             hours=hours,
@@ -377,7 +287,7 @@ class LeverageLearner:
             static_theta,
             static,
         )
-        weights, verdict = np.zeros((n, len(self.bank))), np.zeros((n, 3))
+        weights, verdict = np.zeros((n, len(self.bank))), np.zeros((n, 4))
         judge_kernel(
             fits,
             static,
@@ -399,7 +309,24 @@ class LeverageLearner:
             observed=fits[:, 0, 1],
             likelihood=np.where(np.isnan(sums.hours), np.int8(Likelihood.SILENT), first),
             prior_in_force=verdict[:, 2] > 0,
+            facts=self._facts_of(window, verdict),
         )
+
+    def _facts_of(self, window: NDArray[np.int64], verdict: NDArray[np.float64]) -> tuple[Fact, ...]:
+        """Windows at the end of which the static prior took over or gave back."""
+        in_force = np.append(verdict[:, 2], self._guard[1])
+        return tuple(
+            self._fact(
+                "fallback" if in_force[w + 1] > 0 else "restored",
+                int(window[w] + 1) * self.settings.window_ns,
+                float(verdict[w, 3]),
+            )
+            for w in np.flatnonzero(np.diff(in_force)).tolist()
+        )
+
+    def _fact(self, kind: FactKind, time_ns: int, advantage: float) -> Fact:
+        """A fact with the threshold in force."""
+        return Fact(kind, time_ns, advantage, self.settings.fallback_nats)
 
     def _folded(self, sums: WindowSums) -> WindowSums:
         """The incumbent's exposures under the prior's mix, as one column and the floor."""
@@ -409,6 +336,18 @@ class LeverageLearner:
             fold_mix_kernel(values, self.prior.mix, out)
             folded.append(out[None])
         return sums._replace(rows=folded[0], effective=folded[1], full=folded[2])
+
+    @property
+    def theta(self) -> NDArray[np.float64]:
+        """Rates now per member, events per unit swept, shape (M, L + 1); the last is the floor's."""
+        rates: NDArray[np.float64] = np.exp(self._bank.x)
+        return rates
+
+    def _note_hour(self, time_ns: int) -> None:
+        """Add to the history where a new hour begins."""
+        if self._history.is_due(time_ns):
+            numbers = (self.effective_events, float(self._guard[0]), self._dispersion, float(self._guard[1]))
+            self._history.note(time_ns, self.mix(), numbers, self._bank.x, self._bank.precision)
 
     @property
     def effective_events(self) -> float:
@@ -428,94 +367,224 @@ class LeverageLearner:
 
     def mix(self) -> NDArray[np.float64]:
         """Shares of gross opens per leverage that are in force now, shape (L,), sum 1."""
-        return self.posterior().mix
+        basis, spoken = self._basis()
+        return self._mixed(basis, spoken)
+
+    def _basis(self) -> tuple[Literal["bank", "pooled", "prior"], NDArray[np.float64]]:
+        """Who speaks, and with which weights, shape (M,)."""
+        pooled = self.effective_events < self.settings.pooled_below
+        spoken = np.eye(len(self.bank))[0] if pooled else self.weights
+        if self._guard[1] > 0:
+            return "prior", spoken
+        return "pooled" if pooled else "bank", spoken
+
+    def _log_rates(self) -> NDArray[np.float64]:
+        """Log rates of the leverages per member, shape (M, L); the prior's shape before anything was learned."""
+        size = len(self.leverages)
+        learns = self._bank.scale[0, 0] >= self.settings.starting_events
+        return self._bank.x[:, :size] if learns else np.tile(self._shape[:size], (len(self.bank), 1))
+
+    def _mixed(self, basis: str, spoken: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Shares in force."""
+        if basis == "prior":
+            return self.prior.mix.copy()
+        x = self._log_rates()
+        theta = np.exp(x - x.max(axis=1, keepdims=True))
+        return np.asarray(spoken @ (theta / theta.sum(axis=1, keepdims=True)), dtype=np.float64)
 
     def posterior(self) -> Posterior:
         """What is believed now; see ``Posterior``."""
-        events, weights = self.effective_events, self.weights
-        basis: Literal["bank", "pooled", "prior"] = "bank"
-        spoken = weights
-        if events < self.settings.pooled_below:
-            basis, spoken = "pooled", np.eye(len(weights))[0]
         size, dispersion = len(self.leverages), self._dispersion
-        learns = self._bank.scale[0, 0] >= self.settings.starting_events
-        x = self._bank.x[:, :size] if learns else np.tile(self._shape[:size], (len(weights), 1))
+        basis, spoken = self._basis()
+        mix = self._mixed(basis, spoken)
         taught = (self._bank.precision - self._precision0) / dispersion
         covariance = _inverse(self._precision0 + taught)[:, :size, :size]
         before = _inverse(self._precision0)[:size, :size]
-        theta = np.exp(x - x.max(axis=1, keepdims=True))
-        mix = spoken @ (theta / theta.sum(axis=1, keepdims=True))
-        if self._guard[1] > 0:
-            basis, mix = "prior", self.prior.mix.copy()
         bank = self._bank
         sizes = mean_sizes(spoken @ bank.size_events[:, :size], spoken @ bank.size_sums[:, :size], self._law)
         notional = mix * sizes
-        scale = self._bank.scale[0]
-        level = self.settings.kernel_share * scale[0] / max(float(scale[1]), 1e-12)
+        expected = self.prior.mix * np.exp(self._level(0)) * bank.travel[0, :size] / dispersion
         return Posterior(
             basis=basis,
             mix=mix,
             notional_mix=notional / notional.sum(),
             sizes_usd=sizes,
-            bins=bin_shares(
-                self.leverages, x, covariance, spoken, before, self.prior.mix * level * bank.travel[0, :size]
-            ),
+            bins=bin_shares(self.leverages, self._log_rates(), covariance, spoken, before, expected),
             iota=spoken @ np.stack([taught_ratio(member, before) for member in covariance]),
-            weights=weights,
-            effective_events=events,
+            weights=self.weights,
+            effective_events=self.effective_events,
             dispersion=dispersion,
+            log_leverage_sd=mean_log_sd(self.leverages, self._log_rates(), covariance, spoken),
             advantage_nats=float(self._guard[0]),
         )
+
+    def _level(self, member: int) -> float:
+        """Log rate of one unit of the prior's mix, from the events so far."""
+        events, kernel = self._bank.scale[member, :2].tolist()
+        return math.log(self.settings.kernel_share * max(events, 0.5) / max(kernel, 1e-12))
+
+    def freeze(self) -> Fact:
+        """Keep the rates as they are: windows are scored, nothing is learned. The state is kept to go back to."""
+        self.frozen = True
+        self._history.keep(int(self._clock[0]), self._bank.x, self._bank.precision)
+        return self._fact("frozen", int(self._clock[0]), float(self._guard[0]))
+
+    def thaw(self) -> Fact:
+        """Learn again."""
+        self.frozen = False
+        return self._fact("thawed", int(self._clock[0]), float(self._guard[0]))
+
+    def roll_back(self, time_ns: int) -> Fact:
+        """Go back to the rates of the last state kept at or before a time; ledgers and levels stay as they are.
+
+        Raises:
+            RequestError: no state was kept by then (``history()["states_ns"]``).
+        """
+        kept_ns, x, precision = self._history.before(time_ns)
+        self._bank.x[:], self._bank.precision[:] = x, precision
+        return self._fact("rolled_back", kept_ns, float(self._guard[0]))
+
+    def history(self) -> dict[str, NDArray[Any]]:
+        """Hourly parameters (``ParameterHistory.table``) and ``states_ns``, the times that can be gone back to."""
+        return {**self._history.table(), "states_ns": self._history.states_ns()}
+
+    def taught(self, instrument_id: str, asset_class: str = "") -> LearnedShape:
+        """What events taught the incumbent, the prior taken out: input of ``prior.refresh_priors``."""
+        size = len(self.leverages)
+        precision = (self._bank.precision[0] - self._precision0) / self._dispersion
+        prior = np.append(self._shape[:size] + self._level(0), self._bank.x[0, size])
+        # The floor is kept where it is; what the leverages learned is conditional on it.
+        moved = (self._bank.precision[0] @ self._bank.x[0] - self._precision0 @ prior) / self._dispersion
+        given = moved[:size] - precision[:size, size] * self._bank.x[0, size]
+        return LearnedShape(instrument_id, asset_class, precision[:size, :size], given)
+
+    def set_prior(self, prior: MixPrior) -> None:
+        """Forget towards another prior from now on; what events taught is kept and combined with it.
+
+        Raises:
+            RequestError: it has another grid.
+        """
+        if prior.mix.shape != self.prior.mix.shape:
+            message = f"a prior of {len(prior.mix)} shares for {len(self.leverages)} leverages"
+            raise RequestError(message, where="prior", hint="give one share per leverage")
+        bank, size = self._bank, len(self.leverages)
+        old_shape, old_precision = self._shape, self._precision0
+        levels = np.array([self._level(m) for m in range(len(self.bank))])
+        swept = bank.travel[:, :size]
+        ratio = (swept @ prior.mix) / np.maximum(swept @ self.prior.mix, 1e-300)
+        ratio = np.where(swept.sum(axis=1) > 0, ratio, 1.0)
+        self.prior = prior
+        bank.scale[:, 1] *= ratio
+        self._static.scale[0, 1] *= ratio[0]
+        self._static.x[0, 0] -= math.log(ratio[0])
+        self._apply_prior()
+        for m in np.flatnonzero(bank.scale[:, 0] >= self.settings.starting_events).tolist():
+            floor = bank.x[m, size]
+            before = np.append(old_shape[:size] + levels[m], floor)
+            after = np.append(self._shape[:size] + self._level(m), floor)
+            told = bank.precision[m] @ bank.x[m] - old_precision @ before
+            bank.precision[m] += self._precision0 - old_precision
+            bank.x[m] = np.linalg.solve(bank.precision[m], told + self._precision0 @ after)
+
+    def closed_prior(self, oi_usd: float, below: float = 10.0, reported_ratio: float = 1.0) -> MixPrior:
+        """The prior with leverage below ``below`` set so that what stands adds up to open interest (``closure``).
+
+        Args:
+            oi_usd: open interest of one side.
+            below: leverages under it are set.
+            reported_ratio: share of liquidations that the venue publishes.
+
+        Raises:
+            RequestError: see ``closure.close_mix``; before the first size nothing can be closed.
+        """
+        size = len(self.leverages)
+        standing = np.concatenate([track.standing for track in self._tracks])[self._kernel_of[0]].mean(axis=0)
+        mix = close_mix(
+            np.exp(self._bank.x[0, :size]),
+            self.posterior().sizes_usd,
+            standing,
+            oi_usd,
+            np.asarray(self.leverages) < below,
+            self.prior.mix,
+            reported_ratio=reported_ratio,
+        )
+        return MixPrior(
+            mix, self.prior.precision, f"{self.prior.source}, below {below:g}x closed by open interest"
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of ledgers, filters and history."""
+        arrays = [*self._bank, *self._static, *self._history.state().values()]
+        return int(sum(track.nbytes for track in self._tracks) + sum(part.nbytes for part in arrays))
+
+    def _fingerprint(self) -> NDArray[np.uint8]:
+        """Hash of what was given, uint8 (32,)."""
+        text = msgspec.json.encode([self.settings, self.reporting, self.bank])
+        return np.frombuffer(hashlib.sha256(text).digest(), dtype=np.uint8)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays; ``from_state`` continues bit for bit."""
+        out: dict[str, NDArray[Any]] = {
+            "version": np.array([_STATE_VERSION]),
+            "given": self._fingerprint(),
+            "prior.mix": self.prior.mix.copy(),
+            "prior.precision": self.prior.precision.copy(),
+            "prior.source": np.frombuffer(self.prior.source.encode(), dtype=np.uint8),
+            "frozen": np.array([self.frozen]),
+            "excluded": np.frombuffer(msgspec.json.encode(self.excluded), dtype=np.uint8),
+            "law": self._law.copy(),
+            "guard": self._guard.copy(),
+            "clock": self._clock.copy(),
+            **self._history.state(),
+        }
+        for name, bank in (("bank", self._bank), ("static", self._static)):
+            out.update({f"{name}.{field}": part.copy() for field, part in bank._asdict().items()})
+        for index, track in enumerate(self._tracks):
+            out.update(track.state(f"ledger{index}"))
+        return out
+
+    @classmethod
+    def from_state(
+        cls,
+        state: Mapping[str, NDArray[Any]],
+        reporting: Reporting | None = None,
+        bank: Sequence[Hypothesis] | None = None,
+        settings: LearnerSettings | None = None,
+    ) -> LeverageLearner:
+        """A learner that goes on where ``state()`` was taken; the prior comes from the state.
+
+        Raises:
+            StoreError: the state is of another version, or was taken with other arguments.
+        """
+        try:
+            if int(state["version"][0]) != _STATE_VERSION:
+                raise ValueError(f"version {int(state['version'][0])}")
+            source = bytes(state["prior.source"]).decode()
+            prior = MixPrior(np.array(state["prior.mix"]), np.array(state["prior.precision"]), source)
+            learner = cls(reporting, bank, prior, settings)
+            if not np.array_equal(state["given"], learner._fingerprint()):
+                raise ValueError("it was taken with other settings, reporting or bank")
+            learner._restore(state)
+        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
+            message = f"not the state of this learner: {exc}"
+            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
+        return learner
+
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take over every array of a state."""
+        self.frozen = bool(state["frozen"][0])
+        self.excluded = msgspec.json.decode(bytes(state["excluded"]), type=dict[str, int])
+        for name, part in (("law", self._law), ("guard", self._guard), ("clock", self._clock)):
+            np.copyto(part, state[name], casting="safe")
+        for name, bank in (("bank", self._bank), ("static", self._static)):
+            for field, part in bank._asdict().items():
+                np.copyto(part, state[f"{name}.{field}"], casting="safe")
+        self._history.restore(state)
+        for index, track in enumerate(self._tracks):
+            track.restore(f"ledger{index}", state)
 
 
 def _inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     """Inverse of positive definite matrices, shape (..., K, K)."""
     return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
-
-
-class _Cells(msgspec.Struct, frozen=True):
-    """Cells that hold events: first of each bar, (side, bucket) of each, and the cell of each event."""
-
-    starts: Any
-    index: Any
-    owner: Any
-
-
-def _cells_of(plan: Plan, span: slice, first: int, last: int) -> _Cells:
-    """Distinct cells of the events of bars ``first`` to ``last``, sorted by bar."""
-    bar, bucket = plan.bar[span] - first, np.floor(plan.place[span]).astype(np.int64)
-    key = ((bar * 2 + plan.events["side"][span]) << _BUCKET_BITS) + bucket + _BUCKET_SHIFT
-    distinct, owner = np.unique(key, return_inverse=True)
-    group = distinct >> _BUCKET_BITS
-    index = np.stack([group & 1, (distinct & ((1 << _BUCKET_BITS) - 1)) - _BUCKET_SHIFT], axis=1)
-    starts = np.searchsorted(group >> 1, np.arange(last - first + 1))
-    return _Cells(starts.astype(np.int64), index.astype(np.int64), owner.astype(np.int64))
-
-
-def _empty_bank(members: int, columns: int) -> BankArrays:
-    """A bank that has seen nothing; rates are nil until the level of the prior is known."""
-    return BankArrays(
-        x=np.full((members, columns), -30.0),
-        precision=np.zeros((members, columns, columns)),
-        scale=np.zeros((members, 3)),
-        score=np.zeros((members, 4)),
-        size_events=np.zeros((members, columns)),
-        size_sums=np.zeros((members, columns)),
-        travel=np.zeros((members, columns)),
-    )
-
-
-def _joined(parts: list[LearnedWindows], members: int, columns: int) -> LearnedWindows:
-    """Windows of several batches as one."""
-    if not parts:
-        none = np.zeros(0)
-        return LearnedWindows(
-            none.astype(np.int64),
-            np.zeros((0, members, columns)),
-            np.zeros((0, members)),
-            *(none,) * 4,
-            none.astype(np.int8),
-            none.astype(np.bool_),
-        )
-    fields = [field.name for field in dataclasses.fields(LearnedWindows)]
-    return LearnedWindows(*(np.concatenate([getattr(part, name) for part in parts]) for name in fields))

@@ -432,7 +432,8 @@ def judge_kernel(
         guard: f8 (2,), discounted difference of log scores over the dispersion of counts; 1 while the prior is in
             force. Moved on.
         weights: f8 (W, M), filled: weights of the members before each window.
-        out: f8 (W, 3), filled: log likelihood of the bank and of the prior, and whether the prior was in force.
+        out: f8 (W, 4), filled: log likelihood of the bank and of the prior, whether the prior was in force before
+            the window, and the difference after it.
     """
     n_members = fits.shape[1]
     for w in range(fits.shape[0]):
@@ -451,10 +452,12 @@ def judge_kernel(
         for m in range(n_members):
             mixed += weights[w, m] * math.exp(fits[w, m, 0] - top)
         out[w, 0], out[w, 1], out[w, 2] = top + math.log(mixed), static[w, 0, 0], guard[1]
+        out[w, 3] = guard[0]
         if math.isnan(hours[w]):
             continue
         gain = (out[w, 0] - out[w, 1]) / dispersion
         guard[0] = 2.0 ** (-hours[w] / half_life_h) * guard[0] + gain
+        out[w, 3] = guard[0]
         if guard[0] < -threshold:
             guard[1] = 1.0
         elif guard[0] > 0.0:
