@@ -50,7 +50,7 @@ def test_no_model_looks_ahead():
 
 
 def test_every_rate_is_positive_and_finite():
-    rates, warnings = all_rates(bench(), None, None)
+    rates, _, warnings = all_rates(bench(), None, None)
     for name, values in rates.items():
         assert np.all(np.isfinite(values)), name
         assert np.all(values >= 0), name

@@ -88,3 +88,14 @@ def test_the_log_fit_looks_only_at_positive_pairs():
     observed = np.array([2.0, 20.0, 200.0, 5.0, 0.0])
     assert scores.log_fit(predicted, observed) == pytest.approx(1.0)
     assert math.isnan(scores.log_fit(predicted[3:], observed[3:]))
+
+
+def test_a_density_ratio_compares_the_ends_of_the_ranking():
+    covered = np.array([1.0, 1.0, 2.0, 0.5, 0.5])
+    amounts = np.array([2.0, 8.0, 5.0, 3.0, 1.0])
+    rates = np.array([0.1, 0.9, 1.0, 0.35, 0.05])
+    # Ascending density: cells 0 and 4 (0.1 each), 2 (0.5), 3 (0.7), 1 (0.9); a quarter of the area is 1.25.
+    thin, thick = 2.0 + 1.0 / 2, 8.0 + 3.0 / 2
+    assert scores.density_ratio(amounts, rates, covered) == pytest.approx(thick / thin)
+    assert scores.density_ratio(amounts, -rates, covered) == pytest.approx(thin / thick, rel=0.4)
+    assert math.isnan(scores.density_ratio(amounts * (rates > 0.5), rates, covered))

@@ -155,8 +155,9 @@ def evaluate(
     if not scored.n_events:
         message = f"nothing of {asset} can be scored: {int(cells.count.sum())} events, all within the burn-in"
         raise NotFound(message, where=str(tape.path), hint=f"evaluate more than {burn_in_h:g} recorded hours")
-    rates, warnings = all_rates(bench, maps, None if levels is None else frozen_maps(levels), progress)
-    models, differences, blocks = _compare(scored, rates, bench)
+    rates, fresh, warnings = all_rates(bench, maps, None if levels is None else frozen_maps(levels), progress)
+    fresh = fresh[scored.cells]
+    models, differences, blocks = _compare(scored, rates, fresh, bench)
     excluded = dict(cells.excluded)
     excluded["burn_in"] = int(cells.count.sum() - scored.n_events)
     if not tape.simulated and len(rates) and not math.isfinite(found.maintenance_ratio):
@@ -192,6 +193,7 @@ def evaluate(
         curve_shares=list(_CURVE),
         warnings=warnings,
         ablations=_ablations(scored, rates, bench),
+        n_fresh=int(scored.count[fresh].sum()),
     )
 
 
@@ -229,7 +231,7 @@ def _location_free(
 
 
 def _compare(
-    scored: _Scored, rates: dict[str, NDArray[np.float64]], bench: Bench
+    scored: _Scored, rates: dict[str, NDArray[np.float64]], fresh: NDArray[np.bool_], bench: Bench
 ) -> tuple[list[ModelScore], list[Difference], int]:
     """Scores of all models, the reported differences, and the number of bootstrap blocks."""
     names, settings = list(rates), bench.settings
@@ -261,6 +263,7 @@ def _compare(
         cells = rates[name][scored.cells]
         space = scores.space_scores(scored.count, cells, scored.covered, scored.window, n_windows).sum() / n
         curve = scores.concentration(scored.count, cells, scored.covered, _CURVE)
+        rank, ratio = _fresh_scores(scored, cells, fresh)
         models.append(
             ModelScore(
                 name=name,
@@ -275,6 +278,8 @@ def _compare(
                 concentration=_by_share(scores.concentration(scored.count, cells, scored.covered, _SHARES)),
                 concentration_usd=_by_share(scores.concentration(scored.usd, cells, scored.covered, _SHARES)),
                 curve=[float(value) for value in curve],
+                fresh_rank=rank,
+                fresh_ratio=ratio,
             )
         )
     return models, differences, len(np.unique(_blocks(scored, settings)))
@@ -321,6 +326,18 @@ def _ablations(scored: _Scored, rates: dict[str, NDArray[np.float64]], bench: Be
             )
         )
     return out
+
+
+def _fresh_scores(
+    scored: _Scored, rates: NDArray[np.float64], fresh: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """How well a model ranks the fresh cells: nats per event over their area, and densest over thinnest quarter."""
+    count, lam, area = scored.count[fresh], rates[fresh], scored.covered[fresh]
+    if not (count.sum() > 0 and lam.sum() > 0):
+        return float("nan"), float("nan")
+    together = np.zeros(len(count), dtype=np.int64)
+    gain = float(scores.space_scores(count, lam, area, together, 1)[0] / count.sum())
+    return gain, scores.density_ratio(count, lam, area)
 
 
 def _by_share(values: NDArray[np.float64]) -> dict[str, float]:

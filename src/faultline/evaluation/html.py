@@ -74,6 +74,9 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
         '<h2>Concentration</h2><p class="quiet">Share of liquidations found in the densest part of the area that price '
         "covered.</p>" + _curve(main),
     ]
+    if main.n_fresh:
+        words = f"{main.n_fresh:,} liquidations lay ahead of the price where it had not been for eight hours."
+        parts.append(f"<h2>Fresh zones</h2><p>{words}</p>" + _fresh_table(main))
     if main.ablations:
         parts.append("<h2>The pool without one of its members</h2>" + _ablation_table(main))
     if len(reports) > 1:
@@ -187,6 +190,11 @@ def _ablation_table(report: EvaluationReport) -> str:
         for item in report.ablations
     ]
     return _table(["pool without", "T", "IG", "T lost", "95 %"], rows)
+
+
+def _fresh_table(report: EvaluationReport) -> str:
+    rows = [[m.name, _number(m.fresh_rank, sign=True), _number(m.fresh_ratio, 2)] for m in report.models]
+    return _table(["model", "nats per event over area", "densest / thinnest quarter"], rows)
 
 
 def _day_table(report: EvaluationReport) -> str:

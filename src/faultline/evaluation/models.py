@@ -15,7 +15,7 @@ from faultline.evaluation.exposures import Track, blur_cells, deposit_share, exp
 from faultline.evaluation.frozen_map import expose_frozen
 from faultline.heatmap.grid import bucket_of, bucket_position
 from faultline.heatmap.ledger import LEVERAGES, LedgerParameters
-from faultline.learning.age_table import BEHIND, AgeTable, age_class
+from faultline.learning.age_table import AGE_EDGES_MIN, BEHIND, AgeTable, age_class
 from faultline.learning.mixes import smooth_prior, spikes
 from faultline.learning.newton import filter_rates
 from faultline.learning.pool import apply_gain, linear_pool
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from faultline.evaluation.windows import Cells, Windows
 
 __all__ = (
+    "FRESH_MIN",
     "MEANINGS",
     "Bench",
     "all_rates",
@@ -64,6 +65,8 @@ MEANINGS: Final[dict[str, str]] = {
     "placebo_mirrored": "B3h with longs and shorts exchanged: must score about 0.",
     "placebo_shifted": "B3h with deposits seven days late: must score below the map.",
 }
+#: Zones ahead of the price that it did not visit for so long are fresh: freshness alone says least about them.
+FRESH_MIN: Final = 480.0
 #: Share of the burn-in's events that a map is given beforehand, beside a uniform rate and beside the age table.
 _KERNEL_SHARE: Final = 0.9
 _KERNEL_SHARE_OF_AGES: Final = 0.8
@@ -154,8 +157,11 @@ def all_rates(
     forecasts: list[FrozenMap] | None,
     levels: list[FrozenMap] | None,
     progress: Callable[[float, float, str], None] | None = None,
-) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    """Rates per model, shape (C,) each, in the order of ``MEANINGS``, and warnings about what could not be run."""
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_], list[str]]:
+    """Rates per model, shape (C,) each, in the order of ``MEANINGS``; which cells are fresh; warnings.
+
+    Fresh cells lie ahead of the price and were not visited for ``FRESH_MIN`` minutes; shape (C,).
+    """
 
     def tell(done: float, label: str) -> None:
         if progress is not None:
@@ -193,7 +199,7 @@ def all_rates(
     rates["placebo_mirrored"] = bench.fit_fixed(_mirrored(cells, heats["kernel"]), centre)
     tell(9, "learn")
     rates["learned"] = bench.fit_map(heats["kernel"], centre)
-    paths, ages = _path_rates(bench)
+    paths, ages, fresh = _path_rates(bench)
     rates.update(paths)
     rates.update(_inflow_rates(bench, heats["kernel"], ages, centre))
     rates["B0"] = base_rates(cells)
@@ -202,7 +208,7 @@ def all_rates(
     )
     tell(11, "pool")
     rates["pool"], rates["pool15m"] = pooled_rates(bench, rates, settings.pool)
-    return {name: rates[name] for name in MEANINGS if name in rates}, warnings
+    return {name: rates[name] for name in MEANINGS if name in rates}, fresh, warnings
 
 
 def pooled_rates(
@@ -280,8 +286,10 @@ def _mirrored(cells: Cells, heat: NDArray[np.float64]) -> NDArray[np.float64]:
     return mirrored
 
 
-def _path_rates(bench: Bench) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
-    """Models that know only where price has been: B0d, B0f, B1, B4; and the columns of B4, blurred."""
+def _path_rates(
+    bench: Bench,
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64], NDArray[np.bool_]]:
+    """Models that know only where price has been: B0d, B0f, B1, B4; the columns of B4, blurred; the fresh cells."""
     cells = bench.cells
     ages, ahead, visits = _visited(bench.windows, cells)
     recent = np.where(ahead, np.where(ages == 0, 0, 1), 2)
@@ -296,7 +304,8 @@ def _path_rates(bench: Bench) -> tuple[dict[str, NDArray[np.float64]], NDArray[n
     rates = {name: bench.fit(values, np.ones(values.shape[1])) for name, values in columns.items()}
     profile = (visits * cells.covered_ratio)[:, None]
     rates["B1"] = bench.fit_fixed(profile, np.ones(1))
-    return rates, columns["B4"]
+    fresh = ahead & (ages > AGE_EDGES_MIN.index(FRESH_MIN))
+    return rates, columns["B4"], fresh
 
 
 def _visited(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Final
 
 import msgspec
@@ -82,6 +83,8 @@ class ModelScore(msgspec.Struct, frozen=True, kw_only=True):
         concentration: share of events in the densest 1, 5 and 10 % of the swept area.
         concentration_usd: the same of notional.
         curve: share of events in the densest part, at each of ``EvaluationReport.curve_shares``.
+        fresh_rank: of the place among all fresh cells (ahead, unvisited for eight hours), given their count.
+        fresh_ratio: events per area in the quarter of the fresh area that is predicted densest, over the thinnest.
     """
 
     name: str
@@ -96,6 +99,8 @@ class ModelScore(msgspec.Struct, frozen=True, kw_only=True):
     concentration: dict[str, float]
     concentration_usd: dict[str, float]
     curve: list[float]
+    fresh_rank: float = math.nan
+    fresh_ratio: float = math.nan
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,3 +184,4 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     curve_shares: list[float]
     warnings: list[str]
     ablations: list[Ablation] = []
+    n_fresh: int = 0

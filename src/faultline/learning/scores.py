@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = (
     "block_bootstrap",
     "concentration",
+    "density_ratio",
     "information_gain",
     "log_fit",
     "poisson_scores",
@@ -82,6 +83,24 @@ def concentration(
         return np.full(len(shares), np.nan)
     share: NDArray[np.float64] = np.interp(np.asarray(shares) * area[-1], area, found) / found[-1]
     return share
+
+
+def density_ratio(
+    amounts: NDArray[np.float64],
+    rates: NDArray[np.float64],
+    covered: NDArray[np.float64],
+    share: float = 0.25,
+) -> float:
+    """Amount per area in the densest ``share`` of the area over that in the thinnest, by predicted density.
+
+    Cells are sorted by ``rates / covered``, ties in cell order; the last cell counts in part. NaN where the thinnest
+    part holds nothing.
+    """
+    order = np.argsort(rates / covered, kind="stable")
+    area = np.concatenate([[0.0], np.cumsum(covered[order])])
+    found = np.concatenate([[0.0], np.cumsum(amounts[order])])
+    thin, thick = np.interp([share * area[-1], (1.0 - share) * area[-1]], area, found)
+    return float((found[-1] - thick) / thin) if thin > 0 else float("nan")
 
 
 def block_bootstrap(
