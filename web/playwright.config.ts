@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 
 /** Runs against the development server's made-up market, or against FAULTLINE_URL when it is set. */
-const PORT = 8733;
+const [PORT, LARGE_PORT] = [8733, 8734];
 const real = process.env["FAULTLINE_URL"];
 const ARGS = [
   "--no-sandbox",
@@ -12,6 +12,13 @@ const ARGS = [
   "--no-first-run",
   "--font-render-hinting=none",
 ];
+/** A development server; the large one has 2,000 columns of 1,000 rows. */
+const server = (port: number, more: Readonly<Record<string, string>> = {}) => ({
+  command: "node dev/mock-server.mjs",
+  env: { MOCK_PORT: String(port), MOCK_TICK_MS: "250", MOCK_EVENT_MS: "0", ...more },
+  url: `http://127.0.0.1:${port}/api/v1/status`,
+  reuseExistingServer: false,
+});
 const executablePath = process.env["FAULTLINE_CHROMIUM"] ?? "/usr/bin/chromium";
 
 export default defineConfig({
@@ -28,7 +35,12 @@ export default defineConfig({
     launchOptions: { executablePath, args: ARGS },
   },
   projects: [
-    { name: "map", testIgnore: "hidpi.spec.ts" },
+    { name: "map", testIgnore: ["hidpi.spec.ts", "speed.spec.ts"] },
+    {
+      name: "speed",
+      testMatch: "speed.spec.ts",
+      use: { baseURL: real ?? `http://127.0.0.1:${LARGE_PORT}` },
+    },
     {
       name: "hidpi",
       testMatch: "hidpi.spec.ts",
@@ -38,11 +50,6 @@ export default defineConfig({
   ...(real
     ? {}
     : {
-        webServer: {
-          command: "node dev/mock-server.mjs",
-          env: { MOCK_PORT: String(PORT), MOCK_TICK_MS: "250", MOCK_EVENT_MS: "0" },
-          url: `http://127.0.0.1:${PORT}/api/v1/status`,
-          reuseExistingServer: false,
-        },
+        webServer: [server(PORT), server(LARGE_PORT, { MOCK_BARS: "2000", MOCK_ROW_USD: "47.9" })],
       }),
 });

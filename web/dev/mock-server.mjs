@@ -36,7 +36,16 @@ function send(request, response, code, type, body, headers = {}) {
     ...(gzip ? { "content-encoding": "gzip" } : {}),
     ...headers,
   });
-  response.end(gzip ? gzipSync(body, { level: 1 }) : body);
+  response.end(gzip ? packed(body) : body);
+}
+
+const zipped = new WeakMap();
+
+/** Bytes that are sent again are not packed again, as an engine does it. */
+function packed(body) {
+  if (typeof body === "string") return gzipSync(body, { level: 1 });
+  if (!zipped.has(body)) zipped.set(body, gzipSync(body, { level: 6 }));
+  return zipped.get(body);
 }
 
 const json = (request, response, scenario, body) =>
@@ -65,6 +74,13 @@ const problem = (request, response, status, code, title, hint, where = request.u
     }),
   );
 
+/** One column with the most of every row: the same price axis as the map, and nothing to draw. */
+function highest(codes, rows) {
+  const most = new Uint8Array(rows);
+  for (let i = 0; i < codes.length; i++) most[i % rows] = Math.max(most[i % rows], codes[i]);
+  return most;
+}
+
 /** The newest snapshot of every address, encoded once as an engine does. */
 const snapshots = new Map();
 
@@ -85,10 +101,11 @@ function heat(request, response, scenario, scope, tf, plane, side) {
   const kept = snapshots.get(request.url);
   if (kept?.etag === etag)
     return send(request, response, 200, "application/octet-stream", kept.body, { etag });
-  const columns = ["empty", "noheat"].includes(scenario) ? 0 : clock.column + 1;
+  const bare = scenario === "noheat";
+  const columns = scenario === "empty" ? 0 : bare ? 1 : clock.column + 1;
   const coded = map.planes[plane];
-  const codes = new Uint8Array(columns * map.rows);
-  if (columns > 0) {
+  const codes = bare ? highest(coded[side], map.rows) : new Uint8Array(columns * map.rows);
+  if (columns > 0 && !bare) {
     codes.set(coded[side].subarray(0, codes.length));
     codes.set(columnAt(map, plane, side, clock.column, clock.k), clock.column * map.rows);
   }

@@ -64,6 +64,16 @@ test("a tablet cuts nothing off", async ({ page }) => {
   }
 });
 
+test("the notices are accessible in both themes", async ({ page }) => {
+  for (const colorScheme of ["dark", "light"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto("/about");
+    await expect(page.locator("main")).toContainText("TradingView Lightweight Charts");
+    await expectAccessible(page);
+    expect(await clipped(page)).toEqual([]);
+  }
+});
+
 test("modes", async ({ page }) => {
   await scenario(page, "replay");
   await page.goto("/map");

@@ -14,7 +14,7 @@ function files(folder: string): string[] {
 const text = (name: string) => readFileSync(new URL(name, ROOT), "utf8");
 
 describe("source files", () => {
-  it.each(["src", "tests", "dev", "build"].flatMap(files))("%s fits on a few screens", (name) => {
+  it.each(["src", "tests", "dev", "build", "bench"].flatMap(files))("%s fits on a few screens", (name) => {
     expect(text(name).split("\n").length).toBeLessThanOrEqual(LONGEST_FILE);
   });
 
