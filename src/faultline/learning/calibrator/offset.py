@@ -87,6 +87,7 @@ class OffsetFilter:
         self._cov = np.zeros((N_PRICE_KINDS, 2, 2))
         self._scale = np.full(N_PRICE_KINDS, self.settings.scale_start_bps)
         self._count = np.zeros(N_PRICE_KINDS)
+        self._blur = np.zeros((N_PRICE_KINDS, 2))
         self._last_ns = np.full(N_PRICE_KINDS, -1, dtype=np.int64)
         for kind in PriceKind:
             self._widen(kind)
@@ -97,6 +98,7 @@ class OffsetFilter:
         signs: NDArray[np.float64],
         offsets_bps: NDArray[np.float64],
         times_ns: NDArray[np.int64],
+        mark_sd_bps: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Learn events in order of receipt.
 
@@ -105,6 +107,7 @@ class OffsetFilter:
             signs: +1 long, -1 short, shape (n,).
             offsets_bps: ``log print - log mark``, in bp, shape (n,); NaN teaches nothing.
             times_ns: shape (n,).
+            mark_sd_bps: how well the mark at each event is known, shape (n,); None for exactly.
 
         Returns:
             Residual of each event before it was learned, and its predicted squared scale, both (n,), NaN as above.
@@ -123,10 +126,12 @@ class OffsetFilter:
             np.ascontiguousarray(signs, dtype=np.float64),
             np.ascontiguousarray(offsets_bps, dtype=np.float64),
             np.ascontiguousarray(times_ns, dtype=np.int64),
+            np.zeros(len(kinds)) if mark_sd_bps is None else np.square(mark_sd_bps, dtype=np.float64),
             self._mean,
             self._cov,
             self._scale,
             self._count,
+            self._blur,
             self._last_ns,
             np.array(
                 [
@@ -163,8 +168,15 @@ class OffsetFilter:
         return self._estimate(kind, 0, self.priors[kind].sym_sd_bps)
 
     def anti(self, kind: PriceKind) -> Estimate:
-        """The offset of a kind in the direction of the position's side."""
-        return self._estimate(kind, 1, self.priors[kind].anti_sd_bps)
+        """The offset of a kind in the direction of the position's side.
+
+        Where the mark is only known to some basis points its error does not average out: longs are forced out where
+        the mark dipped below the line between two known prices. So its size is added to the range.
+        """
+        prior = self.priors[kind].anti_sd_bps
+        weighted, weight = self._blur[kind]
+        systematic = float(weighted / weight) if weight > 0 else 0.0
+        return self._estimate(kind, 1, prior, systematic)
 
     def reset(self, kind: PriceKind, anti_shift_bps: float = 0.0) -> None:
         """Forget how sure the filter was of a kind, and move its antisymmetric part: its venue has changed."""
@@ -179,6 +191,7 @@ class OffsetFilter:
             "cov": self._cov.copy(),
             "scale": self._scale.copy(),
             "count": self._count.copy(),
+            "blur": self._blur.copy(),
             "last_ns": self._last_ns.copy(),
         }
 
@@ -198,7 +211,7 @@ class OffsetFilter:
         try:
             if int(state["version"][0]) != _STATE_VERSION:
                 raise ValueError(f"version {int(state['version'][0])}")
-            for name in ("mean", "cov", "scale", "count", "last_ns"):
+            for name in ("mean", "cov", "scale", "count", "blur", "last_ns"):
                 own: NDArray[Any] = getattr(kept, f"_{name}")
                 if state[name].shape != own.shape:
                     raise ValueError(f"{name} of shape {state[name].shape}")
@@ -212,8 +225,8 @@ class OffsetFilter:
         prior = self.priors[kind]
         self._cov[kind] = np.diag([prior.sym_sd_bps**2, prior.anti_sd_bps**2])
 
-    def _estimate(self, kind: PriceKind, part: int, prior_sd: float) -> Estimate:
-        sd = float(np.sqrt(self._cov[kind, part, part]))
+    def _estimate(self, kind: PriceKind, part: int, prior_sd: float, systematic_bps: float = 0.0) -> Estimate:
+        sd = float(np.hypot(np.sqrt(self._cov[kind, part, part]), systematic_bps))
         return gaussian_estimate(
             float(self._mean[kind, part]), sd, prior_sd, unit="bp", n_events=float(self._count[kind])
         )

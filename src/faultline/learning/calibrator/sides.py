@@ -4,7 +4,8 @@ Feeds differ: some print the side of the position, some of the order that closes
 may have turned it once too often. Two things give it away. A bankruptcy price lies below the mark for a long and above
 for a short; a fill tends to. And longs are forced out when the mark has fallen. Each event is a vote with a
 weight, the log odds of being right; votes add up to log odds that are clipped, so that a feed that was right for
-years and then turns is found within a few events.
+years and then turns is found within a few events. A feed that turns and turns back, or of which a lasting part of the
+votes is against the rest, mixes venues with different conventions.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class SideSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         threshold_nats: log odds beyond which the verdict is right or inverted.
         cap_nats: log odds at most.
         half_life_events: votes after which one counts half in the share.
-        mixed_share_ratio: below this share of votes for it, a feed that is right on the whole is mixed.
+        mixed_slack_ratio: a feed is mixed where the share of votes for it is lower by more than this than it should be
+            if its sides were right, and higher by more than this than if they were inverted.
+        turn_half_life_events: votes after which a turn counts half; a feed that turns twice within is mixed.
     """
 
     bankruptcy_prob: float = 0.95
@@ -63,7 +66,8 @@ class SideSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     threshold_nats: float = 8.0
     cap_nats: float = 12.0
     half_life_events: float = 200.0
-    mixed_share_ratio: float = 0.85
+    mixed_slack_ratio: float = 0.1
+    turn_half_life_events: float = 800.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class SideAlarm:
 
     Attributes:
         row: row of the call after which it did.
-        verdict: right or inverted.
+        verdict: what is known now.
         log_odds_nats: for the recorded sides.
     """
 
@@ -90,7 +94,8 @@ class SideCheck:
 
     def __init__(self, settings: SideSettings | None = None) -> None:
         self.settings = settings or SideSettings()
-        self._totals = np.zeros(3)
+        self._totals = np.zeros(4)
+        self._turns = 0.0
         self._last_move_ns = -1
         self._last = SideVerdict.UNKNOWN
 
@@ -101,6 +106,7 @@ class SideCheck:
         offsets_bps: NDArray[np.float64],
         moves_bps: NDArray[np.float64],
         times_ns: NDArray[np.int64],
+        mark_sd_bps: NDArray[np.float64] | None = None,
     ) -> list[SideAlarm]:
         """Count the votes of events in order of receipt.
 
@@ -110,22 +116,22 @@ class SideCheck:
             offsets_bps: ``log print - log mark``, bp, shape (n,); NaN says nothing.
             moves_bps: log move of the mark in the minute before, bp, shape (n,); NaN says nothing.
             times_ns: shape (n,).
+            mark_sd_bps: how well the mark at each event is known, shape (n,); None for exactly. A print nearer to it
+                than twice that says nothing.
 
         Returns:
-            Where the verdict passed to right or to inverted.
+            Where the verdict passed to another.
         """
-        evidence = self._print_votes(kinds, signs, offsets_bps)
+        evidence = self._print_votes(kinds, signs, offsets_bps, 0.0 if mark_sd_bps is None else mark_sd_bps)
         evidence += self._move_votes(signs, moves_bps, times_ns)
-        odds = np.empty(len(evidence))
+        path = np.empty((len(evidence), 4))
         fade = 0.5 ** (1.0 / self.settings.half_life_events)
-        side_evidence_kernel(evidence, self._totals, fade, float(self.settings.cap_nats), odds)
-        return self._passages(odds)
+        side_evidence_kernel(evidence, self._totals, fade, float(self.settings.cap_nats), path)
+        return self._passages(evidence, path)
 
     @property
     def verdict(self) -> SideVerdict:
-        """What is known now; mixed where the sides are right on the whole and too many votes are against."""
-        if self._last is SideVerdict.RIGHT and self.agreement().high < self.settings.mixed_share_ratio:
-            return SideVerdict.MIXED
+        """What is known now."""
         return self._last
 
     @property
@@ -137,19 +143,15 @@ class SideCheck:
         """Share of votes for the recorded sides, with the Agresti-Coull interval."""
         votes_for, votes_against = float(self._totals[1]), float(self._totals[2])
         n = votes_for + votes_against
-        if n == 0.0:
-            return Estimate(np.nan, 0.0, 1.0, "ratio", 0.0, 0.0)
-        centre = (votes_for + 2.0) / (n + 4.0)
-        reach = 1.96 * (centre * (1.0 - centre) / (n + 4.0)) ** 0.5
-        return Estimate(
-            votes_for / n, max(centre - reach, 0.0), min(centre + reach, 1.0), "ratio", n, n / (n + 4.0)
-        )
+        low, high = _share_interval(votes_for, votes_against)
+        return Estimate(votes_for / n if n else np.nan, low, high, "ratio", n, n / (n + 4.0))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on."""
         return {
             "version": np.array([_STATE_VERSION]),
             "totals": self._totals.copy(),
+            "turns": np.array([self._turns]),
             "last_move_ns": np.array([self._last_move_ns], dtype=np.int64),
             "last": np.array([list(SideVerdict).index(self._last)], dtype=np.int64),
         }
@@ -166,6 +168,7 @@ class SideCheck:
             if int(state["version"][0]) != _STATE_VERSION:
                 raise ValueError(f"version {int(state['version'][0])}")
             np.copyto(kept._totals, state["totals"], casting="safe")
+            kept._turns = float(state["turns"][0])
             kept._last_move_ns = int(state["last_move_ns"][0])
             kept._last = list(SideVerdict)[int(state["last"][0])]
         except (KeyError, ValueError, IndexError, TypeError) as exc:
@@ -174,13 +177,17 @@ class SideCheck:
         return kept
 
     def _print_votes(
-        self, kinds: NDArray[np.int64], signs: NDArray[np.float64], offsets_bps: NDArray[np.float64]
+        self,
+        kinds: NDArray[np.int64],
+        signs: NDArray[np.float64],
+        offsets_bps: NDArray[np.float64],
+        mark_sd_bps: NDArray[np.float64] | float,
     ) -> NDArray[np.float64]:
         chosen = self.settings
         weights = np.zeros(len(PriceKind))
         weights[PriceKind.BANKRUPTCY] = _log_odds(chosen.bankruptcy_prob)
         weights[PriceKind.FILL] = _log_odds(chosen.fill_prob)
-        told = np.abs(offsets_bps) >= chosen.deadband_bps
+        told = np.abs(offsets_bps) >= np.maximum(chosen.deadband_bps, 2.0 * np.asarray(mark_sd_bps))
         return np.where(told, weights[kinds] * -np.sign(signs * np.nan_to_num(offsets_bps)), 0.0)
 
     def _move_votes(
@@ -196,15 +203,49 @@ class SideCheck:
                 votes[i] = -weight * np.sign(signs[i] * moves_bps[i])
         return votes
 
-    def _passages(self, odds: NDArray[np.float64]) -> list[SideAlarm]:
+    def _passages(self, evidence: NDArray[np.float64], path: NDArray[np.float64]) -> list[SideAlarm]:
         alarms: list[SideAlarm] = []
-        threshold = self.settings.threshold_nats
-        for row in np.flatnonzero(np.abs(odds) >= threshold):
-            verdict = SideVerdict.RIGHT if odds[row] > 0 else SideVerdict.INVERTED
+        fade = 0.5 ** (1.0 / self.settings.turn_half_life_events)
+        for row in np.flatnonzero(evidence):
+            self._turns *= fade
+            verdict = self._next_verdict(*(float(value) for value in path[row]))
             if verdict is not self._last:
                 self._last = verdict
-                alarms.append(SideAlarm(int(row), verdict, float(odds[row])))
+                alarms.append(SideAlarm(int(row), verdict, float(path[row, 0])))
         return alarms
+
+    def _next_verdict(
+        self, odds: float, votes_for: float, votes_against: float, expected_for: float
+    ) -> SideVerdict:
+        """Verdict after a vote: mixed by turning twice or by a lasting share of votes; else by the log odds."""
+        chosen = self.settings
+        low, high = _share_interval(votes_for, votes_against)
+        most = expected_for / (votes_for + votes_against) - chosen.mixed_slack_ratio
+        if self._last is SideVerdict.MIXED:
+            if low > most:
+                return SideVerdict.RIGHT
+            return SideVerdict.INVERTED if high < 1.0 - most else SideVerdict.MIXED
+        leaning = SideVerdict.UNKNOWN
+        if abs(odds) >= chosen.threshold_nats:
+            leaning = SideVerdict.RIGHT if odds > 0 else SideVerdict.INVERTED
+        if leaning not in {SideVerdict.UNKNOWN, self._last} and self._last is not SideVerdict.UNKNOWN:
+            self._turns += 1.0
+        if self._turns > 1.5:
+            return SideVerdict.MIXED
+        # After one turn the share of votes is between the two for a while, which says nothing.
+        if self._turns < 0.5 and self._last is not SideVerdict.UNKNOWN and high < most and low > 1.0 - most:
+            return SideVerdict.MIXED
+        return self._last if leaning is SideVerdict.UNKNOWN else leaning
+
+
+def _share_interval(votes_for: float, votes_against: float) -> tuple[float, float]:
+    """95 % interval of a share after Agresti and Coull (Approximate is better than "exact", 1998)."""
+    n = votes_for + votes_against
+    if n == 0.0:
+        return 0.0, 1.0
+    centre = (votes_for + 2.0) / (n + 4.0)
+    reach = 1.96 * (centre * (1.0 - centre) / (n + 4.0)) ** 0.5
+    return max(centre - reach, 0.0), min(centre + reach, 1.0)
 
 
 def _log_odds(prob: float) -> float:

@@ -1,7 +1,7 @@
-"""Offsets of events in the direction of their side in, their quartiles and how many clusters they form out.
+"""Values of events in, their quartiles and how many clusters they form out, old events fading.
 
 A filter tells one centre. Where a feed mixes venues that print at different distances that centre is a place where few
-prints lie, so the histogram of the offsets is kept too, old events fading.
+prints lie, so a histogram of the offsets is kept too. Another one holds the times from event to receipt.
 """
 
 from __future__ import annotations
@@ -18,42 +18,45 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("OffsetSpread",)
+__all__ = ("OFFSET_EDGES_BPS", "RECEIPT_EDGES_S", "Spread")
 
 _STATE_VERSION: Final = 1
-#: Width of a bin and the farthest offset that is kept, bp.
-_BIN_BPS: Final = 0.5
-_REACH_BPS: Final = 150.0
-_EDGES: Final[NDArray[np.float64]] = np.arange(-_REACH_BPS, _REACH_BPS + _BIN_BPS, _BIN_BPS)
-#: Blur of the histogram before clusters are sought, bp.
-_BLUR_BPS: Final = 1.5
-#: A cluster is a peak at least so high against the highest one, and the valley beside it falls by this share.
+#: Bins of offsets: half a basis point wide, up to 150 bp either way.
+OFFSET_EDGES_BPS: Final[NDArray[np.float64]] = np.linspace(-150.0, 150.0, 601)
+#: Bins of times to receipt: 2 % wide from a tenth of a millisecond to ten minutes.
+RECEIPT_EDGES_S: Final[NDArray[np.float64]] = np.concatenate(([0.0], np.geomspace(1e-4, 600.0, 788)))
+#: Blur of a histogram before clusters are sought, in bins.
+_BLUR_BINS: Final = 3.0
+#: A cluster is a peak at least so high against the highest one, and the valley beside it falls to this share.
 _PEAK_SHARE: Final = 0.2
 _VALLEY_SHARE: Final = 0.7
+_FEWEST_EVENTS: Final = 30
 
 
-class OffsetSpread:
-    """Fading histogram of one price kind, kept between calls.
+class Spread:
+    """Fading histogram, kept between calls.
 
     Args:
+        edges: of the bins, ascending, shape (B + 1,).
         half_life_events: events after which one counts half.
     """
 
-    def __init__(self, half_life_events: float = 2000.0) -> None:
-        self.half_life_events = half_life_events
-        self._mass = np.zeros(len(_EDGES) - 1)
+    def __init__(self, edges: NDArray[np.float64], half_life_events: float = 2000.0) -> None:
+        self._edges = edges
+        self._grow = 2.0 ** (1.0 / half_life_events)
+        self._mass = np.zeros(len(edges) - 1)
         self._weight = 1.0
 
-    def add(self, offsets_bps: NDArray[np.float64]) -> None:
-        """Add events in order; NaN and what is farther than 150 bp is passed over.
+    def add(self, values: NDArray[np.float64]) -> None:
+        """Add events in order; NaN and what lies outside the bins is passed over.
 
         Args:
-            offsets_bps: side times print over mark, shape (n,).
+            values: shape (n,), in the unit of the edges.
         """
-        grow = 2.0 ** (1.0 / self.half_life_events)
-        for offset in offsets_bps[np.abs(offsets_bps) < _REACH_BPS]:
-            self._weight *= grow
-            self._mass[int((offset + _REACH_BPS) / _BIN_BPS)] += self._weight
+        inside = values[(values >= self._edges[0]) & (values < self._edges[-1])]
+        for index in np.searchsorted(self._edges, inside, side="right") - 1:
+            self._weight *= self._grow
+            self._mass[index] += self._weight
             if self._weight > 1e100:
                 self._mass /= self._weight
                 self._weight = 1.0
@@ -63,39 +66,38 @@ class OffsetSpread:
         """Events, old ones fading."""
         return float(self._mass.sum() / self._weight)
 
-    def quantiles_bps(self, probs: tuple[float, ...] = (0.25, 0.5, 0.75)) -> tuple[float, ...]:
-        """Quantiles of the offsets; NaN without events."""
+    def quantiles(self, probs: tuple[float, ...] = (0.25, 0.5, 0.75)) -> tuple[float, ...]:
+        """Quantiles of the values; NaN without events."""
         total = self._mass.sum()
         if total <= 0:
             return tuple(float("nan") for _ in probs)
         below = np.concatenate(([0.0], np.cumsum(self._mass))) / total
-        return tuple(float(np.interp(prob, below, _EDGES)) for prob in probs)
+        return tuple(float(np.interp(prob, below, self._edges)) for prob in probs)
 
-    def clusters_bps(self) -> tuple[tuple[float, float], ...]:
-        """Centre of each cluster of offsets and its share of events, the largest first; empty below 30 events."""
-        if self.n_events < 30:
+    def clusters(self) -> tuple[tuple[float, float], ...]:
+        """Centre of each cluster and its share of events, the largest first; empty below 30 events."""
+        if self.n_events < _FEWEST_EVENTS:
             return ()
-        reach = int(4 * _BLUR_BPS / _BIN_BPS)
-        taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) * _BIN_BPS / _BLUR_BPS) ** 2)
-        smooth = np.convolve(self._mass, taps / taps.sum(), mode="same")
+        reach = int(4 * _BLUR_BINS)
+        taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _BLUR_BINS) ** 2)
+        smooth = np.convolve(np.pad(self._mass, 1), taps / taps.sum(), mode="same")
+        high = smooth[1:-1]
         peaks = np.flatnonzero(
-            (smooth[1:-1] > smooth[:-2])
-            & (smooth[1:-1] >= smooth[2:])
-            & (smooth[1:-1] >= _PEAK_SHARE * smooth.max())
+            (high > smooth[:-2]) & (high >= smooth[2:]) & (high >= _PEAK_SHARE * high.max())
         )
         kept: list[int] = []
-        for peak in peaks + 1:
-            if kept and smooth[kept[-1] : peak].min() > _VALLEY_SHARE * min(smooth[kept[-1]], smooth[peak]):
+        for peak in peaks:
+            if kept and high[kept[-1] : peak].min() > _VALLEY_SHARE * min(high[kept[-1]], high[peak]):
                 # No valley between them: one cluster, at its higher peak.
-                kept[-1] = int(peak) if smooth[peak] > smooth[kept[-1]] else kept[-1]
+                kept[-1] = int(peak) if high[peak] > high[kept[-1]] else kept[-1]
             else:
                 kept.append(int(peak))
-        borders = [0, *(a + int(np.argmin(smooth[a:b])) for a, b in itertools.pairwise(kept))]
-        borders.append(len(smooth))
+        borders = [0, *(a + int(np.argmin(high[a:b])) for a, b in itertools.pairwise(kept)), len(high)]
+        centres = (self._edges[1:] + self._edges[:-1]) / 2
         total = self._mass.sum()
         found = [
-            (float(_EDGES[peak] + _BIN_BPS / 2), float(self._mass[low:high].sum() / total))
-            for peak, (low, high) in zip(kept, itertools.pairwise(borders), strict=True)
+            (float(centres[peak]), float(self._mass[low:top].sum() / total))
+            for peak, (low, top) in zip(kept, itertools.pairwise(borders), strict=True)
         ]
         return tuple(sorted(found, key=lambda cluster: -cluster[1]))
 
@@ -108,19 +110,24 @@ class OffsetSpread:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, NDArray[Any]], half_life_events: float = 2000.0) -> OffsetSpread:
+    def from_state(
+        cls,
+        state: Mapping[str, NDArray[Any]],
+        edges: NDArray[np.float64],
+        half_life_events: float = 2000.0,
+    ) -> Spread:
         """A histogram that goes on where ``state()`` was taken.
 
         Raises:
-            StoreError: that is no state of such a histogram.
+            StoreError: that is no state of a histogram with these bins.
         """
-        kept = cls(half_life_events)
+        kept = cls(edges, half_life_events)
         try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+            if int(state["version"][0]) != _STATE_VERSION or state["mass"].shape != kept._mass.shape:
+                raise ValueError(f"version {int(state['version'][0])}, bins {state['mass'].shape}")
             np.copyto(kept._mass, state["mass"], casting="safe")
             kept._weight = float(state["weight"][0])
         except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a histogram of offsets: {exc}"
+            message = f"not the state of a histogram: {exc}"
             raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
