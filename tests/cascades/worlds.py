@@ -25,6 +25,7 @@ class World:
     strength: float = 1.0
     share: float = 0.3
     noise: float = 0.4
+    gap: float = 0.003
 
 
 def moved(world, flow_usd, sigma_day):
@@ -44,7 +45,7 @@ def simulate(world, n_hits, seed, n_levels=10, step_s=1.0):
     """
     rng = np.random.default_rng(seed)
     sigma_day = 0.03 * np.exp(0.5 * rng.standard_normal(n_hits))
-    gaps = 0.0020 * np.exp(0.8 * rng.standard_normal((n_hits, n_levels)))
+    gaps = world.gap * np.exp(0.8 * rng.standard_normal((n_hits, n_levels)))
     distance = np.cumsum(gaps, axis=1)
     mass = 4e7 * np.exp(1.2 * rng.standard_normal((n_hits, n_levels + 1)))
     released = world.share * mass * np.exp(world.noise * rng.standard_normal(mass.shape))

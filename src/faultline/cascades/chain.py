@@ -126,7 +126,7 @@ class CascadeLearner:
         self.fraction = FractionLiquidated(memory)
         self.delay = HopDelay(self.settings.delay)
         self.impact = ImpactLaw(memory)
-        n_weights, n_masses = len(FEATURES) + 1, LEVELS_MAX + 1
+        n_weights, n_masses = len(FEATURES) + 1, LEVELS_MAX + 2
         normals = normal_draws(self.settings.draws, n_weights + n_masses + LEVELS_MAX, self.settings.seed)
         self._weight_normals, self._mass_normals, self._delay_normals = np.split(
             normals, [n_weights, n_weights + n_masses], axis=1
@@ -235,7 +235,9 @@ class CascadeLearner:
         n = situation.levels.n
         if n == 0:
             return np.zeros(0), np.zeros(0)
-        spread = np.exp(situation.mass_log_sd * self._mass_normals[:, : n + 1])
+        # Half of the error of heat is common to all levels of a hit (its scale), half is each level's own.
+        normals = (self._mass_normals[:, :1] + self._mass_normals[:, 1 : n + 2]) / np.sqrt(2.0)
+        spread = np.exp(situation.mass_log_sd * normals)
         rows = features(situation, passage, np.asarray(situation.levels.mass_usd) * spread)
         hazards = self.hazard.hazard_draws(situation.symbol, rows, self._weight_normals)
         drawn = self.recalibration.map(np.cumprod(hazards, axis=1))

@@ -43,7 +43,7 @@ class HazardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         half_life_ns: memory.
     """
 
-    prior_sd: float = 0.3
+    prior_sd: float = 0.5
     symbol_sd: float = 0.3
     half_life_ns: int = 30 * 86_400_000_000_000
 

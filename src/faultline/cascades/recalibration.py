@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Recalibration",)
 
-_LEAST: Final = 1e-4
+_LEAST: Final = 1e-6
 _PRIOR_MEAN: Final = np.array([0.0, 1.0, 0.0])
 _PRIOR_PRECISION: Final = np.array([25.0, 25.0, 25.0])
 
