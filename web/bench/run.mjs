@@ -1,7 +1,7 @@
 // What the map costs in a browser: CPU per frame while panning, frames, loading. Writes results.json beside this file.
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import { loadavg } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { chromium } from "@playwright/test";
 import { decoder, loading, median, open, panning } from "./measure.mjs";
@@ -15,7 +15,10 @@ const SIZES = [
 ];
 const ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
 
+const RATIOS = (process.env.BENCH_RATIOS ?? "1,2").split(",").map(Number);
+
 const round = (value) => Number(value.toFixed(2));
+const load = () => loadavg().map(round);
 
 async function serve({ port, bars, row }) {
   const env = { ...process.env, MOCK_PORT: port, MOCK_BARS: bars, MOCK_ROW_USD: row, MOCK_EVENT_MS: 0 };
@@ -54,6 +57,7 @@ async function panResults(size, origin, ratio) {
       size: size.name,
       view: fit ? "all of it" : "newest bars",
       device_pixel_ratio: ratio,
+      load: load()[0],
       candles_cpu_ms_per_frame: round(found.candles),
       map_cpu_ms_per_frame: round(found.map),
       added_cpu_ms_per_frame: round(found.added),
@@ -71,23 +75,34 @@ async function loadResult(page, size, origin) {
   await open(page, origin, { heat: true, fit: false });
   await page.evaluate(await decoder(ROOT));
   const { took, cells } = await loading(page, "/api/v1/heat/BTC/5m/synthetic.bin?side=long", 20);
-  const result = { what: "fetch and decode", size: size.name, cells, median_ms: round(median(took)) };
+  const result = {
+    what: "fetch and decode",
+    size: size.name,
+    cells,
+    median_ms: round(median(took)),
+    least_ms: round(Math.min(...took)),
+    load: load()[0],
+  };
   console.log(JSON.stringify(result));
   return result;
 }
 
-const out = { runs: RUNS, frames_per_run: FRAMES, load_before: loadavg().map(round), results: [] };
-for (const size of SIZES) {
-  const { child, origin } = await serve(size);
-  try {
-    for (const ratio of [1, 2]) {
+/** Written after every size, so that a run that is cut off leaves what it has measured. */
+const out = { runs: RUNS, frames_per_run: FRAMES, cores: cpus().length, load_before: load(), results: [] };
+function keep() {
+  out.load_after = load();
+  writeFileSync(new URL("results.json", import.meta.url), `${JSON.stringify(out, null, 2)}\n`);
+}
+
+for (const ratio of RATIOS)
+  for (const size of SIZES) {
+    const { child, origin } = await serve(size);
+    try {
       const { version, results } = await panResults(size, origin, ratio);
       out.browser = `Chromium ${version}, no GPU`;
       out.results.push(...results);
+      keep();
+    } finally {
+      child.kill();
     }
-  } finally {
-    child.kill();
   }
-}
-out.load_after = loadavg().map(round);
-writeFileSync(new URL("results.json", import.meta.url), `${JSON.stringify(out, null, 2)}\n`);
