@@ -256,6 +256,7 @@ class LeverageLearner:
                 newton.step_limit,
                 newton.temper,
                 newton.damping,
+                1.0,
                 chosen.kernel_share,
                 chosen.starting_events,
                 chosen.scale_half_life_h,
@@ -407,7 +408,7 @@ class LeverageLearner:
         return Posterior(
             basis=basis,
             mix=mix,
-            notional_mix=notional / notional.sum(),
+            notional_mix=notional / notional.sum() if np.isfinite(notional).all() else np.full(size, np.nan),
             sizes_usd=sizes,
             bins=bin_shares(self.leverages, self._log_rates(), covariance, spoken, before, expected),
             iota=spoken @ np.stack([taught_ratio(member, before) for member in covariance]),

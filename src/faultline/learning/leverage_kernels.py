@@ -337,13 +337,14 @@ def filter_bank_kernel(
         half_lives_h: f8 (M,), recorded hours.
         shape: f8 (K,), log shares of the prior over the leverages; the last is the shift of the floor.
         prior_precision: f8 (K, K).
-        numbers: f8 (8,): step limit, temper, damping, kernel share, events before learning starts, half-life of the
-            scale and of the score in hours, 0 to score without moving rates.
+        numbers: f8 (9,): step limit, temper, damping, whether unused information is returned (``newton_step_kernel``),
+            kernel share, events before learning starts, half-life of the scale and of the score in hours, 0 to score
+            without moving rates.
         theta: f8 (W, M, K), filled: rates before each window.
         fits: f8 (W, M, 6), filled: log likelihood, events, expected of what counts, expected of all; log score and
             dispersion of counts before the window.
     """
-    size, learns = shape.shape[0], numbers[7] != 0.0
+    size, learns = shape.shape[0], numbers[8] != 0.0
     total, seen, first = np.zeros((2, size)), np.zeros(2), np.zeros(2)
     gradient, share, prior, sizes = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((2, size))
     information, scratch = np.zeros((size, size)), np.zeros((size, size))
@@ -352,8 +353,8 @@ def filter_bank_kernel(
         for m in range(members.shape[0]):
             x, scale, score = bank.x[m], bank.scale[m], bank.score[m]
             _read_kernel(sums, members[m], w, shape, total, seen, first)
-            _prior_kernel(scale, shape, numbers[3], first, prior)
-            starting = scale[0] < numbers[4]
+            _prior_kernel(scale, shape, numbers[4], first, prior)
+            starting = scale[0] < numbers[5]
             if starting and learns:
                 x[:] = prior
             now = theta[w, m]
@@ -369,7 +370,7 @@ def filter_bank_kernel(
             fits[w, m, 5] = max(1.0, (score[2] + _DISPERSION_PSEUDO) / (score[3] + _DISPERSION_PSEUDO))
             if np.isnan(hours):
                 continue
-            fade, slow = 2.0 ** (-hours / half_lives_h[m]), 2.0 ** (-hours / numbers[6])
+            fade, slow = 2.0 ** (-hours / half_lives_h[m]), 2.0 ** (-hours / numbers[7])
             if not starting:
                 score[0] = slow * score[0] + fit - counted
                 score[2] = slow * score[2] + (events - counted) ** 2
@@ -379,7 +380,7 @@ def filter_bank_kernel(
                 bank.size_events[m, k] = fade * bank.size_events[m, k] + sizes[0, k]
                 bank.size_sums[m, k] = fade * bank.size_sums[m, k] + sizes[1, k]
                 bank.travel[m, k] = fade * bank.travel[m, k] + total[0, k]
-            slow = 2.0 ** (-hours / numbers[5])
+            slow = 2.0 ** (-hours / numbers[6])
             scale[0] = slow * scale[0] + events
             scale[1] = slow * scale[1] + seen[0]
             scale[2] = slow * scale[2] + seen[1]
@@ -395,7 +396,7 @@ def filter_bank_kernel(
                     gradient,
                     information,
                     fade,
-                    numbers[:3],
+                    numbers[:4],
                     scratch,
                 )
 

@@ -141,7 +141,7 @@ class RateFilter:
             np.ascontiguousarray(hours, dtype=np.float64),
             self.prior,
             float(chosen.half_life_h),
-            np.array([chosen.step_limit, chosen.temper, chosen.damping]),
+            np.array([chosen.step_limit, chosen.temper, chosen.damping, 0.0]),
             self._x,
             self._precision,
             self._prior_precision,

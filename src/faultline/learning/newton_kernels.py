@@ -60,10 +60,11 @@ def newton_step_kernel(
         gradient: f8 (K,), ``sum_c n_c r_c``; overwritten by the step.
         information: f8 (K, K), ``sum_c n_c r_c r_c'``, lower half.
         fade: share of the past that is kept.
-        settings: f8 (3,): step limit, temper, damping.
+        settings: f8 (4,): step limit, temper, damping, and 1 to keep only as much information of a window as its
+            clipped step used (a burst then neither moves the rates far nor makes them stiff), 0 to keep all.
         scratch: f8 (K, K).
     """
-    limit, temper, damping = settings[0], settings[1], settings[2]
+    limit, temper, damping, returns = settings[0], settings[1], settings[2], settings[3]
     size = x.shape[0]
     for k in range(size):
         gradient[k] = temper * (gradient[k] - expected[k])
@@ -77,8 +78,18 @@ def newton_step_kernel(
             precision[m, k] = value
             scratch[k, m] = value
     solve_kernel(scratch, gradient)
+    largest = 0.0
     for k in range(size):
+        largest = max(largest, abs(gradient[k]))
         x[k] += min(max(gradient[k], -limit), limit)
+    if returns == 0.0 or largest <= limit:
+        return
+    unused = temper * (1.0 - limit / largest)
+    for k in range(size):
+        for m in range(k + 1):
+            precision[k, m] -= unused * information[k, m]
+            precision[m, k] = precision[k, m]
+        precision[k, k] -= unused * damping * expected[k]
 
 
 @njit(cache=True, nogil=True)
@@ -105,7 +116,7 @@ def filter_rates_kernel(
         hours: f8 (W,), recorded hours since the window before.
         prior: f8 (K,), log rates in the long run.
         half_life_h: recorded hours after which an observation counts half.
-        settings: f8 (3,): step limit, temper, damping.
+        settings: f8 (4,), as ``newton_step_kernel`` takes them.
         x: f8 (K,), log rates, moved on.
         precision: f8 (K, K), moved on.
         prior_precision: f8 (K, K).

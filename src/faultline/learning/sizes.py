@@ -7,7 +7,9 @@ among ``a`` expected events has the density ``a f(s) exp(-a (1 - F(s)))``: the s
     d/d mu        = (z - a phi(z)) / sigma          z = (log s - mu) / sigma
     d/d log sigma = z^2 - 1 - a phi(z) z
 
-and one step per event, over the number of events in a half-life, follows it (``a = 0``: all events are published).
+and one step per event, over the number of events in a half-life, follows it (``a = 0``: all events are published). The
+law and the rate of events explain each other where many are hidden: an event weighs ``1 / (1 + a)^2``, so that the law
+rests on windows in which little is.
 """
 
 from __future__ import annotations
@@ -60,9 +62,10 @@ def size_law_kernel(starts: Any, log_size: Any, hidden: Any, fades: Any, law: An
             sigma = math.exp(law[1])
             z = min(max((log_size[i] - law[0]) / sigma, -_WINSOR), _WINSOR)
             bump = hidden[i] * math.exp(-0.5 * z * z) / _ROOT_TWO_PI
-            law[2] += 1.0
-            rate = 1.0 / (law[2] + _PSEUDO_EVENTS)
-            law[0] += rate * sigma * (z - bump)
+            weight = 1.0 / (1.0 + hidden[i]) ** 2
+            law[2] += weight
+            rate = weight / (law[2] + _PSEUDO_EVENTS)
+            law[0] += rate * sigma * min(max(z - bump, -_WINSOR), _WINSOR)
             law[1] += 0.5 * rate * min(max(z * z - 1.0 - bump * z, -_WINSOR), _WINSOR)
 
 
