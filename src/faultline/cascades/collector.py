@@ -108,14 +108,15 @@ class CascadeCollector:
             message = f"bars go back behind {self._end_ns} ns"
             raise RequestError(message, where="path", hint="apply bars once, in the order of their ends")
         self._waiting.sort(key=lambda situation: (situation.time_ns, situation.id))
-        for start, end, low, high in zip(
-            path["start_ns"].tolist(),
-            ends.tolist(),
-            path["low_usd"].tolist(),
-            path["high_usd"].tolist(),
-            strict=True,
-        ):
-            self._take_bar(start, end, low, high)
+        for k, end in enumerate(ends.tolist()):
+            if not self._open and not self._waiting:
+                # Nothing is followed: the rest only moves time.
+                self._due(int(ends[-1]))
+                self._adl_ns = [time_ns for time_ns in self._adl_ns if time_ns > int(ends[-1])]
+                self._end_ns = int(ends[-1])
+                return
+            bar = path[k]
+            self._take_bar(int(bar["start_ns"]), end, float(bar["low_usd"]), float(bar["high_usd"]))
 
     def take(self) -> tuple[list[Outcome], list[EpisodeChange]]:
         """Chains that ended and what happened to episodes since the last call."""

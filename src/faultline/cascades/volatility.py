@@ -57,7 +57,8 @@ class VolatilityTracker:
     def apply(self, end_ns: NDArray[np.int64], close_usd: NDArray[np.float64]) -> None:
         """Take in closes in the order of their times, shapes (n,); missing ones are passed over."""
         for time_ns, close in zip(end_ns.tolist(), close_usd.tolist(), strict=True):
-            if close > 0 and math.isfinite(close) and time_ns > self._close_ns:
+            # Closes of seconds carry the bounce between bid and ask: one a minute is looked at.
+            if close > 0 and math.isfinite(close) and time_ns >= self._close_ns + MINUTE_NS:
                 self._take(time_ns, close)
 
     def volatility(self) -> Volatility | None:
