@@ -34,6 +34,7 @@ Every liquidation, published or not.
 | `opened_ns` | When the position was opened. |
 | `is_reported` | Whether the venue published it. |
 | `contagion` | 1: without forced impact the mark would not have got there in 30 minutes; 0: it would; -1: not known. |
+| `caused` | 1: the run without forced impact did not take it within 30 minutes; 0: it did; -1: not known. |
 
 ### `winners.parquet`
 
@@ -49,6 +50,24 @@ Winning positions that a venue closed by auto-deleveraging; only in worlds where
 | `qty_base` | Quantity that was closed, in base units. |
 | `entry_price_usd` | Entry. |
 | `price_usd` | Price at which it was closed. |
+
+### `odds.parquet`
+
+True odds every `truth_odds_every_s`: frequencies among futures that are drawn from the state of that moment. Only in
+worlds that ask for them.
+
+| column | meaning |
+| --- | --- |
+| `t_ns` | Time from which the futures run. |
+| `instrument` | Instrument. |
+| `side` | Side of the positions in the way: +1 the mark falls, -1 it rises. |
+| `distance_bps` | Distance from the mark, bp of log price. |
+| `horizon_s` | Length of the futures, s. |
+| `n_runs` | Their number. |
+| `hit_prob` | Share that reach the distance. |
+| `unforced_hit_prob` | Share that reach it where liquidations leave no trace in the price; the rest is chains. |
+| `liquidated_usd` | Mean notional of that side that is liquidated in futures that reach it; NaN: none does. |
+| `unforced_liquidated_usd` | The same where liquidations leave no trace. |
 
 ### `opens.parquet`
 

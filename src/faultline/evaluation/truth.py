@@ -43,7 +43,7 @@ __all__ = (
 )
 
 #: Tables of a truth folder, one Parquet file each.
-TRUTH_TABLES: Final = ("liquidations", "winners", "opens", "standing", "positions", "path")
+TRUTH_TABLES: Final = ("liquidations", "winners", "opens", "standing", "positions", "path", "odds")
 #: Leverages of the fixed prior that is scored where no mix was recovered.
 _PRIOR_LEVERAGES: Final = (2, 3, 4, 5, 7, 10, 15, 20, 25, 33, 50, 75, 100, 125, 150)
 _PRIOR_CENTRE: Final = 50.0

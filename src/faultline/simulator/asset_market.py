@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -182,9 +183,21 @@ def _schedule(world: World, start_ns: int) -> NDArray[np.int64]:
     return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
 
 
-def _venue_keys(world: World, asset: AssetSpec, seed: int) -> NDArray[np.void]:
+def _asset_keys(asset: AssetSpec, seed: int, prefix: str) -> NDArray[np.void]:
+    return _records(
+        KEYS,
+        {
+            "market": [stream_key(seed, f"{prefix}market")],
+            "asset": [stream_key(seed, f"{prefix}asset {asset.base}")],
+            "panic": [stream_key(seed, f"{prefix}panic {asset.base}")],
+            "wallet": [stream_key(seed, f"{prefix}wallet {asset.base}")],
+        },
+    )
+
+
+def _venue_keys(world: World, asset: AssetSpec, seed: int, prefix: str) -> NDArray[np.void]:
     def keys(purpose: str) -> list[np.uint64]:
-        return [stream_key(seed, f"{purpose} {asset.base} {venue.slug}") for venue in world.venues]
+        return [stream_key(seed, f"{prefix}{purpose} {asset.base} {venue.slug}") for venue in world.venues]
 
     return _records(VENUE_KEYS, {purpose: keys(purpose) for purpose in VENUE_KEYS.names or ()})
 
@@ -205,16 +218,8 @@ def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Par
         regimes=_regimes(world),
         transitions=_transitions(world),
         schedule=_schedule(world, start_ns),
-        keys=_records(
-            KEYS,
-            {
-                "market": [stream_key(seed, "market")],
-                "asset": [stream_key(seed, f"asset {asset.base}")],
-                "panic": [stream_key(seed, f"panic {asset.base}")],
-                "wallet": [stream_key(seed, f"wallet {asset.base}")],
-            },
-        ),
-        venue_keys=_venue_keys(world, asset, seed),
+        keys=_asset_keys(asset, seed, ""),
+        venue_keys=_venue_keys(world, asset, seed, ""),
         vol_per_day=float(asset.vol_per_day_ratio),
         correlation=float(asset.market_correlation),
         daily_volume_usd=float(asset.daily_volume_usd),
@@ -260,6 +265,7 @@ def _parameters(world: World, asset: AssetSpec, seed: int, start_ns: int) -> Par
         wallet_per_s=world.wallet_changes_per_day / 86_400.0,
         wallet_sigma=float(world.wallet_change_ratio),
         events_each=_events_each(world),
+        forced_flow=bool(world.contagion),
     )
 
 
@@ -316,6 +322,7 @@ class AssetMarket:
     def __init__(self, world: World, asset: AssetSpec, seed: int, start_ns: int) -> None:
         self.world = world
         self.asset = asset
+        self.seed = seed
         self._step_ns = round(world.step_s * SECOND_NS)
         self._parameters = _parameters(world, asset, seed, start_ns)
         warmup_ns = round(world.warmup_days * DAY_NS) // (60 * SECOND_NS) * (60 * SECOND_NS)
@@ -339,6 +346,41 @@ class AssetMarket:
         self._run(self._parameters, until_ns, self._step_ns, parts)
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return Happenings(*(rows[np.argsort(rows["ts_ns"], kind="stable")] for rows in columns))
+
+    def fork(self, name: str, *, forced: bool) -> AssetMarket:
+        """A copy that runs on from here with the random numbers of another stream, and is asked only for samples.
+
+        Args:
+            name: names the stream; copies of one name share every number.
+            forced: whether forced orders that come from now on move the price.
+        """
+        state = State(
+            self._state.market.copy(),
+            self._state.venues.copy(),
+            self._state.positions.copy(),
+            self._state.level_head.copy(),
+            self._state.profit_head.copy(),
+            self._state.due_head.copy(),
+            self._state.hours.copy(),
+            self._state.mix.copy(),
+        )
+        for side in ("mark_low", "mark_high"):
+            state.venues[side] = state.venues["mark_log"]
+        parameters = self._parameters._replace(
+            keys=_asset_keys(self.asset, self.seed, f"{name} "),
+            venue_keys=_venue_keys(self.world, self.asset, self.seed, f"{name} "),
+            emits_trades=False,
+            emits_bars=False,
+            sample_ns=60 * SECOND_NS,
+            forced_flow=forced and self._parameters.forced_flow,
+        )
+        other = copy.copy(self)
+        other.resume(state, parameters)
+        return other
+
+    def resume(self, state: State, parameters: Parameters) -> None:
+        """Go on from a state with parameters of the same world; buffers are shared with whom this is a copy of."""
+        self._state, self._parameters = state, parameters
 
     def open_positions(self) -> NDArray[np.void]:
         """Open positions, dtype ``POSITION``, ordered by id."""

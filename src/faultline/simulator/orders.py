@@ -66,12 +66,14 @@ def execute_kernel(
     here = state.venues[venue]
     price_usd = price_kernel(state, fill_kernel(par, state, venue, taker_side, lots, at_log))
     flow_usd = taker_side * notional_kernel(par, venue, lots, price_usd)
-    here.eaten_usd += flow_usd
     if flow == FORCED:
-        market.forced_usd += flow_usd
-        here.eaten_forced += flow_usd
+        if par.forced_flow:
+            market.forced_usd += flow_usd
+            here.eaten_usd += flow_usd
+            here.eaten_forced += flow_usd
     else:
         market.flow_usd += flow_usd
+        here.eaten_usd += flow_usd
     if taker_side > 0:
         here.buy_lots += lots
     else:

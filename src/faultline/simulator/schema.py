@@ -464,6 +464,21 @@ class World(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     truth_map_every_s: Annotated[
         int, Meta(ge=0, description="Seconds between true standing maps; 0 records none.")
     ] = 3600
+    truth_counterfactual: Annotated[
+        bool,
+        Meta(
+            description="Run the world a second time without contagion, and tell what forced orders caused."
+        ),
+    ] = False
+    truth_odds_every_s: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Seconds between true odds of reaching each distance, a multiple of 60; 0: none.",
+        ),
+    ] = 0
+    truth_odds_runs: Annotated[int, Meta(ge=2, le=1000, description="Futures that are drawn for them.")] = 32
+    truth_odds_minutes: Annotated[int, Meta(ge=1, le=1440, description="Their horizon, minutes.")] = 60
     truth_positions_every_s: Annotated[
         int, Meta(ge=0, description="Seconds between full position tables; 0 records none.")
     ] = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from faultline.messages import Batch, merge_batches
@@ -42,6 +43,10 @@ class Simulation:
             for asset in world.assets
         ]
         self._logs = [TruthLog(market) for market in self._markets] if keeps_truth else []
+        self._twins: list[AssetMarket] = []
+        if keeps_truth and world.truth_counterfactual:
+            unforced = msgspec.structs.replace(world, contagion=False)
+            self._twins = [AssetMarket(unforced, asset, seed, grid_ns) for asset in world.assets]
         self._taken_ns = self.start_ns
         for log in self._logs:
             log.snapshot(standing=world.truth_map_every_s > 0, positions=world.truth_positions_every_s > 0)
@@ -79,8 +84,8 @@ class Simulation:
         """The truth so far, over all assets.
 
         Tables: ``liquidations`` (every one, published or not), ``opens`` (true leverage mix), ``standing``
-        (true maps), ``positions`` (where the world asks for them) and ``path`` (price with and without
-        forced impact).
+        (true maps), ``path`` (price with and without forced impact), and where the world asks for them ``positions``,
+        ``odds`` (of reaching each distance) and ``winners`` (closed by auto-deleveraging).
 
         Raises:
             ValueError: the simulation was made with ``keeps_truth=False``.
@@ -104,12 +109,19 @@ class Simulation:
         if now_ns >= to_ns:
             return None
         stops = [to_ns]
-        wanted_s = (self.world.truth_map_every_s, self.world.truth_positions_every_s) if self._logs else ()
+        wanted_s = self._wanted_s() if self._logs else ()
         for every_ns in (every_s * SECOND_NS for every_s in wanted_s if every_s):
             stops += [(now_ns // every_ns + 1) * every_ns]
         return min(stops)
 
+    def _wanted_s(self) -> tuple[int, int, int]:
+        """Seconds between standing maps, position tables and odds."""
+        world = self.world
+        return (world.truth_map_every_s, world.truth_positions_every_s, world.truth_odds_every_s)
+
     def _run(self, stop_ns: int) -> None:
+        for row, twin in enumerate(self._twins):
+            self._logs[row].add_twin(twin.run(stop_ns))
         for row, market in enumerate(self._markets):
             happenings = market.run(stop_ns)
             published = [channel.add(happenings, market.now_ns) for channel in self._channels[row]]
@@ -120,9 +132,8 @@ class Simulation:
                 self._snapshot(self._logs[row], market.now_ns)
 
     def _snapshot(self, log: TruthLog, now_ns: int) -> None:
-        due = [
-            every_s > 0 and now_ns % (every_s * SECOND_NS) == 0
-            for every_s in (self.world.truth_map_every_s, self.world.truth_positions_every_s)
-        ]
-        if any(due):
+        due = [every_s > 0 and now_ns % (every_s * SECOND_NS) == 0 for every_s in self._wanted_s()]
+        if due[2]:
+            log.add_odds()
+        if any(due[:2]):
             log.snapshot(standing=due[0], positions=due[1])

@@ -389,6 +389,7 @@ class Parameters(NamedTuple):
     wallet_per_s: float
     wallet_sigma: float
     events_each: int
+    forced_flow: bool
 
 
 class State(NamedTuple):

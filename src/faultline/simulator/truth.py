@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from faultline.simulator.emission import instrument_id
+from faultline.simulator.odds import odds_table
 from faultline.simulator.reporting import event_key
 from faultline.simulator.state import CLOSED_WINNER, HANDED_OVER, LIQUIDATION, SAMPLE
 from faultline.units import MINUTE_NS
@@ -135,7 +136,9 @@ class TruthLog:
         self._liquidations: list[NDArray[np.void]] = []
         self._path: list[NDArray[np.void]] = []
         self._published: list[NDArray[np.int64]] = []
-        self._tables: dict[str, list[Table]] = {"standing": [], "positions": [], "opens": []}
+        self._tables: dict[str, list[Table]] = {"standing": [], "positions": [], "opens": [], "odds": []}
+        self._twin_liquidations: list[NDArray[np.void]] = []
+        self._twin_ns = 0
         self._mix_from_ns = market.now_ns
 
     def add(self, happenings: Happenings) -> None:
@@ -144,6 +147,16 @@ class TruthLog:
             self._liquidations.append(happenings.liquidations)
         samples = happenings.samples
         self._path.append(samples[samples["ts_ns"] % MINUTE_NS == 0])
+
+    def add_twin(self, happenings: Happenings) -> None:
+        """Keep the liquidations of the run without contagion, up to the time of its last sample."""
+        self._twin_liquidations.append(happenings.liquidations)
+        if len(happenings.samples):
+            self._twin_ns = int(happenings.samples["ts_ns"][-1])
+
+    def add_odds(self) -> None:
+        """Record the odds of reaching each distance from here."""
+        self._tables["odds"].append(odds_table(self._market))
 
     def add_published(self, keys: NDArray[np.int64]) -> None:
         """Remember which liquidations a venue published, by ``event_key``."""
@@ -211,7 +224,25 @@ class TruthLog:
             "opened_ns": rows["opened_ns"],
             "is_reported": np.isin(event_key(rows), published),
             "contagion": self._contagion(rows),
+            "caused": self._caused(rows),
         }
+
+    def _caused(self, events: NDArray[np.void]) -> NDArray[np.int8]:
+        """1 where the run without contagion did not liquidate the position of the same origin by the end of the
+        horizon, 0 where it did, -1 where there was no such run or it has not come so far.
+        """
+        twin = _stacked(self._twin_liquidations, LIQUIDATION)
+        order = np.argsort(twin["origin"], kind="stable")
+        origins = twin["origin"][order]
+        at = np.minimum(np.searchsorted(origins, events["origin"]), max(len(twin) - 1, 0))
+        horizon_ns = events["ts_ns"] + CONTAGION_MINUTES * MINUTE_NS
+        if len(twin):
+            is_found = origins[at] == events["origin"]
+            is_taken = is_found & (twin["ts_ns"][order][at] <= horizon_ns)
+        else:
+            is_taken = np.zeros(len(events), dtype=np.bool_)
+        label = np.where(is_taken, 0, np.where(horizon_ns < self._twin_ns, 1, -1))
+        return np.asarray(label, dtype=np.int8)
 
     def _winner_table(self) -> Table:
         exits = _stacked(self._liquidations, LIQUIDATION)

@@ -177,6 +177,8 @@ def _check_sense(world: World, where: str) -> None:
     for key, every_s in spacings:
         if every_s % interval_s:
             refuse(key, f"{key} = {every_s} is not a multiple of {interval_s} s")
+    if world.truth_odds_every_s % 60:
+        refuse("truth_odds_every_s", f"truth_odds_every_s = {world.truth_odds_every_s} is not whole minutes")
     names = [regime.name for regime in world.regimes]
     for name in [name for regime in world.regimes for name in regime.next] + [
         entry.regime for entry in world.schedule
