@@ -5,6 +5,7 @@ from tests.store.zone_bodies import zone
 
 from faultline.store.zones import ZoneStore
 from faultline.units import MINUTE_NS
+from faultline.zones.divergence import VenueDivergence, VenueMean
 
 
 @pytest.fixture
@@ -65,6 +66,44 @@ def test_zones_of_the_past_come_from_the_database_with_the_price_of_that_moment(
     assert (before["zones"], before["price_usd"]) == ([], None)
     future = client.get(f"/api/v1/zones?scope=BTC&at_ms={t_ns[299] // 1_000_000 + 10**9}").json()
     assert future["at_ms"] == t_ns[299] // 1_000_000
+
+
+def test_the_divergence_of_venues_is_told_at_the_present_of_the_asset_only(client, zones, market):
+    t_ns = publish(zones, market)
+    assert client.get("/api/v1/zones?scope=BTC").json()["divergence"] is None
+    side = VenueDivergence(
+        at_ns=t_ns[290],
+        venues=[VenueMean("binance", -140.0), VenueMean("okx", -210.5)],
+        pair=("binance", "okx"),
+        distance_bps=71.25,
+        floor_bps=None,
+        excess_bps=None,
+        overlap_ratio=0.5,
+        outlier=None,
+    )
+    first = client.get("/api/v1/zones?scope=BTC")
+    zones.publish("BTC", t_ns[299], 99_000.5, zones.latest("BTC").zones, run="run", divergence=(side, None))
+    answer = client.get("/api/v1/zones?scope=BTC", headers={"if-none-match": first.headers["etag"]})
+    assert answer.status_code == 200
+    assert answer.json()["divergence"] == {
+        "long": {
+            "at_ns": t_ns[290],
+            "at_ms": t_ns[290] // 1_000_000,
+            "venues": [
+                {"venue": "binance", "barycentre_bps": -140.0},
+                {"venue": "okx", "barycentre_bps": -210.5},
+            ],
+            "pair": ["binance", "okx"],
+            "distance_bps": 71.25,
+            "floor_bps": None,
+            "excess_bps": None,
+            "overlap_ratio": 0.5,
+            "outlier": None,
+        },
+        "short": None,
+    }
+    past = client.get(f"/api/v1/zones?scope=BTC&at_ms={t_ns[200] // 1_000_000}").json()
+    assert past["divergence"] is None
 
 
 def test_side_and_level_choose(client, zones, market):

@@ -107,6 +107,17 @@ def test_a_watch_goes_on_from_its_checkpoint(market, whole) -> None:
         assert as_json(before + after) == as_json(expected)
 
 
+def test_the_venues_maps_are_compared_every_hour_and_a_checkpoint_keeps_the_last_comparison(whole) -> None:
+    shard = whole[0]
+    for side in shard.watch.shown_divergence:
+        assert side.at_ns == END - HOUR_NS
+        assert side.pair == ("simx", "simy")
+        assert side.distance_bps >= 0.0
+        assert 0.0 <= side.overlap_ratio <= 1.0
+    again = Shard.from_state(shard.state(), shard.contracts.values(), shard.parameters)
+    assert again.watch.shown_divergence == shard.watch.shown_divergence
+
+
 def test_every_notice_makes_an_event_of_the_catalogue(whole) -> None:
     for notice in whole[3]:
         event = notice.event(simulated=True, mode="simulated", latency_ms=1.0)

@@ -149,3 +149,27 @@ def test_a_venue_without_exposure_is_left_out() -> None:
     empty = compare_venues({}, {})
     assert [found.venues for found in empty] == [(), ()]
     assert empty[0].widest() is None
+
+
+def test_what_is_shown_is_the_pair_farthest_over_its_floor_and_every_venues_mean() -> None:
+    shapes = {"okx": shape(150), "binance": shape(160), "bybit": shape(400)}
+    floors = {name: np.array([5.0, 5.0]) for name in shapes}
+    for found in compare_venues(shapes, floors):
+        shown = found.shown(7)
+        assert (shown.at_ns, shown.pair, shown.outlier) == (7, ("bybit", "okx"), "bybit")
+        assert shown.distance_bps == pytest.approx(250, abs=1)
+        assert shown.floor_bps == 5.0
+        assert shown.excess_bps == shown.distance_bps - 5.0
+        assert 0.0 <= shown.overlap_ratio < 0.1
+        assert [mean.venue for mean in shown.venues] == ["binance", "bybit", "okx"]
+        assert [mean.barycentre_bps for mean in shown.venues] == found.barycentre_bps.tolist()
+
+
+def test_what_is_shown_says_where_chance_would_do_and_where_no_floor_is_known() -> None:
+    shapes = {"a": shape(150), "b": shape(160), "c": shape(300)}
+    under = compare_venues(shapes, {name: np.array([500.0, 500.0]) for name in shapes})[0].shown(0)
+    assert under.pair == ("a", "c")
+    assert under.excess_bps < 0
+    unknown = compare_venues(shapes, {"b": np.array([1.0, 1.0])})[0].shown(0)
+    assert (unknown.pair, unknown.floor_bps, unknown.excess_bps) == (("a", "c"), None, None)
+    assert compare_venues({"a": shape(150)}, {})[0].shown(0) is None

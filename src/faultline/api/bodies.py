@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from faultline.signals.events import Event
 from faultline.store.status import Problem, Progress, ReplayPosition
+from faultline.zones.divergence import VenueDivergence
 from faultline.zones.zone import Zone
 
 __all__ = (
@@ -267,14 +268,32 @@ class ZoneBody(Zone, frozen=True, kw_only=True):
     seen_ms: int
 
 
+class VenueDivergenceBody(VenueDivergence, frozen=True, kw_only=True):
+    """How far the maps of the venues lie apart on one side; ``at_ms`` is when they were compared."""
+
+    at_ms: int
+
+
+class DivergenceBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the maps of an asset's venues lie apart, by side; null where fewer than two hold anything."""
+
+    long: VenueDivergenceBody | None
+    short: VenueDivergenceBody | None
+
+
 class ZonesBody(Envelope):
-    """Zones of a scope at one moment; nothing is known before ``tracked_from_ms``."""
+    """Zones of a scope at one moment; nothing is known before ``tracked_from_ms``.
+
+    ``divergence`` is that of the asset's venues as they were last compared, each hour; null for one instrument, for a
+    past moment, and before two venues were compared.
+    """
 
     scope: str
     at_ms: int
     price_usd: float | None
     tracked_from_ms: int | None
     zones: list[ZoneBody]
+    divergence: DivergenceBody | None
 
 
 class ZoneLifeBody(Envelope):

@@ -23,6 +23,7 @@ from faultline.signals.silence import SilenceWatch
 from faultline.units import DAY_NS, HOUR_NS, Side
 from faultline.zones.density import TRAILING_NS
 from faultline.zones.detection import detect_zones
+from faultline.zones.divergence import VenueDivergence
 from faultline.zones.tracker import ZoneTracker
 from faultline.zones.zone import Zone
 
@@ -60,6 +61,7 @@ class _Head(msgspec.Struct):
     prices: dict[str, float]
     apart: list[int]
     told: list[str]
+    divergence: tuple[VenueDivergence | None, VenueDivergence | None]
 
 
 class MarketWatch:
@@ -90,6 +92,8 @@ class MarketWatch:
         #: What stood where, for accounts; and the last comparison of venues, one per side.
         self.accountant = Accountant()
         self.divergence: list[SideDivergence] = []
+        #: The same as others see it, long side first; None where it is not known.
+        self.shown_divergence: tuple[VenueDivergence | None, VenueDivergence | None] = (None, None)
         self._changes: list[ZoneChange] = []
         self._states: list[Zone] = []
         self._notices: list[Notice] = []
@@ -201,6 +205,8 @@ class MarketWatch:
     def apply_divergence(self, time_ns: int, sides: Sequence[SideDivergence]) -> None:
         """Note how far the venues' maps lie apart; told is when a side begins to be wider than chance."""
         self.divergence = list(sides)
+        shown = {side.side: side.shown(time_ns) for side in sides}
+        self.shown_divergence = (shown.get(0), shown.get(1))
         for side in sides:
             widest = side.widest()
             if widest is None:
@@ -257,6 +263,7 @@ class MarketWatch:
             prices=self._prices,
             apart=sorted(self._apart),
             told=self._announcer.told(),
+            divergence=self.shown_divergence,
         )
         out = {
             "head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8),
@@ -295,6 +302,7 @@ class MarketWatch:
         watch._hit_ns, watch._ended, watch._prices = head.hit_ns, head.ended, head.prices
         watch._apart = set(head.apart)
         watch._announcer = Announcer(head.told)
+        watch.shown_divergence = head.divergence
         watch.accountant = Accountant.from_state(part("accountant"), ledgers)
         return watch
 

@@ -20,13 +20,14 @@ from faultline.errors import StoreError
 from faultline.store.facts import open_facts, zone_states_table
 from faultline.store.writer import RowWriter
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS
+from faultline.zones.divergence import VenueDivergence
 from faultline.zones.zone import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ("ZONES_KEPT_NS", "ZoneStore", "ZonesNow", "seen_ns")
+__all__ = ("ZONES_KEPT_NS", "Divergence", "ZoneStore", "ZonesNow", "seen_ns")
 
 #: Age at which states go, unless they still hold.
 ZONES_KEPT_NS: Final = 60 * DAY_NS
@@ -41,6 +42,8 @@ _PRUNE_EVERY_NS: Final = HOUR_NS
 _REMEMBERED_MAX: Final = 100_000
 
 _Key = tuple[str, str, str]
+#: How far the venues' maps lie apart, by side, longs first.
+Divergence = tuple[VenueDivergence | None, VenueDivergence | None]
 _T: Final = zone_states_table.c
 
 
@@ -56,6 +59,7 @@ class ZonesNow:
         tracked_from_ns: nothing is known before; None where unknown.
         version: changes with every change of the zones.
         zones: standing zones, and those that ended a short while ago.
+        divergence: how far the venues' maps lie apart, long side first; None where it is not known.
     """
 
     run: str
@@ -65,6 +69,7 @@ class ZonesNow:
     tracked_from_ns: int | None
     version: int
     zones: tuple[Zone, ...]
+    divergence: Divergence = (None, None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -123,6 +128,7 @@ class ZoneStore:
         *,
         run: str = "",
         tracked_from_ns: int | None = None,
+        divergence: Divergence = (None, None),
     ) -> None:
         """Replace the present zones of a scope and tell the listeners where they changed.
 
@@ -133,13 +139,18 @@ class ZoneStore:
             zones: standing zones, and those that ended a short while ago.
             run: name under which ``write`` keeps their past.
             tracked_from_ns: when the zones of this scope began to be followed.
+            divergence: how far the venues' maps lie apart, long side first.
         """
         price = price_usd if price_usd is not None and price_usd == price_usd else None  # noqa: PLR0124 - NaN
         before = self._now.get(scope)
         listed = tuple(zones)
-        is_same = before is not None and before.run == run and before.zones == listed
+        is_same = before is not None and (before.run, before.zones, before.divergence) == (
+            run,
+            listed,
+            divergence,
+        )
         version = before.version if before is not None and is_same else next(self._versions)
-        self._now[scope] = ZonesNow(run, scope, at_ns, price, tracked_from_ns, version, listed)
+        self._now[scope] = ZonesNow(run, scope, at_ns, price, tracked_from_ns, version, listed, divergence)
         if not is_same:
             for listener in self._listeners:
                 listener(scope, version)

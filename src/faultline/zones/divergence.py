@@ -12,6 +12,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import numpy as np
 
 from faultline.errors import RequestError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = (
     "REACH_LOG",
     "SideDivergence",
+    "VenueDivergence",
+    "VenueMean",
     "barycentre_bps",
     "compare_venues",
     "near_shape",
@@ -39,8 +42,41 @@ REACH_LOG: Final = 0.1
 _FLOOR_QUANTILE: Final = 0.95
 #: Venues needed for one to be the odd one out.
 _OUTLIER_VENUES: Final = 3
+#: Venues needed for a comparison.
+_PAIR_VENUES: Final = 2
 _BPS_PER_BUCKET: Final = BUCKET_LOG * 1e4
 _N_BUCKETS: Final = round(2 * REACH_LOG / BUCKET_LOG)
+
+
+class VenueMean(msgspec.Struct, frozen=True):
+    """Mean distance of one venue's exposure from its own price, in basis points; negative below it."""
+
+    venue: str
+    barycentre_bps: float
+
+
+class VenueDivergence(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the maps of the venues lie apart on one side, as everybody outside sees it.
+
+    Attributes:
+        at_ns: when they were compared.
+        venues: the venues compared, sorted.
+        pair: the two that lie farthest over their noise floor, or farthest apart where no floor is known.
+        distance_bps: Wasserstein distance of these two.
+        floor_bps: what chance alone gives in 95 of 100 cases; None where it is not known.
+        excess_bps: distance less floor: only where it is above 0 does the distance mean anything.
+        overlap_ratio: share that the two shapes have in common.
+        outlier: the venue that lies farther from each of the others than they do among themselves; None with two.
+    """
+
+    at_ns: int
+    venues: list[VenueMean]
+    pair: tuple[str, str]
+    distance_bps: float
+    floor_bps: float | None
+    excess_bps: float | None
+    overlap_ratio: float
+    outlier: str | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,6 +109,31 @@ class SideDivergence:
             return None
         a, b = np.unravel_index(int(np.argmax(excess)), excess.shape)
         return self.venues[a], self.venues[b], float(self.distance_bps[a, b]), float(self.floor_bps[a, b])
+
+    def shown(self, at_ns: int) -> VenueDivergence | None:
+        """The comparison made at ``at_ns`` as others see it; None where fewer than two venues hold anything."""
+        n = len(self.venues)
+        if n < _PAIR_VENUES:
+            return None
+        excess = self.distance_bps - self.floor_bps
+        first, second = np.triu_indices(n, 1)
+        ranks = excess[first, second]
+        if not np.isfinite(ranks).any():
+            ranks = self.distance_bps[first, second]
+        widest = int(np.nanargmax(ranks))
+        a, b = int(first[widest]), int(second[widest])
+        is_floored = bool(np.isfinite(self.floor_bps[a, b]))
+        means = zip(self.venues, self.barycentre_bps.tolist(), strict=True)
+        return VenueDivergence(
+            at_ns=at_ns,
+            venues=[VenueMean(venue, mean) for venue, mean in means],
+            pair=(self.venues[a], self.venues[b]),
+            distance_bps=float(self.distance_bps[a, b]),
+            floor_bps=float(self.floor_bps[a, b]) if is_floored else None,
+            excess_bps=float(excess[a, b]) if is_floored else None,
+            overlap_ratio=float(self.overlap_ratio[a, b]),
+            outlier=self.outlier,
+        )
 
 
 def near_shape(heat: NDArray[np.float64], first_bucket: int, price_usd: float) -> NDArray[np.float64]:

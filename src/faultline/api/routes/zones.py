@@ -11,13 +11,14 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
-from faultline.api.bodies import ZoneBody, ZoneLifeBody, ZonesBody
+from faultline.api.bodies import DivergenceBody, VenueDivergenceBody, ZoneBody, ZoneLifeBody, ZonesBody
 from faultline.api.context import ApiContext, NotReady
 from faultline.api.openapi import FAILURES
 from faultline.errors import NotFound
 from faultline.store.maps import MapStore
 from faultline.store.zones import ZonesNow, ZoneStore, seen_ns
 from faultline.units import MILLISECOND_NS
+from faultline.zones.divergence import VenueDivergence
 from faultline.zones.zone import Zone
 
 __all__ = ("zone", "zones")
@@ -98,6 +99,7 @@ async def zones(
             if (side is None or each.side == side.upper())
             and (min_level is None or (each.density_level or 0) >= min_level)
         ],
+        divergence=None if is_past else _divergence(now),
     )
     return Response(msgspec.json.encode(body), media_type="application/json", headers=headers)
 
@@ -157,6 +159,20 @@ def _price_usd(maps: MapStore, scope: str, at_ns: int) -> float | None:
         if 0 <= last < len(view.values) and np.isfinite(close := view.values[last, 3]):
             return float(close)
     return None
+
+
+def _divergence(now: ZonesNow) -> DivergenceBody | None:
+    """How far the venues' maps lie apart at the present; None where neither side is known."""
+    long, short = (
+        None
+        if side is None
+        else VenueDivergenceBody(
+            **{name: getattr(side, name) for name in VenueDivergence.__struct_fields__},
+            at_ms=side.at_ns // MILLISECOND_NS,
+        )
+        for side in now.divergence
+    )
+    return None if long is None and short is None else DivergenceBody(long=long, short=short)
 
 
 def _body(zone: Zone) -> ZoneBody:
