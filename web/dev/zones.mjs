@@ -180,6 +180,20 @@ function bodies(scope, column) {
 
 const columnOf = (map, ms) => Math.floor((ms - map.t0Ms) / map.dtMs);
 
+const venuesApart = (at_ms, distance, floor, outlier) => ({
+  at_ms,
+  pair: ["binance", "okx"],
+  distance_bps: distance,
+  floor_bps: floor,
+  excess_bps: distance - floor,
+  overlap_ratio: 0.71,
+  outlier,
+});
+const apart = (ms) => ({
+  long: venuesApart(ms, 84.2, 31.7, "okx"),
+  short: venuesApart(ms, 12.4, 29.5, null),
+});
+
 /** Answer of GET /zones. */
 export function zones(scope, clock, query, empty) {
   const map = market(scope, TF);
@@ -193,6 +207,7 @@ export function zones(scope, clock, query, empty) {
     price_usd: map.bars[Math.max(0, column)].close,
     tracked_from_ms: from,
     zones: none ? [] : bodies(scope, column),
+    divergence: none || wanted !== null || scope.includes(":") ? null : apart(map.t0Ms + column * map.dtMs),
   };
 }
 

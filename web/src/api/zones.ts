@@ -51,7 +51,27 @@ export interface Zone {
   readonly touches: number;
 }
 
+/** How far the maps of an asset's venues lie apart on one side. */
+export interface VenueDivergence {
+  readonly at_ms: number;
+  /** The two that lie farthest apart. */
+  readonly pair: readonly [string, string];
+  readonly distance_bps: number;
+  /** What chance alone gives in 95 of 100 cases. */
+  readonly floor_bps: number | null;
+  /** Distance less floor: only above 0 does the distance mean anything. */
+  readonly excess_bps: number | null;
+  /** Share that the two shapes have in common. */
+  readonly overlap_ratio: number;
+  readonly outlier: string | null;
+}
+
 export interface ZonesAnswer extends Envelope {
+  /** Of the asset's venues at present; an engine that compares none may leave it out. */
+  readonly divergence?: {
+    readonly long: VenueDivergence | null;
+    readonly short: VenueDivergence | null;
+  } | null;
   readonly scope: string;
   readonly at_ms: number | null;
   readonly price_usd: number | null;

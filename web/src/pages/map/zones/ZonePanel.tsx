@@ -16,6 +16,7 @@ import {
 import { Dialog } from "../../../ui/Dialog";
 import { Icon } from "../../../ui/Icon";
 import { focusZone } from "./focusZone";
+import { VenueSpread } from "./VenueSpread";
 import { ZoneTable } from "./ZoneTable";
 import * as text from "./zoneText";
 
@@ -149,6 +150,7 @@ function Body({ wide = false }: { wide?: boolean }) {
           with {ended.length} that ended
         </label>
       )}
+      {!wide && <VenueSpread sides={state.answer.divergence ?? null} />}
     </>
   );
 }
