@@ -115,10 +115,11 @@ class DelayEstimator:
         edges = np.concatenate(([LAGS_S[0]], (LAGS_S[1:] + LAGS_S[:-1]) / 2, [LAGS_S[-1]]))
         low, high = np.interp([0.025, 0.975], mass, edges)
         told = self._n_effective >= self.settings.fewest_events
+        value = float(LAGS_S[self.lag_index])
         return Estimate(
-            float(LAGS_S[self.lag_index]),
-            float(low),
-            float(high),
+            value,
+            min(float(low), value),
+            max(float(high), value),
             "s",
             self._n_effective,
             min(max(share, 0.0), 1.0) if told else 0.0,

@@ -148,4 +148,5 @@ def side_evidence_kernel(evidence: Any, totals: Any, fade: float, cap: float, pa
             totals[1] = totals[1] * fade + (1.0 if value > 0.0 else 0.0)
             totals[2] = totals[2] * fade + (1.0 if value < 0.0 else 0.0)
             totals[3] = totals[3] * fade + 1.0 / (1.0 + np.exp(-abs(value)))
-        path[i, :] = totals
+        for j in range(4):
+            path[i, j] = totals[j]

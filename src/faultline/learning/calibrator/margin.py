@@ -40,7 +40,8 @@ class MarginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         evidence_weight: share of each score that counts, because events of one burst are alike.
         drift_nats: of the change test, per event.
         threshold_nats: of the change test.
-        settle_events: events of a tier during which a passed threshold is no change of the venue.
+        settle_events: events of a tier during which a passed threshold is no change of the venue; the correction in use
+            becomes the most probable one each time so many have passed.
     """
 
     corrections_bps: tuple[float, ...] = (-25.0, -10.0, -5.0, 0.0, 5.0, 10.0, 25.0)
@@ -143,6 +144,8 @@ class MarginBank:
                     changes.append(change)
                     self._scores[tier], self._weights[tier], self._seen[tier] = 0.0, 0.0, 0
                 self._in_use[tier] = alarm.alternative
+            if self._seen[tier] % self.settings.settle_events == 0:
+                self._settle(tier)
         return changes
 
     def correction(self, tier: int) -> Estimate:
@@ -154,9 +157,7 @@ class MarginBank:
         if not 0 <= tier < len(self._weights):
             message = f"no tier {tier} of {len(self._weights)}"
             raise RequestError(message, where="tier", hint="count tiers from 0")
-        together, _ = self._posterior(self._scores.sum(axis=0), 0.0, self.settings.prior_sd_bps)
-        centre = float(together @ self._grid)
-        posterior, prior = self._posterior(self._scores[tier], centre, self.settings.tier_sd_bps)
+        posterior, prior = self._tier_mass(tier)
         mean = float(posterior @ self._grid)
         share = 1.0 - self._variance(posterior) / self._variance(prior)
         low, high = np.interp([0.025, 0.975], np.concatenate(([0.0], np.cumsum(posterior))), self._edges())
@@ -216,6 +217,18 @@ class MarginBank:
             message = f"not the state of a margin bank: {exc}"
             raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
+
+    def _settle(self, tier: int) -> None:
+        """Use the most probable correction: what is learned slowly is no change of the venue."""
+        best = int(np.argmax(self._tier_mass(tier)[0]))
+        if best != self._in_use[tier]:
+            self._in_use[tier] = best
+            self._tests[tier].reset()
+
+    def _tier_mass(self, tier: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Posterior and prior mass of each correction of a tier, the prior centred on what all tiers say."""
+        together, _ = self._posterior(self._scores.sum(axis=0), 0.0, self.settings.prior_sd_bps)
+        return self._posterior(self._scores[tier], float(together @ self._grid), self.settings.tier_sd_bps)
 
     def _new_test(self) -> ChangeDetector:
         return ChangeDetector(len(self._grid), self.settings.drift_nats, self.settings.threshold_nats)

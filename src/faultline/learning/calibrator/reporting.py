@@ -44,6 +44,7 @@ __all__ = (
     "SourceShare",
     "combine_shares",
     "throttled_share",
+    "unknown_windows",
 )
 
 _STATE_VERSION: Final = 1
@@ -225,6 +226,16 @@ class ReportingFraction:
         for source, (numerator, denominator) in pairs.items():
             self._ratios[source].add(numerator, denominator, fade)
         self._burst.add(told["fall_usd"], told["reported_usd"], told["flow_usd"], fade)
+
+
+def unknown_windows(ends_ns: NDArray[np.int64]) -> NDArray[np.void]:
+    """Rows of ``REPORTING_ROW`` of which only the ends are known, to be filled in; shape of ``ends_ns`` (n,)."""
+    rows = np.zeros(len(ends_ns), REPORTING_ROW)
+    rows["end_ns"] = ends_ns
+    for name in REPORTING_ROW.names or ():
+        if name != "end_ns":
+            rows[name] = np.nan
+    return rows
 
 
 def combine_shares(sources: Sequence[SourceShare]) -> Estimate:
