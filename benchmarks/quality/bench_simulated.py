@@ -1,4 +1,4 @@
-"""Skill of the map in simulated worlds, where the truth is known: permanent scenarios, each with gates.
+"""Skill of the map in simulated worlds, where the truth is known: permanent scenarios, judged by ``lines.toml``.
 
 Run ``make bench-quality``; figures go to ``results/simulated.json``. A missed gate makes the script fail. Scenario ids
 are permanent: a scenario is never changed, only replaced by one with another id.
@@ -10,6 +10,9 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import quality_lines
 
 from faultline.evaluation.evaluate import evaluate
 from faultline.pipeline.parameters import PipelineParameters
@@ -31,7 +34,7 @@ def record(folder: Path, world: str, seed: int, days: int) -> Tape:
     return Tape(folder)
 
 
-def score(tape: Tape) -> dict[str, object]:
+def score(tape: Tape) -> dict[str, Any]:
     replay = TapeReplay(tape, "BTC", PipelineParameters())
     span = replay.span(None, None)
     frozen: list[object] = []
@@ -39,29 +42,24 @@ def score(tape: Tape) -> dict[str, object]:
     report = evaluate(tape, "BTC", forecasts=frozen)
     models = {model.name: model for model in report.models}
     lead = next(d for d in report.differences if (d.a, d.b, d.metric) == ("map", "B4", "t"))
-    mirrored = models["placebo_mirrored"].ig
     return {
         "n_scored": report.n_scored,
         "t": {name: round(model.t, 4) for name, model in models.items()},
         "map_minus_b4_t": {"mean": lead.mean, "ci": lead.ci},
-        "mirrored_ig": mirrored,
-        "gates": {
-            "map_minus_b4_t_ci_low > 0": lead.ci[0] > 0,
-            "abs(mirrored_ig) < 0.05": abs(mirrored) < 0.05,
-        },
+        "mirrored_ig": models["placebo_mirrored"].ig,
     }
 
 
 def main() -> None:
-    result = {}
+    result, figures = {}, dict[str, dict[str, float]]()
     for name, (world, seed, days) in SCENARIOS.items():
         with tempfile.TemporaryDirectory() as base:
-            result[name] = score(record(Path(base) / "tape", world, seed, days))
-        print(name, json.dumps(result[name], indent=1))
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    (folder / "simulated.json").write_text(json.dumps(result, indent=1) + "\n")
-    sys.exit(not all(all(row["gates"].values()) for row in result.values()))
+            found = score(record(Path(base) / "tape", world, seed, days))
+        result[name] = found
+        print(name, json.dumps(found, indent=1), flush=True)
+        figures.setdefault("simulated-map-over-ages", {})[name] = found["map_minus_b4_t"]["ci"][0]
+        figures.setdefault("simulated-mirrored", {})[name] = abs(found["mirrored_ig"])
+    sys.exit(not quality_lines.report("simulated", quality_lines.judge("simulated", figures), result))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from faultline.instruments import Instrument
     from faultline.tape import Tape
 
-__all__ = ("AssetTape", "asset_of_id", "read_asset")
+__all__ = ("AssetTape", "asset_of_id", "read_asset", "read_path")
 
 _BLOCK_NS: Final = BLOCK_MINUTES * MINUTE_NS
 #: Quote currencies that an id may end with after its asset.
@@ -95,7 +95,7 @@ def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns:
     margins = [i.tiers[0].maintenance_ratio for i in instruments if i.id == reference]
     return AssetTape(
         reference_id=reference,
-        path=_read_path(tape, kind, reference, begin, end),
+        path=read_path(tape, kind, reference, begin, end),
         events=events,
         gaps_ns=np.array(sorted(spans), dtype=np.int64).reshape(-1, 2),
         event_ids=event_ids,
@@ -153,7 +153,7 @@ def _reference(tape: Tape, names: dict[Kind, list[str]], asset: str) -> tuple[Ki
     raise NotFound(message, where=str(tape.path), hint="`faultline tape ls` shows what is on the tape")
 
 
-def _read_path(tape: Tape, kind: Kind, name: str, begin: int, end: int) -> MinutePath:
+def read_path(tape: Tape, kind: Kind, name: str, begin: int, end: int) -> MinutePath:
     """Minutes of ``[begin, end)`` from rows of ``kind``; endpoint bars and open interest beside them."""
     minutes = (end - begin) // MINUTE_NS
     low, high, close, volume = (np.full(minutes, np.nan) for _ in range(4))
