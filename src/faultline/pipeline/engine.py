@@ -1,8 +1,9 @@
 """A feed of messages and the wall clock in, a living map in the store out: the loop behind ``serve``.
 
 One thread moves every asset: it reads the feed up to the present of the market it plays, calls ``step`` and
-publishes. For a recorded or simulated market that present runs at ``speed`` times the wall clock and can be
-paused or, on a tape, moved.
+publishes. It looks at the feed every ``GLANCE_S``: an asset that got messages moves at once and its events are told,
+which costs little; maps are drawn every ``TURN_S``, which costs more. For a recorded or simulated market that present
+runs at ``speed`` times the wall clock and can be paused or, on a tape, moved.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from faultline.pipeline.explain import explain_cell, profile_usd
 from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard, asset_of
 from faultline.pipeline.step import step
-from faultline.units import DAY_NS, HOUR_NS, MILLISECOND_NS, TIMEFRAMES_NS
+from faultline.units import DAY_NS, HOUR_NS, SECOND_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,14 +31,19 @@ if TYPE_CHECKING:
     from faultline.messages import Batch
     from faultline.pipeline.cursor import MessageFeed
     from faultline.pipeline.parameters import PipelineParameters
+    from faultline.pipeline.step import StepOutputs
     from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
     from faultline.store.zones import ZoneStore
 
-__all__ = ("TURN_S", "Engine", "Market")
+__all__ = ("GLANCE_S", "TURN_S", "Engine", "Market")
 
-#: Wall time between two turns of the loop.
+#: Wall time between two looks at the feed: the most urgent events are to be told within 0.1 s.
+GLANCE_S: Final = 0.025
+#: Wall time between two drawings of the maps.
 TURN_S: Final = 0.25
+#: Assets that moved farther than this at once are told of together, in the order of time; otherwise each at once.
+_TOGETHER_NS: Final = SECOND_NS
 #: Columns kept per timeframe.
 _COLUMNS: Final = 2000
 #: Longest stretch given to one step while loading.
@@ -211,19 +217,20 @@ class Engine:
             self._store.write_status({**self._head("error"), "error": problem})
 
     def _play(self) -> None:
-        wall = time.monotonic()
-        while not self._stopping.wait(TURN_S):
+        wall = drawn = time.monotonic()
+        while not self._stopping.wait(GLANCE_S):
             self._obey()
             now = time.monotonic()
             elapsed_ns = int((now - wall) * 1e9 * self._speed)
             wall = now
-            if self._paused:
+            draws = now - drawn >= TURN_S
+            if not self._paused:
+                end = self._market.to_ns
+                target = self._now_ns + elapsed_ns
+                self._move(target if end is None else min(target, end), draws=draws)
+            if draws:
                 self._status("ready")
-                continue
-            end = self._market.to_ns
-            target = self._now_ns + elapsed_ns
-            self._move(target if end is None else min(target, end), forming=True)
-            self._status("ready")
+                drawn = time.monotonic()
 
     def _obey(self) -> None:
         while not self._commands.empty():
@@ -238,7 +245,7 @@ class Engine:
     def _seek(self, at_ns: int) -> None:
         """Go to a moment: forward over a short way by playing, otherwise by rebuilding."""
         if self._now_ns <= at_ns <= self._now_ns + 6 * HOUR_NS:
-            self._move(at_ns, forming=True)
+            self._move(at_ns, draws=True)
         else:
             self._load(at_ns)
 
@@ -268,11 +275,20 @@ class Engine:
                 progress=((self._now_ns - warm) / HOUR_NS, (at_ns - warm) / HOUR_NS, "hours rebuilt"),
             )
             target = min(self._now_ns + _CHUNK_NS, at_ns)
-            self._move(target, forming=target == at_ns, rebuilt=True)
+            self._move(target, draws=target == at_ns, rebuilt=True)
         _LOG.info("map ready", at_ns=at_ns, assets=list(self._shards))
 
-    def _move(self, to_ns: int, *, forming: bool, rebuilt: bool = False) -> None:
-        """Apply everything received before ``to_ns``; ``rebuilt`` says that it lies in the past of a load."""
+    def _move(self, to_ns: int, *, draws: bool, rebuilt: bool = False) -> None:
+        """Apply everything received before ``to_ns``.
+
+        Args:
+            to_ns: the new present.
+            draws: whether the forming columns are drawn; without them an asset that got no message stays where it is.
+            rebuilt: whether it lies in the past of a load.
+
+        Raises:
+            NotFound: there is no feed.
+        """
         if self._feed is None:
             msg = "the feed was not opened"
             raise NotFound(msg)
@@ -280,13 +296,23 @@ class Engine:
             return
         began_s = time.perf_counter()
         batches = self._feed.advance(to_ns)
+        together = rebuilt or to_ns - self._now_ns > _TOGETHER_NS
+        moved: list[tuple[Shard, StepOutputs]] = []
         for asset, shard in self._shards.items():
             mine = [batch for batch in batches if asset_of(batch.instrument_id, shard.contracts) == asset]
+            if not (mine or draws or rebuilt):
+                continue
             with self._lock:
-                outputs = step(shard, self._sorted(mine), to_ns, forming=forming)
-            self._publisher.publish(shard, outputs, speed=self._speed, began_s=began_s, rebuilt=rebuilt)
+                moved.append((shard, step(shard, self._sorted(mine), to_ns, forming=draws)))
+            if not together:
+                self._publisher.tell(moved[-1:], speed=self._speed, began_s=began_s)
+        if together:
+            self._publisher.tell(moved, speed=self._speed, began_s=began_s, rebuilt=rebuilt)
+        for shard, outputs in moved:
+            self._publisher.publish(shard, outputs)
         self._now_ns = to_ns
-        self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
+        if draws or rebuilt:
+            self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
 
     @staticmethod
     def _sorted(batches: list[Batch]) -> list[Batch]:
@@ -317,7 +343,7 @@ class Engine:
     def _data_age_s(self) -> float | None:
         """Age of the oldest price among the assets, by the market's own clock."""
         ends = [item.path.last_end_ns for shard in self._shards.values() for item in shard.with_path()]
-        return (self._now_ns - min(ends)) / (1_000 * MILLISECOND_NS) if ends else None
+        return (self._now_ns - min(ends)) / SECOND_NS if ends else None
 
     def _status(self, state: str, progress: tuple[float, float, str] | None = None) -> None:
         body = self._head(state)

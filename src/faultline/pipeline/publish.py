@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from faultline.heatmap.columns import Columns
     from faultline.pipeline.shard import Shard
     from faultline.pipeline.step import StepOutputs
-    from faultline.signals.notices import Notice
     from faultline.store.events import EventStore
     from faultline.store.maps import MapStore
     from faultline.store.zones import ZoneStore
@@ -59,21 +58,48 @@ class Publisher:
         if self._events is not None and self._mode != "live":
             self._events.clear()
 
-    def publish(
-        self, shard: Shard, outputs: StepOutputs, *, speed: float, began_s: float, rebuilt: bool
+    def tell(
+        self,
+        moved: Sequence[tuple[Shard, StepOutputs]],
+        *,
+        speed: float,
+        began_s: float,
+        rebuilt: bool = False,
     ) -> None:
-        """Hand over what a step gave.
+        """Log what happened, in the order of time across shards.
 
         Args:
-            shard: the shard that moved.
-            outputs: what it gave.
+            moved: the shards that moved and what that gave.
             speed: market seconds per second.
             began_s: ``time.perf_counter()`` when the messages of the step were asked for.
             rebuilt: whether the step lies in the past that is worked through while loading.
         """
+        if self._events is None:
+            return
+        told = [(notice, shard.reached_ns) for shard, outputs in moved for notice in outputs.notices]
+        if not told:
+            return
+        told.sort(key=lambda each: each[0].at_ns)
+        spent_ms = (time.perf_counter() - began_s) * 1e3
+        self._events.append(
+            [
+                notice.event(
+                    simulated=self._simulated,
+                    mode="rebuilt" if rebuilt else self._mode,
+                    latency_ms=(
+                        None
+                        if rebuilt
+                        else spent_ms + max(0, reached_ns - notice.at_ns) / speed / MILLISECOND_NS
+                    ),
+                )
+                for notice, reached_ns in told
+            ]
+        )
+
+    def publish(self, shard: Shard, outputs: StepOutputs) -> None:
+        """Hand over the columns, candles and zones that a step gave; what happened in it is told before."""
         publish_columns(self._maps, outputs)
         self._publish_zones(shard, outputs)
-        self._publish_events(shard, outputs.notices, speed, began_s, rebuilt=rebuilt)
 
     def _publish_zones(self, shard: Shard, outputs: StepOutputs) -> None:
         watch = shard.watch
@@ -94,29 +120,8 @@ class Publisher:
                 watch.zones(source, shard.reached_ns),
                 run=self._run,
                 tracked_from_ns=watch.follow_from_ns,
+                divergence=watch.shown_divergence if scope == shard.asset else (None, None),
             )
-
-    def _publish_events(
-        self, shard: Shard, notices: Sequence[Notice], speed: float, began_s: float, *, rebuilt: bool
-    ) -> None:
-        if self._events is None or not notices:
-            return
-        spent_ms = (time.perf_counter() - began_s) * 1e3
-        mode = "rebuilt" if rebuilt else self._mode
-        self._events.append(
-            [
-                notice.event(
-                    simulated=self._simulated,
-                    mode=mode,
-                    latency_ms=(
-                        None
-                        if rebuilt
-                        else spent_ms + max(0, shard.reached_ns - notice.at_ns) / speed / MILLISECOND_NS
-                    ),
-                )
-                for notice in notices
-            ]
-        )
 
 
 def publish_columns(store: MapStore, outputs: StepOutputs) -> None:
