@@ -54,7 +54,7 @@ GATES = {
         lambda f: f["log_loss"]["said"] <= 0.7 * f["log_loss"]["betas"],
     ),
     "CASC-2 reliability slope within 0.9 and 1.1": ("all", lambda f: 0.9 <= f["reliability_slope"] <= 1.1),
-    "CASC-3 excess below 0.015 of hops without contagion": ("none", lambda f: abs(f["excess"]) < 0.015),
+    "CASC-3 excess below 0.02 of hops without contagion": ("none", lambda f: abs(f["excess"]) < 0.02),
     "CASC-4 not worse than plain volatility by 0.005": (
         "all",
         lambda f: f["log_loss"]["said"] <= f["log_loss"]["volatility"] + 0.005,

@@ -125,6 +125,17 @@ def test_intervals_hold_the_probability_and_widen_with_depth(world):
     assert (np.diff(np.nanmedian(widths, axis=0)) > 0).all()
 
 
+def test_a_variance_that_is_not_known_well_widens_the_interval():
+    (situation,), *_ = simulate(QUIET, 1, 3)
+    learner = run(QUIET).learner
+    widths = []
+    for log_sd in (0.0, 0.4, 0.8):
+        moves = msgspec.structs.replace(situation.moves, log_sd=log_sd)
+        forecast = learner.forecast(msgspec.structs.replace(situation, moves=moves))
+        widths.append(forecast.hi[0] / forecast.lo[0])
+    assert widths[0] < widths[1] < widths[2]
+
+
 def test_a_depth_is_grey_below_thirty_observations():
     learner = run(QUIET).learner
     forecast = learner.forecast(run(QUIET).situations[-1])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from faultline.cascades.first_passage import Volatility, brownian_hit_prob, hit_prob
+from faultline.cascades.first_passage import Volatility, brownian_hit_prob, hit_prob, hit_prob_given
 from faultline.cascades.volatility import VolatilityTracker
 from faultline.units import DAY_NS, HOUR_NS, MINUTE_NS
 
@@ -42,6 +42,14 @@ def test_an_uncertain_variance_is_averaged_with_its_mean_kept():
         slow = (2 * ndtr(-b / np.sqrt(0.03**2 / 24 * factor))).mean()
         fast = hit_prob(np.array([b]), HOUR_NS, Volatility(variance_per_day=0.03**2, log_sd=0.6))[0]
         assert fast == pytest.approx(slow, rel=0.12, abs=3e-3)
+
+
+def test_a_surprise_is_a_variance_that_is_larger_by_so_much():
+    moves = Volatility(variance_per_day=0.03**2, log_sd=0.5)
+    given = hit_prob_given(np.array([0.01]), HOUR_NS, moves, np.array([[-1.0], [0.0], [2.0]]))
+    for surprise, p in zip((-1.0, 0.0, 2.0), given[:, 0], strict=True):
+        variance = 0.03**2 / 24 * math.exp(0.5 * surprise - 0.125)
+        assert p == pytest.approx(2 * ndtr(-0.01 / math.sqrt(variance)))
 
 
 def test_jumps_are_a_floor_under_far_barriers():

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit, logit, ndtr
 
 from faultline.cascades.delay import DelaySettings, HopDelay
+from faultline.cascades.first_passage import hit_prob_given
 from faultline.cascades.fraction import FractionLiquidated
 from faultline.cascades.hazard import ChainHazard, HazardSettings
 from faultline.cascades.impact import ImpactLaw, book_flow_usd
@@ -126,10 +127,10 @@ class CascadeLearner:
         self.fraction = FractionLiquidated(memory)
         self.delay = HopDelay(self.settings.delay)
         self.impact = ImpactLaw(memory)
-        n_weights, n_masses = len(FEATURES) + 1, LEVELS_MAX + 2
-        normals = normal_draws(self.settings.draws, n_weights + n_masses + LEVELS_MAX, self.settings.seed)
-        self._weight_normals, self._mass_normals, self._delay_normals = np.split(
-            normals, [n_weights, n_weights + n_masses], axis=1
+        cuts = np.cumsum([len(FEATURES) + 1, LEVELS_MAX + 2, LEVELS_MAX, 1])
+        normals = normal_draws(self.settings.draws, int(cuts[-1]), self.settings.seed)
+        self._weight_normals, self._mass_normals, self._delay_normals, self._surprises, _ = np.split(
+            normals, cuts, axis=1
         )
 
     def tau_ns(self) -> int:
@@ -150,7 +151,7 @@ class CascadeLearner:
         raw = self.raw_probs(situation)
         prob = self.recalibration.map(raw)
         seen = self.hazard.observations(situation.time_ns)[:n]
-        lo, hi = self._interval(situation, passage, prob, seen)
+        lo, hi = self._interval(situation, prob, seen)
         share = self.fraction.mean
         flow = share * np.cumsum(mass)
         alone = np.cumprod(passage)
@@ -227,17 +228,18 @@ class CascadeLearner:
     def _interval(
         self,
         situation: Situation,
-        passage: NDArray[np.float64],
         prob: NDArray[np.float64],
         seen: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """95 % interval over the belief about weights and heat, wider where few hops were seen."""
+        """95 % interval over the belief about weights, heat and variance, wider where few hops were seen."""
         n = situation.levels.n
         if n == 0:
             return np.zeros(0), np.zeros(0)
         # Half of the error of heat is common to all levels of a hit (its scale), half is each level's own.
         normals = (self._mass_normals[:, :1] + self._mass_normals[:, 1 : n + 2]) / np.sqrt(2.0)
         spread = np.exp(situation.mass_log_sd * normals)
+        moves, hops = situation.moves, situation.levels.increments()
+        passage = hit_prob_given(hops, situation.tau_ns, moves, self._surprises)
         rows = features(situation, passage, np.asarray(situation.levels.mass_usd) * spread)
         hazards = self.hazard.hazard_draws(situation.symbol, rows, self._weight_normals)
         drawn = self.recalibration.map(np.cumprod(hazards, axis=1))

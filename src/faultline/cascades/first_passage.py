@@ -20,7 +20,7 @@ from scipy.special import log_ndtr, ndtr
 
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS
 
-__all__ = ("MONITORING_SHIFT", "Volatility", "brownian_hit_prob", "hit_prob")
+__all__ = ("MONITORING_SHIFT", "Volatility", "brownian_hit_prob", "hit_prob", "hit_prob_given")
 
 #: -zeta(1/2) / sqrt(2 pi).
 MONITORING_SHIFT: Final = 0.5826
@@ -85,19 +85,25 @@ def hit_prob(distance: Any, duration_ns: float, moves: Volatility, monitor_s: fl
         moves: how price moves on its own.
         monitor_s: time between two looks at the path; 0 where its extremes are known.
     """
-    b = np.asarray(distance, dtype=np.float64)
-    variance = moves.variance_per_day * duration_ns / DAY_NS
-    drift = moves.drift_per_day * duration_ns / DAY_NS
-    log_sd = moves.log_sd
-    total = np.zeros(b.shape)
+    total = np.zeros(np.shape(distance))
     for node, weight in zip(_NODES.tolist(), _WEIGHTS.tolist(), strict=True):
-        # The mean of the variance stays what it is, however uncertain.
-        factor = math.exp(log_sd * node - 0.5 * log_sd**2)
-        step = math.sqrt(moves.variance_per_day * factor * monitor_s * SECOND_NS / DAY_NS)
-        total = total + weight * brownian_hit_prob(
-            np.where(b > _TOUCH, b + MONITORING_SHIFT * step, b), variance * factor, drift
-        )
-    expected = (
-        0.5 * moves.jumps_per_hour * duration_ns / HOUR_NS * np.exp(-np.maximum(b, 0) / moves.jump_mean)
-    )
-    return np.asarray(1.0 - (1.0 - np.minimum(total, 1.0)) * np.exp(-expected))
+        total = total + weight * hit_prob_given(distance, duration_ns, moves, node, monitor_s)
+    return total
+
+
+def hit_prob_given(
+    distance: Any, duration_ns: float, moves: Volatility, surprise: Any, monitor_s: float = 0.0
+) -> np.ndarray:
+    """The same where the log of the variance turns out ``surprise`` standard deviations above its middle.
+
+    The mean of the variance over standard normal surprises is ``moves.variance_per_day``; shapes broadcast.
+    """
+    b = np.asarray(distance, dtype=np.float64)
+    factor = np.exp(moves.log_sd * np.asarray(surprise) - 0.5 * moves.log_sd**2)
+    per_day = moves.variance_per_day * factor
+    step = np.sqrt(per_day * monitor_s * SECOND_NS / DAY_NS)
+    drift = moves.drift_per_day * duration_ns / DAY_NS
+    barrier = np.where(b > _TOUCH, b + MONITORING_SHIFT * step, b)
+    diffused = brownian_hit_prob(barrier, per_day * duration_ns / DAY_NS, drift)
+    jumps = 0.5 * moves.jumps_per_hour * duration_ns / HOUR_NS * np.exp(-np.maximum(b, 0) / moves.jump_mean)
+    return np.asarray(1.0 - (1.0 - diffused) * np.exp(-jumps))
