@@ -28,8 +28,10 @@ RECEIPT_EDGES_S: Final[NDArray[np.float64]] = np.concatenate(([0.0], np.geomspac
 #: Blur of a histogram before clusters are sought, in bins.
 _BLUR_BINS: Final = 3.0
 #: A cluster is a peak at least so high against the highest one, and the valley beside it falls to this share.
-_PEAK_SHARE: Final = 0.2
+_PEAK_SHARE: Final = 0.08
 _VALLEY_SHARE: Final = 0.7
+#: Less than this share of the events is no cluster.
+_FEWEST_SHARE: Final = 0.1
 _FEWEST_EVENTS: Final = 30
 
 
@@ -75,7 +77,7 @@ class Spread:
         return tuple(float(np.interp(prob, below, self._edges)) for prob in probs)
 
     def clusters(self) -> tuple[tuple[float, float], ...]:
-        """Centre of each cluster and its share of events, the largest first; empty below 30 events."""
+        """Centre of each cluster of a tenth of all events or more and its share, largest first; none below 30."""
         if self.n_events < _FEWEST_EVENTS:
             return ()
         reach = int(4 * _BLUR_BINS)
@@ -99,7 +101,8 @@ class Spread:
             (float(centres[peak]), float(self._mass[low:top].sum() / total))
             for peak, (low, top) in zip(kept, itertools.pairwise(borders), strict=True)
         ]
-        return tuple(sorted(found, key=lambda cluster: -cluster[1]))
+        kept_clusters = [cluster for cluster in found if cluster[1] >= _FEWEST_SHARE]
+        return tuple(sorted(kept_clusters, key=lambda cluster: -cluster[1]))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on."""
