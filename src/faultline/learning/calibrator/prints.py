@@ -64,6 +64,8 @@ _MOVE_NS: Final = 60 * SECOND_NS
 #: Stamps farther before receipt than this, or after it by more than a minute, are not placed.
 _LATE_NS: Final = 600 * SECOND_NS
 _EARLY_NS: Final = 60 * SECOND_NS
+#: Bars that are kept before old ones are dropped.
+_MOST_BARS: Final = 4096
 #: Mean range of a random walk in standard deviations of its end.
 _RANGE_PER_SD: Final = 1.596
 _LAGS_NS: Final[NDArray[np.int64]] = np.round(LAGS_S * SECOND_NS).astype(np.int64)
@@ -95,7 +97,11 @@ class PrintLocator:
         Returns:
             Rows of ``PRINT_ROW``.
         """
-        self._extend(path)
+        if len(path):
+            self._extend(path)
+        if not len(liquidations) and not len(self._pending):
+            self._trim_rarely()
+            return np.zeros(0, PRINT_ROW)
         rows = np.zeros(len(liquidations), PRINT_ROW)
         for name in _CARRIED:
             rows[name] = liquidations[name]
@@ -112,11 +118,12 @@ class PrintLocator:
         self.n_unlocated += given_up
         self._pending = waiting[ready + given_up :]
         located = self._locate(waiting[:ready])
-        self._trim()
+        self._trim_rarely()
         return located
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to go on."""
+        """Everything needed to go on; of the path only what events to come may ask for."""
+        self._trim()
         return {
             "version": np.array([_STATE_VERSION]),
             "pending": self._pending.view(np.uint8).copy(),
@@ -203,6 +210,10 @@ class PrintLocator:
         self.n_unlocated += int((~placed).sum())
         located: NDArray[np.void] = rows[placed]
         return located
+
+    def _trim_rarely(self) -> None:
+        if len(self._ends) > _MOST_BARS:
+            self._trim()
 
     def _trim(self) -> None:
         if not len(self._ends):
