@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from faultline.instruments import instruments_from_rows
+from faultline.learning.constants import LearnerSettings
 from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.explain import explain_cell, profile_usd
 from faultline.pipeline.parameters import PipelineParameters
@@ -44,7 +45,9 @@ def new_shard(market: list[Batch]) -> Shard:
         for batch in market
         if batch.kind is Kind.INSTRUMENT
     }
-    return Shard("BTC", contracts, PipelineParameters(), START - 1)
+    # Few events are enough to be served here, so that what is learned shows in every column.
+    parameters = PipelineParameters(learner=LearnerSettings(pooled_below=5.0, starting_events=2.0))
+    return Shard("BTC", contracts, parameters, START - 1)
 
 
 def run(market: list[Batch], edges: list[int], *, shard: Shard | None = None):
@@ -92,6 +95,31 @@ def test_a_shard_goes_on_from_its_checkpoint(market, whole) -> None:
     again = Shard.from_state(shard.state(), shard.contracts.values(), shard.parameters)
     _, tail, _ = run(market, [middle, START + HOURS * HOUR_NS], shard=again)
     assert head + tail == whole[1]
+
+
+def test_what_is_learned_is_served(whole) -> None:
+    shard = whole[0]
+    learned = [item for item in shard.with_path() if item.served.is_learned]
+    assert learned
+    for item in learned:
+        assert 0.0 < item.served.learned_share <= 1.0
+        mean = item.served.now @ np.log(item.parameters.leverages)
+        assert mean[1] < mean[0] < mean[2]
+        np.testing.assert_allclose(item.served.now.sum(axis=1), 1.0)
+
+
+def test_an_event_changes_the_next_column_within_a_minute(market, whole) -> None:
+    item = next(item for item in whole[0].with_path() if item.served.is_learned)
+    feed = whole[0].learner.feeds[item.instrument_id]
+    times, mixes = item.served.state()["from_ns"], item.served.state()["mixes"]
+    event_ns = min(
+        int(batch.rows["ts_received_ns"][batch.rows["ts_received_ns"] > times[0]][0])
+        for batch in market
+        if batch.kind is Kind.LIQUIDATION and batch.instrument_id == feed.feed_id
+    )
+    after = np.searchsorted(times, event_ns)
+    assert times[after] - event_ns <= MINUTE_NS
+    assert not np.array_equal(mixes[after], mixes[after - 1])
 
 
 def test_each_side_of_the_map_sums_to_the_open_interest(whole) -> None:

@@ -87,7 +87,7 @@ class LeverageLearner:
         self._bank = empty_bank(len(self.bank), self._columns)
         self._static = empty_bank(1, 2)
         self._law = np.array(SIZE_LAW)
-        self._guard = np.zeros(2)
+        self._guard = np.zeros(3)
         self._clock = np.full(2, np.iinfo(np.int64).min)
         self._history = ParameterHistory(len(self.leverages), len(self.bank))
         self.frozen = False
@@ -325,9 +325,9 @@ class LeverageLearner:
             for w in np.flatnonzero(np.diff(in_force)).tolist()
         )
 
-    def _fact(self, kind: FactKind, time_ns: int, advantage: float) -> Fact:
+    def _fact(self, kind: FactKind, time_ns: int, balance: float) -> Fact:
         """A fact with the threshold in force."""
-        return Fact(kind, time_ns, advantage, self.settings.fallback_nats)
+        return Fact(kind, time_ns, balance, self.settings.fallback_nats)
 
     def _folded(self, sums: WindowSums) -> WindowSums:
         """The incumbent's exposures under the prior's mix, as one column and the floor."""
@@ -428,12 +428,12 @@ class LeverageLearner:
         """Keep the rates as they are: windows are scored, nothing is learned. The state is kept to go back to."""
         self.frozen = True
         self._history.keep(int(self._clock[0]), self._bank.x, self._bank.precision)
-        return self._fact("frozen", int(self._clock[0]), float(self._guard[0]))
+        return self._fact("frozen", int(self._clock[0]), float(self._guard[2]))
 
     def thaw(self) -> Fact:
         """Learn again."""
         self.frozen = False
-        return self._fact("thawed", int(self._clock[0]), float(self._guard[0]))
+        return self._fact("thawed", int(self._clock[0]), float(self._guard[2]))
 
     def roll_back(self, time_ns: int) -> Fact:
         """Go back to the rates of the last state kept at or before a time; ledgers and levels stay as they are.
@@ -443,7 +443,7 @@ class LeverageLearner:
         """
         kept_ns, x, precision = self._history.before(time_ns)
         self._bank.x[:], self._bank.precision[:] = x, precision
-        return self._fact("rolled_back", kept_ns, float(self._guard[0]))
+        return self._fact("rolled_back", kept_ns, float(self._guard[2]))
 
     def history(self) -> dict[str, NDArray[Any]]:
         """Hourly parameters (``ParameterHistory.table``) and ``states_ns``, the times that can be gone back to."""
@@ -507,6 +507,7 @@ class LeverageLearner:
             oi_usd,
             np.asarray(self.leverages) < below,
             self.prior.mix,
+            level=math.exp(self._level(0)),
             reported_ratio=reported_ratio,
         )
         return MixPrior(

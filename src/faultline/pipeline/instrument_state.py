@@ -83,6 +83,10 @@ class InstrumentState:
         self.history.append(bars)
         return closed
 
+    def ready(self, upto_ns: int) -> NDArray[np.void]:
+        """Closed bars that ``advance(..., upto_ns, ...)`` will apply."""
+        return self.pending[: int(np.searchsorted(self.pending["end_ns"], upto_ns, side="right"))]
+
     def advance(self, close_ns: NDArray[np.int64], upto_ns: int, rows: DisplayRows) -> NDArray[np.float32]:
         """Apply the bars that ended by ``upto_ns`` and draw a column at each closing time.
 
@@ -94,11 +98,11 @@ class InstrumentState:
         Returns:
             USD per column, side and row, shape (n, 2, P).
         """
-        n_ready = int(np.searchsorted(self.pending["end_ns"], upto_ns, side="right"))
-        ready, self.pending = self.pending[:n_ready], self.pending[n_ready:]
+        ready = self.ready(upto_ns)
+        self.pending = self.pending[len(ready) :]
         self.applied = ready
         before = self.price_usd
-        if n_ready:
+        if len(ready):
             self.price_usd = float(ready["close_usd"][-1])
         index = np.searchsorted(ready["end_ns"], close_ns, side="right")
         closes = np.concatenate([[before], ready["close_usd"]])[index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -12,8 +12,10 @@ from scipy.stats import norm
 
 from faultline.errors import ConfigError
 from faultline.heatmap.ledger import LedgerParameters
+from faultline.learning.constants import LearnerSettings
 from faultline.learning.mixes import smooth_prior
-from faultline.units import MINUTE_NS
+from faultline.learning.reporting import Reporting
+from faultline.units import MINUTE_NS, SECOND_NS
 from faultline.zones.parameters import ZoneParameters
 
 if TYPE_CHECKING:
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ("PipelineParameters", "read_parameters")
+
+
+#: Venues that publish one liquidation per symbol and second, by their documentation.
+_REPORTING: Final = {
+    venue: Reporting(scheme="latest", window_ns=SECOND_NS) for venue in ("aster", "binance", "okx")
+}
 
 
 class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,6 +44,9 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         smooth_bps: width of the Gaussian of the smooth plane, in basis points.
         default_maintenance_ratio: first-tier maintenance ratio of an instrument that has none on the tape.
         zones: what counts as a zone.
+        learns: whether the leverage mix is learned from the liquidations; if not, the assumed one is served.
+        learner: constants of the learners.
+        reporting: what a venue publishes of its liquidations, by slug; everything where it is not named.
     """
 
     ledger: LedgerParameters = msgspec.field(default_factory=LedgerParameters)
@@ -46,6 +57,9 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     smooth_bps: float = 6.0
     default_maintenance_ratio: float = 0.005
     zones: ZoneParameters = msgspec.field(default_factory=ZoneParameters)
+    learns: bool = True
+    learner: LearnerSettings = msgspec.field(default_factory=LearnerSettings)
+    reporting: dict[str, Reporting] = msgspec.field(default_factory=lambda: dict(_REPORTING))
 
     def mixes(self) -> NDArray[np.float64]:
         """Leverage mixes, shape (3, L): the assumed one, then the two ends of the band. Rows sum to 1."""

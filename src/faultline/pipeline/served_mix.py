@@ -45,6 +45,11 @@ class ServedMix:
         """How much of the present mix is data rather than prior, 0 to 1."""
         return float(self._shares[-1]) if len(self._shares) else 0.0
 
+    @property
+    def is_learned(self) -> bool:
+        """Whether the present mix is another than the assumed one."""
+        return bool(len(self._mixes)) and not np.array_equal(self._mixes[-1], self.assumed)
+
     def hold(
         self, from_ns: NDArray[np.int64], mixes: NDArray[np.float64], learned_share: NDArray[np.float64]
     ) -> None:

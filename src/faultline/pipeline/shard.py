@@ -12,6 +12,7 @@ from faultline.heatmap.columns import ColumnSeries
 from faultline.heatmap.display import RowChooser
 from faultline.heatmap.forecast import ForecastChain
 from faultline.pipeline.instrument_state import InstrumentState
+from faultline.pipeline.learn import MarketLearner
 from faultline.pipeline.watch import MarketWatch
 from faultline.units import TIMEFRAMES_NS
 
@@ -67,6 +68,8 @@ class Shard:
         self.draws_smooth = False
         #: Follows zones and gives notices, where somebody wants them.
         self.watch: MarketWatch | None = None
+        #: Learns the leverage mix of every instrument; None where the assumed one is served.
+        self.learner = MarketLearner(parameters.reporting, parameters.learner) if parameters.learns else None
         self.steps = 0
         self.messages = 0
 
@@ -176,6 +179,8 @@ class Shard:
         out.update({f"rows.{key}": value for key, value in self.rows.state().items()})
         for iid, item in self.members.items():
             out.update({f"{iid}/{key}": value for key, value in item.state().items()})
+        if self.learner is not None:
+            out.update({f"learner.{key}": value for key, value in self.learner.state().items()})
         if self.watch is not None:
             out.update({f"watch.{key}": value for key, value in self.watch.state().items()})
         return out
@@ -197,6 +202,11 @@ class Shard:
         for iid in head["members"]:
             settings = shard.member(iid).parameters
             shard.members[iid] = InstrumentState.from_state(iid, settings, _part(state, f"{iid}/"))
+        if shard.learner is not None:
+            kernels = {iid: item.parameters for iid, item in shard.members.items()}
+            shard.learner = MarketLearner.from_state(
+                parameters.reporting, parameters.learner, kernels, _part(state, "learner.")
+            )
         if "watch.head" in state:
             ledgers = {iid: item.parameters for iid, item in shard.members.items()}
             shard.watch = MarketWatch.from_state(parameters.zones, ledgers, _part(state, "watch."))

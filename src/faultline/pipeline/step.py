@@ -59,6 +59,11 @@ class LocatedEvents:
     trigger_usd: NDArray[np.float64]
     notional_usd: NDArray[np.float64]
 
+    def between(self, after_ns: int, upto_ns: int) -> LocatedEvents:
+        """Those received in (after_ns, upto_ns]."""
+        low, high = np.searchsorted(self.received_ns, (after_ns, upto_ns), side="right")
+        return LocatedEvents(*(getattr(self, field.name)[low:high] for field in dataclasses.fields(self)))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepOutputs:
@@ -205,6 +210,9 @@ def _advance(
     union = np.unique(np.concatenate(list(closings.values())))
     heat: dict[str, NDArray[np.float32]] = {}
     now: dict[str, NDArray[np.float32]] = {}
+    if shard.learner is not None:
+        received = events.between(after_ns, end_ns)
+        shard.learner.apply(shard.with_path(), reference.instrument_id, received, end_ns)
     for item in shard.with_path():
         drawn = np.append(union, end_ns) if forming else union
         usd = item.advance(drawn, end_ns, rows)

@@ -1,0 +1,329 @@
+"""Path bars and liquidations of one asset in, the leverage mixes that its maps are drawn with from then on out.
+
+Every feed of liquidations has a learner of its own; a feed that mixes several venues is explained by the path of the
+asset's reference. Rates move once a minute of the tape, so an event changes the next column that closes on a whole
+minute. Which mix speaks (the bank's, the incumbent's, the prior's) and how wide its band is are settled at whole
+hours, so the result does not depend on how the tape is cut into steps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+from faultline.heatmap.ledger import PATH_BAR
+from faultline.learning.bank import Hypothesis, star_bank
+from faultline.learning.leverage import LeverageLearner
+from faultline.learning.reporting import EVENT, Reporting
+from faultline.units import HOUR_NS, MINUTE_NS, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from faultline.heatmap.ledger import LedgerParameters
+    from faultline.learning.constants import LearnerSettings
+    from faultline.pipeline.instrument_state import InstrumentState
+    from faultline.pipeline.step import LocatedEvents
+
+__all__ = ("FeedLearner", "LearnedMixes", "MarketLearner")
+
+#: Silence of a feed after which it is taken to be down rather than quiet...
+_SILENCE_NS: Final = 45 * MINUTE_NS
+#: ...or this many of its usual intervals, where those are longer.
+_SILENCE_INTERVALS: Final = 12.0
+#: Deviations of the mean log leverage between the map and the ends of its band.
+_BAND_DEVIATIONS: Final = 1.96
+
+
+class LearnedMixes(msgspec.Struct, frozen=True):
+    """Mixes that hold from some whole minutes on.
+
+    Attributes:
+        from_ns: int64 (n,).
+        mixes: float64 (n, 3, L): the mix and the two ends of its band.
+        share: float64 (n,), how much of the mix is data rather than prior.
+        speaks: bool (n,), whether it is to be served: enough was learned, and it beats the prior.
+    """
+
+    from_ns: Any
+    mixes: Any
+    share: Any
+    speaks: Any
+
+
+class FeedLearner:
+    """Learns from one feed of liquidations.
+
+    Args:
+        feed_id: where the liquidations come from.
+        path_id: instrument whose path explains them.
+        kernel: margins and lifetimes of the incumbent hypothesis.
+        reporting: what the feed publishes.
+        settings: constants of the learner.
+    """
+
+    def __init__(
+        self,
+        feed_id: str,
+        path_id: str,
+        kernel: LedgerParameters,
+        reporting: Reporting,
+        settings: LearnerSettings,
+    ) -> None:
+        self.feed_id, self.path_id, self.kernel = feed_id, path_id, kernel
+        self.learner = LeverageLearner(reporting, star_bank(Hypothesis(kernel=kernel)), settings=settings)
+        #: Whether enough was learned for its mix to be served, and it has not fallen back.
+        self.speaks = False
+        #: How much of the mix is data rather than prior.
+        self.share = 0.0
+        self.events = 0.0
+        self.expected = 0.0
+        self._spread = 0.0
+        self._bars = np.zeros(0, dtype=PATH_BAR)
+        self._events = np.zeros(0, dtype=EVENT)
+        #: Times of the first and the last event, minutes taught, and events heard.
+        self._heard = np.zeros(4, dtype=np.int64)
+        self._hour = -1
+        self._from_ns = 0
+        self._ended_ns = 0
+
+    def apply(self, bars: NDArray[np.void], events: NDArray[np.void], upto_ns: int) -> LearnedMixes | None:
+        """Take in bars and events (``learning.reporting.EVENT``) received until ``upto_ns``; learn whole minutes."""
+        if not self._from_ns:
+            if not len(events):
+                return None
+            # From the next whole minute on: of the present one some bars may have gone by.
+            self._from_ns = (int(events["time_ns"][0]) // MINUTE_NS + 1) * MINUTE_NS
+        events = events[events["time_ns"] >= self._from_ns]
+        bars = bars[bars["end_ns"] > self._from_ns]
+        self._bars = np.concatenate([self._bars, _without_overlap(bars, self._ended_ns)])
+        self._ended_ns = max(self._ended_ns, int(bars["end_ns"][-1])) if len(bars) else self._ended_ns
+        self._events = np.concatenate([self._events, events])
+        parts: list[LearnedMixes] = []
+        last = upto_ns // MINUTE_NS * MINUTE_NS
+        while len(self._bars) and int(self._bars["start_ns"][0]) < last:
+            hour = int(self._bars["start_ns"][0]) // HOUR_NS
+            if hour != self._hour:
+                self._settle()
+                self._hour = hour
+            parts.append(self._learn_until(min(last, (hour + 1) * HOUR_NS)))
+        if not parts:
+            return None
+        return LearnedMixes(
+            *(np.concatenate([getattr(p, f) for p in parts]) for f in LearnedMixes.__struct_fields__)
+        )
+
+    def _learn_until(self, end_ns: int) -> LearnedMixes:
+        """Learn the whole minutes that end by ``end_ns``, all of one hour."""
+        n_bars = int(np.searchsorted(self._bars["end_ns"], end_ns, side="right"))
+        bars, self._bars = self._bars[:n_bars], self._bars[n_bars:]
+        n_events = int(np.searchsorted(self._events["time_ns"], end_ns))
+        events, self._events = self._events[:n_events], self._events[n_events:]
+        starts = np.unique(bars["start_ns"] // MINUTE_NS) * MINUTE_NS
+        taught = self._taught(starts, events["time_ns"])
+        learned = self.learner.learn(bars, events, taught)
+        self.events += float(learned.observed.sum())
+        self.expected += float(learned.expected[taught].sum())
+        theta = np.concatenate([learned.theta[1:], self.learner.theta[None]])
+        weights = np.concatenate([learned.weights[1:], self.learner.weights[None]])
+        mixes = self._mixes(theta[:, :, :-1], weights)
+        share, speaks = np.full(len(starts), self.share), np.full(len(starts), self.speaks)
+        return LearnedMixes(starts + MINUTE_NS, mixes, share, speaks)
+
+    def _taught(self, starts: NDArray[np.int64], times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the feed was up in each minute: after its first event, and not silent for far too long."""
+        out = np.zeros(len(starts), dtype=np.bool_)
+        place = np.searchsorted(times_ns, starts + MINUTE_NS)
+        first, last, minutes, seen = (int(value) for value in self._heard)
+        for w, start in enumerate(starts.tolist()):
+            if place[w]:
+                first, last = first or int(times_ns[0]), int(times_ns[place[w] - 1])
+            usual_ns = minutes * MINUTE_NS / max(seen + int(place[w]), 1)
+            up = first > 0 and start + MINUTE_NS - last <= max(_SILENCE_NS, _SILENCE_INTERVALS * usual_ns)
+            out[w] = up
+            minutes += int(up)
+        self._heard[:] = first, last, minutes, seen + len(times_ns)
+        return out
+
+    def _settle(self) -> None:
+        """Settle which mix speaks and how wide its band is, before the first minute of an hour is learned."""
+        belief = self.learner.posterior()
+        self.speaks = belief.basis == "bank"
+        self.share = float(belief.mix @ belief.iota) if self.speaks else 0.0
+        self._spread = belief.log_leverage_sd
+
+    def _mixes(self, theta: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mix and the ends of its band from rates (n, M, L) and weights (n, M), shape (n, 3, L)."""
+        shares = theta / theta.sum(axis=2, keepdims=True)
+        mix = np.einsum("nm,nml->nl", weights, shares)
+        log_leverage = np.log(np.asarray(self.learner.leverages))
+        tilted = [_tilted(mix, log_leverage, way * _BAND_DEVIATIONS * self._spread) for way in (-1.0, 1.0)]
+        return np.stack([mix, *tilted], axis=1)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays."""
+        out = {f"learner.{key}": value for key, value in self.learner.state().items()}
+        out["bars"], out["events"], out["heard"] = self._bars.copy(), self._events.copy(), self._heard.copy()
+        head = {
+            "feed": self.feed_id,
+            "path": self.path_id,
+            "reporting": msgspec.to_builtins(self.learner.reporting),
+        }
+        out["head"] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
+        out["numbers"] = np.array([self.events, self.expected, self.speaks, self.share, self._spread])
+        out["times"] = np.array([self._hour, self._from_ns, self._ended_ns], dtype=np.int64)
+        return out
+
+    @classmethod
+    def from_state(
+        cls,
+        kernels: Mapping[str, LedgerParameters],
+        settings: LearnerSettings,
+        state: Mapping[str, NDArray[Any]],
+    ) -> FeedLearner:
+        """A learner that goes on where ``state()`` was taken; ``kernels`` are those of the instruments."""
+        head = msgspec.json.decode(state["head"].tobytes())
+        kernel = kernels[head["path"]]
+        reporting = msgspec.convert(head["reporting"], Reporting)
+        feed = cls(head["feed"], head["path"], kernel, reporting, settings)
+        part = {key[8:]: value for key, value in state.items() if key.startswith("learner.")}
+        feed.learner = LeverageLearner.from_state(part, feed.learner.reporting, feed.learner.bank, settings)
+        feed._bars, feed._events = state["bars"].copy(), state["events"].copy()
+        feed._heard = state["heard"].copy()
+        feed.events, feed.expected, speaks, feed.share, feed._spread = state["numbers"].tolist()
+        feed.speaks = bool(speaks)
+        feed._hour, feed._from_ns, feed._ended_ns = state["times"].tolist()
+        return feed
+
+
+class MarketLearner:
+    """Learns from every feed of an asset and lets the instruments serve what was learned.
+
+    Args:
+        reporting: what each venue publishes, by slug; a venue that is not in it is taken to publish everything.
+        settings: constants of the learners.
+    """
+
+    def __init__(self, reporting: Mapping[str, Reporting], settings: LearnerSettings) -> None:
+        self._reporting, self._settings = reporting, settings
+        self.feeds: dict[str, FeedLearner] = {}
+
+    def apply(
+        self, items: Sequence[InstrumentState], reference_id: str, events: LocatedEvents, upto_ns: int
+    ) -> None:
+        """Learn until ``upto_ns`` and let every instrument hold the mixes that follow.
+
+        Args:
+            items: instruments with a path, their bars until then not yet applied.
+            reference_id: the instrument whose path explains feeds that have none.
+            events: liquidations received since the last call.
+            upto_ns: last moment learned.
+        """
+        paths = {item.instrument_id: item for item in items}
+        for feed_id in np.unique(events.instrument).tolist():
+            path_id = feed_id if feed_id in paths else reference_id
+            if feed_id not in self.feeds and path_id in paths:
+                reporting = self._reporting.get(feed_id.partition(":")[0], Reporting())
+                self.feeds[feed_id] = FeedLearner(
+                    feed_id, path_id, paths[path_id].parameters, reporting, self._settings
+                )
+        learned: dict[str, LearnedMixes] = {}
+        for feed_id, feed in sorted(self.feeds.items()):
+            if feed.path_id in paths:
+                bars = paths[feed.path_id].ready(upto_ns)
+                found = feed.apply(bars, _rows_of(events, feed_id), upto_ns)
+                if found is not None:
+                    learned[feed_id] = found
+        for item in items:
+            self._serve(item, learned)
+
+    def _serve(self, item: InstrumentState, learned: Mapping[str, LearnedMixes]) -> None:
+        """Let an instrument hold its own feed's mixes where they speak, else those of the feeds without a path."""
+        own = [item.instrument_id] if item.instrument_id in learned else []
+        shared = [iid for iid, feed in self.feeds.items() if iid in learned and feed.path_id != iid]
+        sources = [learned[iid] for iid in own + shared]
+        if not sources:
+            return
+        times = np.concatenate([source.from_ns for source in sources])
+        speaks = np.concatenate([source.speaks for source in sources])
+        mixes = np.concatenate([source.mixes for source in sources])
+        share = np.concatenate([source.share for source in sources])
+        rank = np.repeat(np.arange(len(sources)), [len(source.from_ns) for source in sources])
+        order = np.lexsort((rank, ~speaks, times))
+        chosen = order[np.diff(times[order], prepend=-1) != 0]
+        mixes[~speaks] = item.served.assumed
+        share[~speaks] = 0.0
+        if not speaks[chosen].any() and not item.served.is_learned:
+            return
+        item.served.hold(times[chosen], mixes[chosen], share[chosen])
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays."""
+        head = msgspec.json.encode(list(self.feeds))
+        out: dict[str, NDArray[Any]] = {"feeds": np.frombuffer(head, dtype=np.uint8)}
+        for feed_id, feed in self.feeds.items():
+            out.update({f"{feed_id}/{key}": value for key, value in feed.state().items()})
+        return out
+
+    @classmethod
+    def from_state(
+        cls,
+        reporting: Mapping[str, Reporting],
+        settings: LearnerSettings,
+        kernels: Mapping[str, LedgerParameters],
+        state: Mapping[str, NDArray[Any]],
+    ) -> MarketLearner:
+        """A learner that goes on where ``state()`` was taken; ``kernels`` are those of the instruments."""
+        market = cls(reporting, settings)
+        for feed_id in msgspec.json.decode(state["feeds"].tobytes()):
+            part = {
+                key[len(feed_id) + 1 :]: value
+                for key, value in state.items()
+                if key.startswith(feed_id + "/")
+            }
+            market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part)
+        return market
+
+
+def _rows_of(events: LocatedEvents, feed_id: str) -> NDArray[np.void]:
+    """Events of one feed as rows of ``learning.reporting.EVENT``, at the time they were received."""
+    mine = events.instrument == feed_id
+    rows = np.zeros(int(np.count_nonzero(mine)), dtype=EVENT)
+    rows["time_ns"], rows["count"] = events.received_ns[mine], 1.0
+    rows["side"] = events.side[mine] == Side.SHORT
+    rows["trigger_usd"], rows["notional_usd"] = events.trigger_usd[mine], events.notional_usd[mine]
+    return rows
+
+
+def _without_overlap(bars: NDArray[np.void], ended_ns: int) -> NDArray[np.void]:
+    """Bars that follow each other, each inside one minute.
+
+    What is known by its endpoints alone may reach back over better bars: bars with one end become one, and a bar begins
+    no earlier than the one before ended, nor than the minute in which it ends.
+    """
+    first = np.flatnonzero(np.diff(bars["end_ns"], prepend=-1))
+    out = bars[np.append(first[1:], len(bars)) - 1] if len(bars) else bars.copy()
+    if not len(bars):
+        return out
+    out["low_usd"] = np.fmin.reduceat(bars["low_usd"], first)
+    out["high_usd"] = np.fmax.reduceat(bars["high_usd"], first)
+    for name in ("units_long", "units_short"):
+        out[name] = np.add.reduceat(np.nan_to_num(bars[name]), first)
+    ends = out["end_ns"]
+    before = np.append(ended_ns, ends[:-1])
+    out["start_ns"] = np.maximum(np.maximum(out["start_ns"], before), (ends - 1) // MINUTE_NS * MINUTE_NS)
+    return out[ends > before]
+
+
+def _tilted(mix: NDArray[np.float64], log_leverage: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
+    """Mixes (n, L) tilted by a power of leverage so that the mean log leverage moves by about ``shift``."""
+    mean = mix @ log_leverage
+    variance = mix @ log_leverage**2 - mean**2
+    power = shift / np.maximum(variance, 1e-6)
+    tilted = mix * np.exp(power[:, None] * (log_leverage - mean[:, None]))
+    ratio: NDArray[np.float64] = tilted / tilted.sum(axis=1, keepdims=True)
+    return ratio
