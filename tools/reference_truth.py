@@ -152,4 +152,31 @@ scored, and the answer says so in `mix_source`.
 | `low_ratio` | Lower end of the 95 % interval; NaN none. |
 | `high_ratio` | Upper end; NaN none. |
 | `is_identified` | Whether the observations determine the share. |
+| `low80_ratio`, `high80_ratio` | Ends of the 80 % band; NaN none. |
+| `low50_ratio`, `high50_ratio` | Ends of the 50 % band; NaN none. |
+| `iota_ratio` | Part of the share that comes from the data; where given, above one half is identified. |
+
+A mix is compared with all opens, or, where the leverage of the world changes, with those of the day before it.
+
+Two more files are read where they are there. `odds.parquet` holds the odds of reaching a distance, compared with those
+of the truth at the same time, instrument, side and distance:
+
+| column of `odds.parquet` | meaning |
+| --- | --- |
+| `t_ns` | When it was said. |
+| `instrument` | Instrument. |
+| `side` | +1 the mark falls, -1 it rises. |
+| `distance_bps` | Distance from the mark, bp of log price. |
+| `hit_prob` | Probability of reaching it within the horizon of the truth. |
+| `unforced_hit_prob` | The same without what liquidations add. |
+
+`causes.parquet` holds for published liquidations the probability that forced orders caused them, compared with
+`caused`:
+
+| column of `causes.parquet` | meaning |
+| --- | --- |
+| `ts_event_ns` | Time of the liquidation, as published. |
+| `instrument` | Instrument. |
+| `side` | Side of the position. |
+| `caused_prob` | Probability that it would not have happened within 30 minutes without forced impact. |
 """

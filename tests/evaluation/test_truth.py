@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.contracts.tree import ROOT
 
 from faultline.errors import NotFound, StoreError
@@ -19,9 +23,12 @@ from faultline.evaluation.truth import (
     read_mixes,
     read_truth,
     score_truth,
+    worst_first,
     write_mixes,
     write_truth,
 )
+from faultline.evaluation.truth_chains import CAUSES_SCHEMA, ODDS_SCHEMA, score_causes, score_odds
+from faultline.evaluation.truth_scores import area_under_curve, shares_on_grid
 from faultline.simulator import Simulation, load_world
 from faultline.units import HOUR_NS, MINUTE_NS, parse_time_ns
 
@@ -58,6 +65,10 @@ def true_mix(simulation, instrument=ID, t_ns=START_NS):
     shares = shares / shares.sum()
     wide = np.ones(len(shares), dtype=bool)
     return RecoveredMix(t_ns, instrument, leverages.astype(float), shares, shares * 0.9, shares * 1.1, wide)
+
+
+def of_instrument(report, instrument=ID):
+    return next(venue for venue in report["venues"] if venue["instrument"] == instrument)
 
 
 def true_maps(simulation, instrument=ID, factor=1.0):
@@ -149,7 +160,8 @@ def test_the_truth_scores_perfectly_against_itself(simulation, folder):
 
 def test_where_nothing_was_recovered_the_prior_is_scored_and_named(folder):
     report = score_truth(([], []), folder)
-    assert [venue["instrument"] for venue in report["venues"]] == ["simx:BTCUSDT", "simy:BTCUSDT"]
+    assert sorted(venue["instrument"] for venue in report["venues"]) == ["simx:BTCUSDT", "simy:BTCUSDT"]
+    assert report["venues"][0]["w1_log"] >= report["venues"][1]["w1_log"]
     for venue in report["venues"]:
         assert venue["mix_source"] == "prior"
         assert 0.05 < venue["tv"] < 0.9
@@ -165,7 +177,7 @@ def test_distances_are_those_of_the_definition(simulation, folder):
     moved[0] -= mix.shares[0]
     moved[1] += mix.shares[0]
     shifted = RecoveredMix(START_NS, ID, mix.leverages, moved, moved - 1e-9, moved + 1e-9, mix.is_identified)
-    venue = score_truth(([shifted], []), folder)["venues"][0]
+    venue = of_instrument(score_truth(([shifted], []), folder))
     assert venue["tv"] == pytest.approx(mix.shares[0])
     assert venue["w1_log"] == pytest.approx(mix.shares[0] * np.log(mix.leverages[1] / mix.leverages[0]))
     assert venue["coverage95"] == pytest.approx(1 - 2 / len(moved))
@@ -176,7 +188,9 @@ def test_the_last_mix_of_an_instrument_is_the_one_that_counts(simulation, folder
     early = RecoveredMix(
         early.t_ns, ID, early.leverages, early.shares[::-1], early.low, early.high, early.is_identified
     )
-    assert score_truth(([late, early], []), folder)["venues"][0]["tv"] == pytest.approx(0.0, abs=1e-12)
+    venue = of_instrument(score_truth(([late, early], []), folder))
+    assert venue["tv"] == pytest.approx(0.0, abs=1e-12)
+    assert venue["w1_log_mean"] > venue["w1_log"]
 
 
 def test_the_divergence_grows_with_the_shift_of_the_map_and_ignores_its_scale(simulation, folder):
@@ -186,7 +200,7 @@ def test_the_divergence_grows_with_the_shift_of_the_map_and_ignores_its_scale(si
             for shown in true_maps(simulation, factor=factor)
         ]
         report = score_truth(([], maps), folder)
-        return report["standing_kl"], report["venues"][0]["recovered_mass"]
+        return report["standing_kl"], of_instrument(report)["recovered_mass"]
 
     here, near, far = divergence(0), divergence(2), divergence(40)
     assert here[0] < 0.02 < near[0] < far[0]
@@ -209,7 +223,7 @@ def test_rows_of_a_display_share_true_buckets_by_overlap(simulation, folder):
         ).sum()
     report = score_truth(([], [RecoveredMap(START_NS, ID, 1, edges, expected)]), folder)
     assert report["standing_kl"] == pytest.approx(0.0, abs=0.02)
-    assert report["venues"][0]["recovered_mass"] == pytest.approx(1.0, rel=1e-6)
+    assert of_instrument(report)["recovered_mass"] == pytest.approx(1.0, rel=1e-6)
 
 
 def test_an_asset_is_the_sum_of_its_venues(simulation, folder):
@@ -226,6 +240,126 @@ def test_mixes_survive_writing(simulation, tmp_path):
     for mix, before in zip(found, mixes, strict=True):
         for name in ("leverages", "shares", "low", "high", "is_identified"):
             assert getattr(mix, name).tolist() == getattr(before, name).tolist()
+        assert np.isnan(mix.iota).all()
+        assert mix.identified().tolist() == before.is_identified.tolist()
+
+
+def test_bands_and_the_share_of_the_data_survive_writing_and_are_scored(simulation, folder, tmp_path):
+    plain = true_mix(simulation)
+    n = len(plain.shares)
+    off = plain.shares + np.where(np.arange(n) % 2 == 0, 0.0, 1.0)
+    iota = np.where(plain.leverages > 20, 0.9, 0.2)
+    mix = dataclasses.replace(
+        plain, low80=plain.shares - 1e-9, high80=plain.shares + 1e-9, low50=off, high50=off + 1e-9, iota=iota
+    )
+    write_mixes([mix], tmp_path)
+    back = read_mixes(tmp_path)[0]
+    assert back.low80.tolist() == mix.low80.tolist()
+    assert back.iota.tolist() == iota.tolist()
+    venue = of_instrument(score_truth(([back], []), folder))
+    assert (venue["coverage95"], venue["coverage80"]) == (1.0, 1.0)
+    assert venue["coverage50"] == pytest.approx((n + 1) // 2 / n)
+    assert venue["identified"] == [value for value in plain.leverages.tolist() if value > 20]
+    assert venue["tv_identified"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_error_among_shares_that_are_not_identified_does_not_count(simulation, folder):
+    mix = true_mix(simulation)
+    moved = mix.shares.copy()
+    moved[0], moved[1] = moved[1], moved[0]
+    known = np.arange(len(moved)) > 3
+    venue = of_instrument(
+        score_truth(([dataclasses.replace(mix, shares=moved, is_identified=known)], []), folder)
+    )
+    assert venue["tv"] == pytest.approx(abs(mix.shares[0] - mix.shares[1]))
+    assert venue["tv_identified"] == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.fixture(scope="module")
+def switched(tmp_path_factory):
+    """Twelve hours of the world whose leverage switches, after six of them."""
+    simulation = simulated("regime-switch", leverage_switch_hours=1.5, truth_map_every_s=900)
+    path = tmp_path_factory.mktemp("switched")
+    write_truth(simulation, path)
+    return path
+
+
+def test_how_late_a_switch_is_followed(switched):
+    grid = np.array([2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0])
+    nothing = np.full(len(grid), np.nan)
+    opens = read_truth(switched)[1]["opens"]
+    is_late = opens["from_ns"].to_numpy() >= START_NS + 90 * MINUTE_NS
+    shares = []
+    for rows in (~is_late, is_late):
+        leverage, n_opens = (opens[name].to_numpy()[rows].astype(float) for name in ("leverage", "n_opens"))
+        shares.append(shares_on_grid(leverage, n_opens, grid))
+    mixes = []
+    for minutes, share in ((60, 0.0), (90, 0.0), (100, 0.3), (120, 0.6), (150, 0.95), (180, 1.0)):
+        mixed = (1 - share) * shares[0] + share * shares[1]
+        t_ns = START_NS + minutes * MINUTE_NS
+        mixes.append(RecoveredMix(t_ns, "simy:BTCUSDT", grid, mixed, nothing, nothing, grid > 0))
+    venue = of_instrument(score_truth((mixes, []), switched), "simy:BTCUSDT")
+    assert venue["lag50_h"] == pytest.approx(0.5)
+    assert venue["lag90_h"] == pytest.approx(1.0)
+    stuck = of_instrument(score_truth((mixes[:4], []), switched), "simy:BTCUSDT")
+    assert stuck["lag90_h"] is None
+
+
+def test_odds_and_causes_are_scored_against_drawn_futures_and_the_second_run(tmp_path):
+    simulation = simulated(
+        truth_counterfactual=True,
+        truth_odds_every_s=3600,
+        truth_odds_runs=8,
+        truth_odds_minutes=10,
+        step_s=4.0,
+    )
+    truth, said = tmp_path / "truth", tmp_path / "said"
+    write_truth(simulation, truth)
+    said.mkdir()
+    write_mixes([true_mix(simulation)], said)
+    tables = read_truth(truth)[1]
+    odds = tables["odds"].select(ODDS_SCHEMA.names)
+    pq.write_table(odds.cast(ODDS_SCHEMA), said / "odds.parquet")
+    causes = tables["liquidations"].select(["ts_event_ns", "instrument", "side", "caused"])
+    exact = np.clip(causes["caused"].to_numpy(), 0, 1).astype(float)
+    pq.write_table(
+        pa.table([*causes.columns[:3], pa.array(exact)], schema=CAUSES_SCHEMA), said / "causes.parquet"
+    )
+    found = (score_odds(said, tables), score_causes(said, tables))
+    assert found[0]["n"] == odds.num_rows
+    assert (found[0]["hit_mae"], found[0]["excess_mae"]) == (0.0, 0.0)
+    assert found[1]["brier"] == pytest.approx(0.0, abs=0.01)
+    assert found[1]["auc"] is None or found[1]["auc"] > 0.98
+    wrong = pa.table([*causes.columns[:3], pa.array(1.0 - exact)], schema=CAUSES_SCHEMA)
+    pq.write_table(wrong, said / "causes.parquet")
+    assert score_causes(said, tables)["brier"] > 0.95
+    assert score_odds(tmp_path, tables) is None
+    assert score_causes(None, tables) is None
+
+
+@given(
+    prob=st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.9]), min_size=2, max_size=30),
+    labels=st.lists(st.booleans(), min_size=30, max_size=30),
+)
+def test_the_area_under_the_curve_is_the_share_of_pairs_in_order(prob, labels):
+    label = np.array(labels[: len(prob)])
+    values = np.array(prob)
+    true, false = values[label], values[~label]
+    found = area_under_curve(values, label)
+    if not len(true) or not len(false):
+        assert found is None
+        return
+    pairs = (true[:, None] > false).mean() + 0.5 * (true[:, None] == false).mean()
+    assert found == pytest.approx(pairs)
+
+
+def test_worlds_are_listed_worst_first_and_failed_nulls_before_all(folder):
+    good = score_truth(([], []), folder)
+    worse = {**good, "world": "worse", "venues": [{**venue, "w1_log": 9.0} for venue in good["venues"]]}
+    failed = {**good, "world": "failed", "null_checks": [{"name": "no_contagion", "passed": False}]}
+    lines = worst_first([good, failed, worse])
+    assert [line["world"] for line in lines] == ["failed", "worse", "evaluation"]
+    assert lines[0]["failed_nulls"] == ["no_contagion"]
 
 
 def test_columns_of_a_replay_are_read_where_they_end_at_a_true_map(folder, tmp_path):

@@ -2,7 +2,8 @@
 
 ``write_truth`` writes one file per table (``docs/reference/worlds.md`` documents every column) and a manifest.
 ``score_truth`` compares a folder that a replay wrote: its leverage mix (``mix.parquet``, or the fixed prior where
-nothing was learned) with the true mix of opens, and its synthetic columns with the true standing maps.
+nothing was learned) with the true mix of opens, its synthetic columns with the true standing maps, and what it said of
+chains (``odds.parquet``, ``causes.parquet``) with drawn futures and the run without contagion.
 """
 
 from __future__ import annotations
@@ -19,12 +20,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from faultline.errors import NotFound, StoreError
+from faultline.evaluation.truth_chains import score_causes, score_odds
+from faultline.evaluation.truth_scores import (
+    coverage,
+    distance_w1,
+    identified_tv,
+    lag_h,
+    shares_on_grid,
+    total_variation,
+)
 from faultline.learning.mixes import smooth_prior
 from faultline.simulator.truth import MAP_BUCKET_LOG
-from faultline.units import TIMEFRAMES_NS
+from faultline.units import HOUR_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,6 +48,7 @@ __all__ = (
     "read_mixes",
     "read_truth",
     "score_truth",
+    "worst_first",
     "write_mixes",
     "write_truth",
 )
@@ -52,6 +63,18 @@ _PRIOR_LOG_SD: Final = 1.0
 _EVEN_SHARE: Final = 0.01
 #: Largest change of a mix between two times that still counts as none, where the true leverage is constant.
 _DRIFT_LIMIT: Final = 0.05
+#: Where the true mix changes, a mix is compared with the opens of this long before it.
+_WINDOW_NS: Final = 24 * HOUR_NS
+#: A share counts as identified where more than this part of it comes from the data.
+_IDENTIFIED_FROM: Final = 0.5
+#: Bands that a mix may carry, by what they promise, and their columns in ``mix.parquet``.
+_BANDS: Final = {
+    0.95: ("low_ratio", "high_ratio"),
+    0.80: ("low80_ratio", "high80_ratio"),
+    0.50: ("low50_ratio", "high50_ratio"),
+}
+#: Largest mean excess of recovered odds that still counts as none, where forced orders leave no trace.
+_EXCESS_LIMIT: Final = 0.02
 _MIX_SCHEMA: Final = pa.schema(
     [
         ("t_ns", pa.int64()),
@@ -61,6 +84,11 @@ _MIX_SCHEMA: Final = pa.schema(
         ("low_ratio", pa.float64()),
         ("high_ratio", pa.float64()),
         ("is_identified", pa.bool_()),
+        ("low80_ratio", pa.float64()),
+        ("high80_ratio", pa.float64()),
+        ("low50_ratio", pa.float64()),
+        ("high50_ratio", pa.float64()),
+        ("iota_ratio", pa.float64()),
     ]
 )
 
@@ -69,8 +97,10 @@ _MIX_SCHEMA: Final = pa.schema(
 class RecoveredMix:
     """Leverage mix of one instrument's opens as an engine sees it at one time.
 
-    Arrays have shape (L,): leverages, shares (sum 1), the ends of their 95 % intervals (NaN: none), and whether the
-    observations identify the share.
+    Arrays have shape (L,): leverages, shares (sum 1), the ends of their 95 % bands (NaN: none), whether the
+    observations identify the share, and where known the ends of the 80 % and 50 % bands and ``iota``, the part of each
+    share that comes from the data and not from the prior. Where ``iota`` is given, shares with more than one half are
+    the identified ones.
     """
 
     t_ns: int
@@ -80,6 +110,24 @@ class RecoveredMix:
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     is_identified: NDArray[np.bool_]
+    low80: NDArray[np.float64] | None = None
+    high80: NDArray[np.float64] | None = None
+    low50: NDArray[np.float64] | None = None
+    high50: NDArray[np.float64] | None = None
+    iota: NDArray[np.float64] | None = None
+
+    def band(self, promise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ends of the band that promises .95, .80 or .50; NaN where there is none."""
+        ends = {0.95: (self.low, self.high), 0.80: (self.low80, self.high80), 0.50: (self.low50, self.high50)}
+        nothing = np.full(len(self.leverages), np.nan)
+        low, high = ends[promise]
+        return (nothing if low is None else low, nothing if high is None else high)
+
+    def identified(self) -> NDArray[np.bool_]:
+        """Which shares the data determine: by ``iota`` where it is known."""
+        if self.iota is None or np.isnan(self.iota).all():
+            return self.is_identified
+        return np.asarray(self.iota > _IDENTIFIED_FROM)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,10 +204,14 @@ def write_mixes(mixes: Sequence[RecoveredMix], folder: Path) -> None:
     """Write recovered mixes to ``mix.parquet``, one row per time, instrument and leverage."""
     columns: dict[str, list[Any]] = {name: [] for name in _MIX_SCHEMA.names}
     for mix in mixes:
-        for k in range(len(mix.leverages)):
-            values = (mix.leverages[k], mix.shares[k], mix.low[k], mix.high[k], bool(mix.is_identified[k]))
-            for name, value in zip(_MIX_SCHEMA.names, (mix.t_ns, mix.instrument, *values), strict=True):
-                columns[name].append(value)
+        n = len(mix.leverages)
+        ends = [end for promise in (0.80, 0.50) for end in mix.band(promise)]
+        iota = np.full(n, np.nan) if mix.iota is None else mix.iota
+        values = (mix.leverages, mix.shares, mix.low, mix.high, mix.is_identified, *ends, iota)
+        for name, column in zip(
+            _MIX_SCHEMA.names, ([mix.t_ns] * n, [mix.instrument] * n, *values), strict=True
+        ):
+            columns[name].extend(np.asarray(column).tolist())
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.table(columns, schema=_MIX_SCHEMA), folder / "mix.parquet")
 
@@ -173,6 +225,8 @@ def read_mixes(folder: Path) -> list[RecoveredMix]:
         [("t_ns", "ascending"), ("instrument", "ascending"), ("leverage", "ascending")]
     )
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _MIX_SCHEMA.names}
+    for name in _MIX_SCHEMA.names[7:]:
+        columns[name] = columns[name].astype(np.float64)
     mixes = []
     for t_ns, instrument in dict.fromkeys(zip(columns["t_ns"], columns["instrument"], strict=True)):
         rows = (columns["t_ns"] == t_ns) & (columns["instrument"] == instrument)
@@ -214,11 +268,15 @@ def score_truth(
         truth: folder that ``write_truth`` wrote.
 
     Returns:
-        ``venues``: per instrument the total-variation distance ``tv`` and the Wasserstein-1 distance of log
-        leverage ``w1_log`` between recovered and true shares of opens, the share of true values inside the
-        intervals ``coverage95`` (None without intervals), ``recovered_mass`` (standing USD recovered over true, inside
-        the rows shown; None without maps), the ``identified`` leverages, and ``mix_source``: recovered or prior.
+        ``venues``, worst first: per instrument, of the last mix and the true shares of opens (of the day before it
+        where the world's leverage changes), the total-variation distance ``tv``, the same with all shares that are
+        not identified taken as one ``tv_identified``, the Wasserstein-1 distance of log leverage ``w1_log``, the
+        shares of true values inside the bands ``coverage50``, ``coverage80``, ``coverage95`` (None without bands),
+        ``w1_log_mean`` over all mixes, after a switch the hours until half and nine tenths of it were followed
+        ``lag50_h`` and ``lag90_h``, ``recovered_mass`` (standing USD recovered over true, inside the rows shown; None
+        without maps), the ``identified`` leverages, and ``mix_source``: recovered or prior.
         ``standing_kl``: mean divergence of the true from the recovered standing map, nats (None without maps).
+        ``odds``, ``causes``: how far recovered odds and causes lie from the truth (None where nothing was recovered).
         ``null_checks``: what a world without an effect must show.
 
     Raises:
@@ -236,34 +294,98 @@ def score_truth(
         [] if standing is None else [_compare_map(shown, standing) for shown in maps if shown.t_ns in times]
     )
     weights = [part[2] for part in compared]
+    folder = recovered if isinstance(recovered, Path) else None
+    odds = score_odds(folder, tables)
+    venues = [
+        _score_instrument(instrument, manifest, tables["opens"], mixes, _mass_of(instrument, maps, compared))
+        for instrument in sorted(set(tables["opens"]["instrument"].to_pylist()))
+    ]
     return {
-        "venues": [
-            _score_instrument(instrument, tables["opens"], mixes, _mass_of(instrument, maps, compared))
-            for instrument in sorted(set(tables["opens"]["instrument"].to_pylist()))
-        ],
+        "world": manifest["world"]["name"],
+        "venues": sorted(venues, key=lambda venue: -float(venue["w1_log"])),
         "standing_kl": float(np.average([part[0] for part in compared], weights=weights))
         if sum(weights)
         else None,
         "standing_maps": len(compared),
-        "null_checks": _null_checks(manifest, tables, mixes),
+        "odds": odds,
+        "causes": score_causes(folder, tables),
+        "null_checks": _null_checks(manifest, tables, mixes, odds),
     }
 
 
-def _true_shares(instrument: str, opens: pa.Table, leverages: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of opens on a grid: each open goes to the nearest leverage in log."""
-    mine = opens.filter(pc.equal(opens["instrument"], instrument))
-    leverage = mine["leverage"].to_numpy().astype(np.float64)
-    n_opens = mine["n_opens"].to_numpy().astype(np.float64)
-    nearest = np.abs(np.log(leverage)[:, None] - np.log(leverages)[None, :]).argmin(axis=1)
-    shares = np.bincount(nearest, weights=n_opens, minlength=len(leverages))
-    return np.asarray(shares / shares.sum())
+def worst_first(reports: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One line per report of ``score_truth``, the world recovered worst first: world, largest ``w1_log`` of a venue,
+    largest ``tv_identified``, least ``coverage95``, ``standing_kl``, and the null checks that failed.
+    """
+
+    def extreme(report: dict[str, Any], key: str, pick: Callable[[list[float]], float]) -> float | None:
+        found = [venue[key] for venue in report["venues"] if venue[key] is not None]
+        return pick(found) if found else None
+
+    lines = [
+        {
+            "world": report["world"],
+            "w1_log": extreme(report, "w1_log", max),
+            "tv_identified": extreme(report, "tv_identified", max),
+            "coverage95": extreme(report, "coverage95", min),
+            "standing_kl": report["standing_kl"],
+            "failed_nulls": [check["name"] for check in report["null_checks"] if check["passed"] is False],
+        }
+        for report in reports
+    ]
+    return sorted(lines, key=lambda line: (not line["failed_nulls"], -(line["w1_log"] or 0.0)))
 
 
-def _prior(instrument: str) -> RecoveredMix:
+class _TrueMix:
+    """True mix of opens of one instrument, over any span of time."""
+
+    def __init__(self, instrument: str, opens: pa.Table) -> None:
+        mine = opens.filter(pc.equal(opens["instrument"], instrument))
+        self._from_ns, self._to_ns = mine["from_ns"].to_numpy(), mine["to_ns"].to_numpy()
+        self._leverage = mine["leverage"].to_numpy().astype(np.float64)
+        self._n_opens = mine["n_opens"].to_numpy().astype(np.float64)
+
+    def shares(self, grid: NDArray[np.float64], from_ns: int, to_ns: int) -> NDArray[np.float64]:
+        """Shares on a grid of the opens inside ``[from_ns, to_ns)``; of all of them where there are none in it."""
+        chosen = (self._from_ns >= from_ns) & (self._to_ns <= to_ns)
+        if not chosen.any():
+            chosen[:] = True
+        return shares_on_grid(self._leverage[chosen], self._n_opens[chosen], grid)
+
+
+def _span_of_truth(manifest: dict[str, Any], t_ns: int) -> tuple[int, int]:
+    """Opens that a mix of ``t_ns`` is compared with: all where leverage never changes, else the day before."""
+    world = manifest["world"]
+    switches = world["leverage_switch_hours"] > 0 and world["leverage_switch_ratio"] != 1.0
+    follows = len({kind["leverage_ratio"] for kind in world["regimes"]}) > 1
+    if not (switches or follows):
+        return manifest["start_ns"], manifest["end_ns"] + 1
+    return t_ns - _WINDOW_NS, t_ns
+
+
+def _follow(
+    manifest: dict[str, Any], mine: Sequence[RecoveredMix], true: _TrueMix
+) -> dict[str, float | None]:
+    """Hours that the mean log leverage of the mixes needed to follow a switch."""
+    switch_ns = manifest["start_ns"] + round(manifest["world"]["leverage_switch_hours"] * HOUR_NS)
+    nothing: dict[str, float | None] = {"lag50_h": None, "lag90_h": None}
+    if switch_ns == manifest["start_ns"] or not mine:
+        return nothing
+    grid = np.log(mine[-1].leverages)
+    target = float(true.shares(mine[-1].leverages, switch_ns, manifest["end_ns"] + 1) @ grid)
+    times_ns = np.array([mix.t_ns for mix in mine])
+    means = np.array([mix.shares @ np.log(mix.leverages) / mix.shares.sum() for mix in mine])
+    return {
+        "lag50_h": lag_h(times_ns, means, switch_ns, target, 0.5),
+        "lag90_h": lag_h(times_ns, means, switch_ns, target, 0.9),
+    }
+
+
+def _prior(instrument: str, t_ns: int) -> RecoveredMix:
     shares = smooth_prior(_PRIOR_LEVERAGES, centre=_PRIOR_CENTRE, sd=_PRIOR_LOG_SD)
     nothing = np.full(len(shares), np.nan)
     return RecoveredMix(
-        0,
+        t_ns,
         instrument,
         np.array(_PRIOR_LEVERAGES, dtype=np.float64),
         shares / shares.sum(),
@@ -274,24 +396,38 @@ def _prior(instrument: str) -> RecoveredMix:
 
 
 def _score_instrument(
-    instrument: str, opens: pa.Table, mixes: Sequence[RecoveredMix], mass: float | None
+    instrument: str,
+    manifest: dict[str, Any],
+    opens: pa.Table,
+    mixes: Sequence[RecoveredMix],
+    mass: float | None,
 ) -> dict[str, Any]:
-    mine = [mix for mix in mixes if mix.instrument == instrument]
-    mix = max(mine, key=lambda candidate: candidate.t_ns) if mine else _prior(instrument)
-    true = _true_shares(instrument, opens, mix.leverages)
+    mine = sorted((mix for mix in mixes if mix.instrument == instrument), key=lambda mix: mix.t_ns)
+    mix = mine[-1] if mine else _prior(instrument, manifest["end_ns"])
+    truth = _TrueMix(instrument, opens)
+    true = truth.shares(mix.leverages, *_span_of_truth(manifest, mix.t_ns))
     shares = mix.shares / mix.shares.sum()
-    gaps = np.diff(np.log(mix.leverages))
-    has_interval = ~(np.isnan(mix.low) | np.isnan(mix.high))
-    is_covered = (mix.low <= true) & (true <= mix.high)
+    w1 = [
+        distance_w1(
+            each.shares / each.shares.sum(),
+            truth.shares(each.leverages, *_span_of_truth(manifest, each.t_ns)),
+            each.leverages,
+        )
+        for each in mine or [mix]
+    ]
+    covered = {f"coverage{promise * 100:.0f}": coverage(*mix.band(promise), true) for promise in _BANDS}
     return {
         "venue": instrument.partition(":")[0],
         "instrument": instrument,
         "mix_source": "recovered" if mine else "prior",
-        "tv": float(0.5 * np.abs(shares - true).sum()),
-        "w1_log": float((np.abs(np.cumsum(shares - true))[:-1] * gaps).sum()),
-        "coverage95": float(is_covered[has_interval].mean()) if has_interval.any() else None,
+        "tv": total_variation(shares, true),
+        "tv_identified": identified_tv(shares, true, mix.identified()),
+        "w1_log": w1[-1],
+        "w1_log_mean": float(np.mean(w1)),
+        **covered,
+        **_follow(manifest, mine, truth),
         "recovered_mass": mass,
-        "identified": [float(leverage) for leverage in mix.leverages[mix.is_identified]],
+        "identified": [float(leverage) for leverage in mix.leverages[mix.identified()]],
     }
 
 
@@ -340,14 +476,25 @@ def _compare_map(shown: RecoveredMap, standing: pa.Table) -> tuple[float, float,
 
 
 def _null_checks(
-    manifest: dict[str, Any], tables: dict[str, pa.Table], mixes: Sequence[RecoveredMix]
+    manifest: dict[str, Any],
+    tables: dict[str, pa.Table],
+    mixes: Sequence[RecoveredMix],
+    odds: dict[str, Any] | None,
 ) -> list[dict[str, Any]]:
-    """Checks that apply: no contagion label without contagion, no drift of the mix where leverage is constant."""
+    """Checks that apply: no contagion label and no recovered excess without contagion, no drift of the mix where
+    leverage is constant.
+    """
     checks: list[dict[str, Any]] = []
     if not manifest["world"]["contagion"]:
         labels = tables["liquidations"]["contagion"].to_numpy()
         value = float((labels == 1).mean()) if len(labels) else 0.0
         checks.append({"name": "no_contagion", "value": value, "limit": 0.0, "passed": value == 0.0})
+        if odds is not None:
+            excess = odds["mean_excess"]
+            passed = abs(excess) <= _EXCESS_LIMIT
+            checks.append(
+                {"name": "no_excess_odds", "value": excess, "limit": _EXCESS_LIMIT, "passed": passed}
+            )
     if len(set(tables["opens"]["leverage"].to_pylist())) == 1:
         drift = 0.0
         for instrument in {mix.instrument for mix in mixes}:
