@@ -13,6 +13,7 @@ from faultline.instruments import ContractKind, FormulaFamily, instruments_from_
 from faultline.messages import Flag, Kind
 from faultline.simulator import Simulation, load_world
 from faultline.simulator.archetypes import ARCHETYPES, venue_rules
+from faultline.simulator.entries import draw_life_ns_kernel
 from faultline.simulator.margin import (
     INVERSE,
     MARK_VALUED,
@@ -211,3 +212,33 @@ def test_a_class_that_does_not_respond_keeps_its_leverage_in_every_regime():
     up, down = medians["trend-up"], medians["trend-down"]
     assert up["retail"] - down["retail"] > 0.8
     assert abs(up["pro"] - down["pro"]) < 0.5
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("well-specified", 1.0), ("misspecified", 1.8)])
+def test_lives_are_exponential_where_nothing_is_wrong_and_not_where_it_is(name, ratio):
+    """The standard deviation of a life over its mean is one for an exponential, more for a falling hazard."""
+    simulation = Simulation(msgspec.structs.replace(load_world(name), warmup_days=0.0), 1, START_NS)
+    parameters, rng = simulation._markets[0]._parameters, np.array([5], dtype=np.uint64)
+    hours = np.array([draw_life_ns_kernel(parameters, rng, 0, 10) for _ in range(20_000)]) / HOUR_NS
+    assert hours.std() / hours.mean() == pytest.approx(ratio, rel=0.06)
+    noise = {kind.margin_noise for kind in simulation.world.traders}
+    assert noise == ({0.0} if name == "well-specified" else {0.1})
+
+
+def test_in_the_null_world_of_leverage_nobody_ever_chooses_another():
+    world = msgspec.structs.replace(load_world("null-leverage"), warmup_days=0.1)
+    simulation = Simulation(world, 1, START_NS)
+    simulation.advance(START_NS + 24 * HOUR_NS)
+    truth = simulation.truth()
+    assert set(truth["opens"]["leverage"].tolist()) == {25}
+    assert len(set(truth["path"]["regime"].tolist())) > 1
+
+
+def test_careful_traders_leave_before_their_level():
+    """Of two classes alike in leverage and life, the one with stops is liquidated far less often."""
+    world = msgspec.structs.replace(load_world("stop-losses"), warmup_days=0.5, step_s=4.0)
+    simulation = Simulation(world, 1, START_NS)
+    simulation.advance(START_NS + 24 * HOUR_NS)
+    trader = simulation.truth()["liquidations"]["trader"]
+    careful, careless = (trader == "careful").sum() / 0.6, (trader == "careless").sum() / 0.4
+    assert 0 < careful < 0.4 * careless
