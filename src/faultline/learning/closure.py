@@ -31,6 +31,7 @@ def close_mix(
     low: NDArray[np.bool_],
     prior: NDArray[np.float64],
     *,
+    level: float,
     reported_ratio: float = 1.0,
     floor_ratio: float = FLOOR_RATIO,
 ) -> NDArray[np.float64]:
@@ -43,6 +44,8 @@ def close_mix(
         oi_usd: open interest of one side in USD.
         low: which leverages are not identified by liquidations, shape (L,).
         prior: shares before, shape (L,); gives the proportions within the low ones and within the others.
+        level: events per unit opened that one unit of the prior's shares stands for; what low leverage gets is told
+            relative to it.
         reported_ratio: share of liquidations that the venue publishes.
         floor_ratio: least share of open interest left to low leverage.
 
@@ -63,9 +66,8 @@ def close_mix(
     left = max(oi_usd - explained, floor_ratio * oi_usd)
     per_share = float((prior * worth)[low].sum())
     rates = np.where(low, prior * left / max(per_share, 1e-300), 0.0)
-    # The others keep their proportions and their total rate; only the balance between the two groups moves.
-    known = float(theta[~low].sum())
-    rates[~low] = known * prior[~low] / prior[~low].sum()
+    # The others keep what the prior gives them; only the balance between the two groups moves.
+    rates[~low] = level * prior[~low]
     shares: NDArray[np.float64] = np.maximum(rates / rates.sum(), 1e-12)
     shares /= shares.sum()
     return shares

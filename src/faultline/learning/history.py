@@ -34,13 +34,14 @@ class Fact:
         kind: ``fallback``: the static prior took over; ``restored``: the learned mix is back; ``frozen``, ``thawed``,
             ``rolled_back``: as asked.
         time_ns: end of the window at which it happened; of the state gone back to.
-        advantage_nats: discounted log score of the learned mix over the static prior's, over the dispersion of counts.
+        balance_nats: discounted log score of the learned mix over the static prior's, over the dispersion of counts,
+            held between minus twice and plus once the threshold.
         threshold_nats: the prior takes over below minus this.
     """
 
     kind: FactKind
     time_ns: int
-    advantage_nats: float
+    balance_nats: float
     threshold_nats: float
 
 

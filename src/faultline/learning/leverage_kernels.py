@@ -429,12 +429,13 @@ def judge_kernel(
         static: f8 (W, 1, 6) of the prior.
         hours: f8 (W,), NaN where nothing is learned.
         half_life_h: recorded hours after which a difference counts half.
-        threshold: the prior takes over below minus this difference, and gives back above 0.
-        guard: f8 (2,), discounted difference of log scores over the dispersion of counts; 1 while the prior is in
-            force. Moved on.
+        threshold: the prior takes over when the balance falls below minus this, and gives back above 0.
+        guard: f8 (3,), discounted difference of log scores over the dispersion of counts; 1 while the prior is in
+            force; the balance: the same difference held between minus twice and plus once the threshold, so that past
+            merit does not cover for the present. Moved on.
         weights: f8 (W, M), filled: weights of the members before each window.
         out: f8 (W, 4), filled: log likelihood of the bank and of the prior, whether the prior was in force before
-            the window, and the difference after it.
+            the window, and the balance after it.
     """
     n_members = fits.shape[1]
     for w in range(fits.shape[0]):
@@ -453,13 +454,14 @@ def judge_kernel(
         for m in range(n_members):
             mixed += weights[w, m] * math.exp(fits[w, m, 0] - top)
         out[w, 0], out[w, 1], out[w, 2] = top + math.log(mixed), static[w, 0, 0], guard[1]
-        out[w, 3] = guard[0]
+        out[w, 3] = guard[2]
         if math.isnan(hours[w]):
             continue
-        gain = (out[w, 0] - out[w, 1]) / dispersion
-        guard[0] = 2.0 ** (-hours[w] / half_life_h) * guard[0] + gain
-        out[w, 3] = guard[0]
-        if guard[0] < -threshold:
+        gain, fade = (out[w, 0] - out[w, 1]) / dispersion, 2.0 ** (-hours[w] / half_life_h)
+        guard[0] = fade * guard[0] + gain
+        guard[2] = min(max(fade * guard[2] + gain, -2.0 * threshold), threshold)
+        out[w, 3] = guard[2]
+        if guard[2] < -threshold:
             guard[1] = 1.0
-        elif guard[0] > 0.0:
+        elif guard[2] > 0.0:
             guard[1] = 0.0

@@ -28,6 +28,7 @@ __all__ = ("SIZE_LAW", "larger_prob", "mean_sizes", "size_law_kernel")
 #: State of a law before the first event: mean and log deviation of log size, events in a half-life.
 SIZE_LAW: Final = (math.nan, math.log(1.5), 0.0)
 _WINSOR: Final = 3.0
+_STEEPEST: Final = _WINSOR * _WINSOR - 1.0
 _PSEUDO_EVENTS: Final = 10.0
 _ROOT_TWO: Final = math.sqrt(2.0)
 _ROOT_TWO_PI: Final = math.sqrt(2.0 * math.pi)
@@ -66,7 +67,7 @@ def size_law_kernel(starts: Any, log_size: Any, hidden: Any, fades: Any, law: An
             law[2] += weight
             rate = weight / (law[2] + _PSEUDO_EVENTS)
             law[0] += rate * sigma * min(max(z - bump, -_WINSOR), _WINSOR)
-            law[1] += 0.5 * rate * min(max(z * z - 1.0 - bump * z, -_WINSOR), _WINSOR)
+            law[1] += 0.5 * rate * min(max(z * z - 1.0 - bump * z, -_STEEPEST), _STEEPEST)
 
 
 def larger_prob(law: NDArray[np.float64], log_size: NDArray[np.float64]) -> NDArray[np.float64]:
