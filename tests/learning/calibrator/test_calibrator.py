@@ -43,6 +43,14 @@ def test_offset_delay_and_sides_of_a_venue_are_recovered_from_its_prints_and_the
     assert (report.n_learned, report.n_unlocated, report.n_mistimed) == (1500, 0, 0)
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.3, 2.0])
+def test_other_delays_are_recovered_too(delay_s):
+    calibrator, _ = run(*market(20, n_events=1200, delay_s=delay_s))
+    found = calibrator.report().delay
+    assert found.low - 0.1 <= delay_s <= found.high + 0.1
+    assert abs(found.value - delay_s) <= 0.3
+
+
 def test_a_change_of_the_print_offset_is_found_and_the_new_one_learned():
     calibrator, found = run(*market(2, n_events=1200, change_at=800, change_bps=-10.0))
     changes = [entry for entry in found if isinstance(entry, EngineChange)]
@@ -164,10 +172,12 @@ def test_prints_of_another_instrument_and_impossible_stamps_are_counted_and_teac
     odd = rows.copy()
     odd["price_usd"][::4] *= 1.5
     odd["ts_received_ns"][1::4] += 3600 * SECOND_NS
+    odd["price_usd"][2::20] = np.nan
     order = np.argsort(odd["ts_received_ns"], kind="stable")
     calibrator, _ = run(odd[order], path)
     report = calibrator.report()
-    assert (report.n_foreign, report.n_mistimed) == (50, 50)
+    assert (report.n_foreign, report.n_mistimed, report.n_unusable) == (50, 50, 10)
+    assert report.n_learned == 140
     assert abs(report.offsets[0].anti.value + 40.0) < 1.0
 
 

@@ -88,13 +88,15 @@ def test_gross_outliers_on_one_side_cost_it_a_fifth_of_what_they_cost_plain_filt
     assert rmse["kalman"] > 4 * rmse["t"]
 
 
-def test_its_interval_holds_the_truth_where_noise_is_clean():
+@pytest.mark.parametrize("outlier_share", [0.0, 0.06])
+def test_its_interval_holds_the_truth_in_nine_of_ten_venues(outlier_share):
     rng, inside = np.random.default_rng(3), []
     for _ in range(100):
-        _, anti, signs, offsets, times = venue(rng, n=120, outlier_share=0.0)
+        _, anti, signs, offsets, times = venue(rng, n=120, outlier_share=outlier_share)
         found = run(signs, offsets, times).anti(PriceKind.BANKRUPTCY)
         inside.append(found.low <= anti <= found.high)
         assert 0.9 < found.data_share < 1.0
+    print(np.mean(inside))
     assert np.mean(inside) >= 0.9
 
 
@@ -102,7 +104,8 @@ def test_kinds_do_not_touch_each_other():
     _, _, signs, offsets, times = venue(np.random.default_rng(4))
     found = run(signs, offsets, times, kind=PriceKind.FILL)
     untouched = found.anti(PriceKind.BANKRUPTCY)
-    assert (untouched.value, untouched.n_events, untouched.data_share) == (0.0, 0.0, 0.0)
+    assert (untouched.value, untouched.n_events) == (0.0, 0.0)
+    assert untouched.data_share == pytest.approx(0.0, abs=1e-9)
     assert found.count(PriceKind.FILL) == len(signs)
 
 
@@ -135,7 +138,7 @@ def test_a_reset_forgets_how_sure_it_was_and_nothing_else():
     before = found.mean_bps(PriceKind.BANKRUPTCY)
     found.reset(PriceKind.BANKRUPTCY, anti_shift_bps=10.0)
     assert found.mean_bps(PriceKind.BANKRUPTCY) == (before[0], before[1] + 10.0)
-    assert found.anti(PriceKind.BANKRUPTCY).data_share == 0.0
+    assert found.anti(PriceKind.BANKRUPTCY).data_share == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_kind_that_does_not_exist_and_a_foreign_state_are_refused():

@@ -56,6 +56,23 @@ def test_a_feed_of_which_a_part_is_inverted_is_mixed():
     assert check.verdict is SideVerdict.MIXED
 
 
+def test_venues_that_come_in_bursts_of_either_convention_are_mixed_and_alarms_do_not_repeat():
+    rng = np.random.default_rng(9)
+    columns = list(feed(rng, 4_000))
+    # Bursts of 40 events; four in ten come from a venue that is recorded inverted.
+    inverted = np.repeat(rng.random(100) < 0.4, 40)
+    columns[1] = np.where(inverted, -columns[1], columns[1])
+    check = SideCheck()
+    alarms = check.apply(*columns)
+    assert check.verdict is SideVerdict.MIXED
+    assert len(alarms) <= 6
+    # Once the inverted venue is gone, the feed is right again.
+    later = list(feed(rng, 3_000))
+    later[4] = later[4] + columns[4][-1]
+    check.apply(*later)
+    assert check.verdict is SideVerdict.RIGHT
+
+
 @pytest.mark.parametrize("wrong", [0.0, 1.0])
 def test_prints_at_the_trigger_are_judged_by_the_move_before_them(wrong):
     check = SideCheck()

@@ -233,6 +233,7 @@ class Calibrator:
             n_learned=int(self._counts[0]),
             n_unlocated=self._locator.n_unlocated,
             n_mistimed=self._locator.n_mistimed,
+            n_unusable=self._locator.n_unusable,
             n_foreign=int(self._counts[1]),
         )
 

@@ -9,6 +9,7 @@ degrees of freedom, because a few per cent of prints are far off and mostly on o
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -226,7 +227,11 @@ class OffsetFilter:
         self._cov[kind] = np.diag([prior.sym_sd_bps**2, prior.anti_sd_bps**2])
 
     def _estimate(self, kind: PriceKind, part: int, prior_sd: float, systematic_bps: float = 0.0) -> Estimate:
-        sd = float(np.hypot(np.sqrt(self._cov[kind, part, part]), systematic_bps))
+        # The filter counts each event as 1 / c^2; the information about the centre of a Student t is
+        # (nu + 1) / (nu + 3) of that.
+        nu = self.settings.degrees_of_freedom
+        known = max(1.0 / float(self._cov[kind, part, part]) - prior_sd**-2, 0.0) * (nu + 1.0) / (nu + 3.0)
+        sd = math.hypot((prior_sd**-2 + known) ** -0.5, systematic_bps)
         return gaussian_estimate(
             float(self._mean[kind, part]), sd, prior_sd, unit="bp", n_events=float(self._count[kind])
         )

@@ -74,7 +74,8 @@ _LAGS_NS: Final[NDArray[np.int64]] = np.round(LAGS_S * SECOND_NS).astype(np.int6
 class PrintLocator:
     """Pending events and the recent path of one instrument, kept between calls.
 
-    ``n_unlocated`` counts events without a path around them, ``n_mistimed`` events whose stamp cannot be.
+    ``n_unlocated`` counts events without a path around them, ``n_mistimed`` events whose stamp cannot be,
+    ``n_unusable`` those without a price or a side.
     """
 
     def __init__(self) -> None:
@@ -85,6 +86,7 @@ class PrintLocator:
         self._linked = np.zeros(0, dtype=np.bool_)
         self.n_unlocated = 0
         self.n_mistimed = 0
+        self.n_unusable = 0
 
     def apply(self, liquidations: NDArray[np.void], path: NDArray[np.void], upto_ns: int) -> NDArray[np.void]:
         """Events that the path has passed, in order of receipt.
@@ -105,8 +107,9 @@ class PrintLocator:
         rows = np.zeros(len(liquidations), PRINT_ROW)
         for name in _CARRIED:
             rows[name] = liquidations[name]
-        usable = (rows["flags"] & Flag.TOTAL) == 0
-        usable &= (rows["price_usd"] > 0) & (np.abs(rows["side"]) == 1)
+        rows = rows[(rows["flags"] & Flag.TOTAL) == 0]
+        usable = (rows["price_usd"] > 0) & (np.abs(rows["side"]) == 1)
+        self.n_unusable += int((~usable).sum())
         rows = rows[usable]
         late = rows["ts_received_ns"] - rows["ts_event_ns"]
         timed = (late <= _LATE_NS) & (late >= -_EARLY_NS)
@@ -131,7 +134,7 @@ class PrintLocator:
             "logs": self._logs.copy(),
             "ranges": self._ranges.copy(),
             "linked": self._linked.copy(),
-            "counts": np.array([self.n_unlocated, self.n_mistimed], dtype=np.int64),
+            "counts": np.array([self.n_unlocated, self.n_mistimed, self.n_unusable], dtype=np.int64),
         }
 
     @classmethod
@@ -150,7 +153,7 @@ class PrintLocator:
             kept._logs = state["logs"].astype(np.float64, casting="safe")
             kept._ranges = state["ranges"].astype(np.float64, casting="safe")
             kept._linked = state["linked"].astype(np.bool_, casting="safe")
-            kept.n_unlocated, kept.n_mistimed = (int(count) for count in state["counts"])
+            kept.n_unlocated, kept.n_mistimed, kept.n_unusable = (int(count) for count in state["counts"])
         except (KeyError, ValueError, IndexError, TypeError) as exc:
             message = f"not the state of a print locator: {exc}"
             raise StoreError(message, where="state", hint="rebuild it from the tape") from exc

@@ -43,7 +43,7 @@ class SideTurn:
 
     Attributes:
         time_ns: stamp of the event with which it was found.
-        verdict: right or inverted; inverted is an alarm.
+        verdict: what is known now; inverted and mixed are alarms.
         log_odds_nats: for the recorded sides.
     """
 
@@ -107,6 +107,7 @@ class CalibrationReport:
         n_learned: prints learned.
         n_unlocated: prints without a path around them.
         n_mistimed: prints whose stamp cannot be.
+        n_unusable: prints without a price or a side.
         n_foreign: prints so far from the mark that they belong to another instrument.
     """
 
@@ -123,4 +124,5 @@ class CalibrationReport:
     n_learned: int
     n_unlocated: int
     n_mistimed: int
+    n_unusable: int
     n_foreign: int
