@@ -20,6 +20,28 @@ def feed(rng, n, *, kind=PriceKind.BANKRUPTCY, offset_bps=-40.0, wrong_share=0.0
     return np.full(n, kind, dtype=np.int64), recorded, offsets, moves, times
 
 
+def test_log_odds_are_votes_weighed_clipped_and_bounded_by_the_majority():
+    kinds, sides, offsets, _, times = feed(np.random.default_rng(10), 400, wrong_share=0.3)
+    nothing = np.full(400, np.nan)
+    odds, votes_for, votes_against = 0.0, 0.0, 0.0
+    for side, offset in zip(sides, offsets, strict=True):
+        if abs(offset) < 3.0:
+            continue
+        n = votes_for + votes_against
+        weight = np.log(0.95 / 0.05)
+        if n >= 20:
+            share = max((max(votes_for, votes_against) + 2) / (n + 4), 0.55)
+            weight = min(weight, np.log(share / (1 - share)))
+        agrees = side * offset < 0
+        odds = min(max(odds + (weight if agrees else -weight), -12.0), 12.0)
+        votes_for = votes_for * 0.5 ** (1 / 200) + agrees
+        votes_against = votes_against * 0.5 ** (1 / 200) + (not agrees)
+    check = SideCheck()
+    check.apply(kinds, sides, offsets, nothing, times)
+    assert check.log_odds_nats == pytest.approx(odds, abs=1e-9)
+    assert check.agreement().value == pytest.approx(votes_for / (votes_for + votes_against), abs=1e-9)
+
+
 def test_a_right_feed_is_found_right_within_a_few_events_and_stays_so():
     check = SideCheck()
     alarms = check.apply(*feed(np.random.default_rng(1), 20_000))
