@@ -70,6 +70,16 @@ def test_the_chance_of_a_larger_event():
 
 def test_mean_sizes_shrink_to_that_of_all():
     law = np.array([8.0, math.log(1.0), 100.0])
-    sizes = mean_sizes(np.array([0.0, 4.0, 1e6]), np.array([0.0, 40.0, 9e6]), law)
+    sizes = mean_sizes(np.diag([0.0, 4.0, 1e6]), np.array([0.0, 40.0, 9e6]), law)
     np.testing.assert_allclose(sizes, np.exp(np.array([8.0, 9.0, 9.0]) + 0.5), rtol=1e-4)
-    assert np.isnan(mean_sizes(np.zeros(2), np.zeros(2), np.array(SIZE_LAW))).all()
+    assert np.isnan(mean_sizes(np.zeros((2, 2)), np.zeros(2), np.array(SIZE_LAW))).all()
+
+
+def test_leverages_that_share_a_place_are_told_apart_by_their_sizes():
+    rng = np.random.default_rng(5)
+    share = rng.beta(2, 2, 20_000)
+    row = np.stack([share, 1 - share], axis=1)
+    log_size = np.where(rng.random(20_000) < share, 7.0, 9.0) + rng.normal(0, 0.7, 20_000)
+    law = np.array([8.0, math.log(1.2), 20_000.0])
+    sizes = mean_sizes(np.tril(row.T @ row), row.T @ log_size, law)
+    np.testing.assert_allclose(sizes, np.exp(np.array([7.0, 9.0]) + 0.72), rtol=0.1)

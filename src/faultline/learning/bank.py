@@ -142,7 +142,7 @@ def empty_bank(members: int, columns: int) -> BankArrays:
         precision=np.zeros((members, columns, columns)),
         scale=np.zeros((members, 3)),
         score=np.zeros((members, 4)),
-        size_events=np.zeros((members, columns)),
+        size_gram=np.zeros((members, columns, columns)),
         size_sums=np.zeros((members, columns)),
         travel=np.zeros((members, columns)),
     )

@@ -402,7 +402,8 @@ class LeverageLearner:
         covariance = _inverse(self._precision0 + taught)[:, :size, :size]
         before = _inverse(self._precision0)[:size, :size]
         bank = self._bank
-        sizes = mean_sizes(spoken @ bank.size_events[:, :size], spoken @ bank.size_sums[:, :size], self._law)
+        gram = np.einsum("m,mkn->kn", spoken, bank.size_gram)
+        sizes = mean_sizes(gram, spoken @ bank.size_sums, self._law)[:size]
         notional = mix * sizes
         expected = self.prior.mix * np.exp(self._level(0)) * bank.travel[0, :size] / dispersion
         return Posterior(

@@ -74,8 +74,9 @@ class BankArrays(NamedTuple):
     scale: Any
     #: f8 (M, 4): faded log likelihood, events in a half-life, sum of squared and of expected counts.
     score: Any
-    #: f8 (M, K): events and log sizes by responsibility; exposure of each column, faded.
-    size_events: Any
+    #: f8 (M, K, K) products of responsibilities, lower half, and (M, K) responsibilities times log size, both of events
+    #: with a size; (M, K) exposure of each column; all faded.
+    size_gram: Any
     size_sums: Any
     travel: Any
 
@@ -291,9 +292,9 @@ def _read_kernel(sums: Any, h: int, w: int, shape: Any, total: Any, seen: Any, f
 @njit(cache=True, nogil=True)
 def _count_kernel(
     sums: Any, h: int, w: int, now: Any, gradient: Any, information: Any, share: Any, sizes: Any
-) -> tuple[float, float]:
-    """Events of window ``w`` under rates ``now`` (K,): their number, log likelihood, gradient, information, sizes."""
-    size, events, fit = now.shape[0], 0.0, 0.0
+) -> tuple[float, float, float]:
+    """Events of window ``w`` under rates ``now`` (K,): number, those with a size, log likelihood; sums are filled."""
+    size, events, sized, fit = now.shape[0], 0.0, 0.0, 0.0
     gradient[:] = 0.0
     information[:] = 0.0
     sizes[:] = 0.0
@@ -303,17 +304,17 @@ def _count_kernel(
             share[k] = now[k] * sums.rows[h, c, k]
             rate += share[k]
         events += n
+        sized += sums.sizes[c, 0]
         fit += n * math.log(max(rate, 1e-300))
         for k in range(size):
             share[k] /= max(rate, 1e-300)
         for k in range(size):
             weighted = n * share[k]
             gradient[k] += weighted
-            sizes[0, k] += share[k] * sums.sizes[c, 0]
-            sizes[1, k] += share[k] * sums.sizes[c, 1]
+            sizes[k] += share[k] * sums.sizes[c, 1]
             for m in range(k + 1):
                 information[k, m] += weighted * share[m]
-    return events, fit
+    return events, sized, fit
 
 
 @njit(cache=True, nogil=True)
@@ -346,7 +347,7 @@ def filter_bank_kernel(
     """
     size, learns = shape.shape[0], numbers[8] != 0.0
     total, seen, first = np.zeros((2, size)), np.zeros(2), np.zeros(2)
-    gradient, share, prior, sizes = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros((2, size))
+    gradient, share, prior, sizes = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
     information, scratch = np.zeros((size, size)), np.zeros((size, size))
     for w in range(sums.bar_starts.shape[0] - 1):
         hours = sums.hours[w]
@@ -363,7 +364,7 @@ def filter_bank_kernel(
                 now[k] = math.exp(x[k])
                 counted += now[k] * total[0, k]
                 expected += now[k] * total[1, k]
-            events, fit = _count_kernel(sums, members[m], w, now, gradient, information, share, sizes)
+            events, sized, fit = _count_kernel(sums, members[m], w, now, gradient, information, share, sizes)
             fits[w, m, 0], fits[w, m, 1] = fit - counted, events
             fits[w, m, 2], fits[w, m, 3] = counted, expected
             fits[w, m, 4] = score[0]
@@ -377,8 +378,10 @@ def filter_bank_kernel(
                 score[3] = slow * score[3] + counted
             score[1] = fade * score[1] + events
             for k in range(size):
-                bank.size_events[m, k] = fade * bank.size_events[m, k] + sizes[0, k]
-                bank.size_sums[m, k] = fade * bank.size_sums[m, k] + sizes[1, k]
+                bank.size_sums[m, k] = fade * bank.size_sums[m, k] + sizes[k]
+                for n in range(k + 1):
+                    known = information[k, n] * sized / max(events, 1e-300)
+                    bank.size_gram[m, k, n] = fade * bank.size_gram[m, k, n] + known
                 bank.travel[m, k] = fade * bank.travel[m, k] + total[0, k]
             slow = 2.0 ** (-hours / numbers[6])
             scale[0] = slow * scale[0] + events

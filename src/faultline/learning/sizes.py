@@ -78,22 +78,26 @@ def larger_prob(law: NDArray[np.float64], log_size: NDArray[np.float64]) -> NDAr
 
 
 def mean_sizes(
-    events: NDArray[np.float64], sums: NDArray[np.float64], law: NDArray[np.float64], between: float = 0.5
+    gram: NDArray[np.float64], sums: NDArray[np.float64], law: NDArray[np.float64], between: float = 0.5
 ) -> NDArray[np.float64]:
-    """Mean size per leverage in USD, shape (L,), shrunk towards that of all.
+    """Mean size per column in USD, shape (K,), shrunk towards that of all.
 
-    ``exp(mu_l + sigma^2 / 2)`` with ``mu_l = (sums_l + k mu) / (events_l + k)``, ``k = (sigma / between)^2``: the mean
-    of normal observations whose means scatter over leverage by ``between``.
+    The log size of an event whose responsibilities are ``r`` has the mean ``r' mu``. Hence ``mu`` solves the ridge
+    regression ``(sum r r' + k I) mu = sum r log s + k m`` with the mean ``m`` of all and ``k = (sigma / between)^2``: a
+    plain weighted mean would blend the leverages that share a place. The mean size is ``exp(mu + sigma^2 / 2)``.
 
     Args:
-        events: events by responsibility, shape (L,).
-        sums: their winsorised log sizes, shape (L,).
+        gram: sum of products of responsibilities, shape (K, K), lower half.
+        sums: sum of responsibilities times winsorised log sizes, shape (K,).
         law: mean and log deviation of log size, and events, as ``size_law_kernel`` keeps them.
         between: assumed deviation of the mean log size between leverages.
     """
+    size = len(sums)
     if math.isnan(float(law[0])):
-        return np.full(len(events), np.nan)
+        return np.full(size, np.nan)
     sigma = math.exp(float(law[1]))
-    weight = (sigma / between) ** 2
-    sizes: NDArray[np.float64] = np.exp((sums + weight * law[0]) / (events + weight) + 0.5 * sigma * sigma)
+    ridge = (sigma / between) ** 2
+    whole = np.tril(gram) + np.tril(gram, -1).T + ridge * np.eye(size)
+    mean = np.linalg.solve(whole, sums + ridge * law[0])
+    sizes: NDArray[np.float64] = np.exp(mean + 0.5 * sigma * sigma)
     return sizes
