@@ -33,8 +33,7 @@ from faultline.cascades.collector import FORCED  # noqa: E402 - the same
 from faultline.cascades.episodes import ExcessTally  # noqa: E402 - the same
 from faultline.cascades.situation import passage_probs  # noqa: E402 - the same
 from faultline.cascades.stream import CascadeStream, Column, Conditions, ZoneHit  # noqa: E402 - the same
-from faultline.market.path import PATH_ROW  # noqa: E402 - the same
-from faultline.units import DAY_NS, MINUTE_NS, parse_time_ns  # noqa: E402 - the same
+from faultline.units import DAY_NS, parse_time_ns  # noqa: E402 - the same
 
 #: id: world, seed, hits.
 SCENARIOS = {
@@ -115,7 +114,7 @@ def figures(hops, chains, tally) -> dict[str, object]:
 
 
 def replayed(path: str, asset: str, start: str, end: str):
-    """Closed 1-minute columns, minute bars, zone hits and liquidations of a stretch of a tape."""
+    """Closed 1-minute columns, bars of the path, zone hits and liquidations of a stretch of a tape."""
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.pipeline.replay import TapeReplay
     from faultline.tape import Tape
@@ -126,26 +125,19 @@ def replayed(path: str, asset: str, start: str, end: str):
     shard = replay.shard(span.warm_ns)
     shard.watch_from(ZoneParameters(), span.from_ns + 1)
     columns, bars, hits, forced = [], [], [], []
+    follow = shard.watch.apply_columns
+
+    def record(scope, rows, close_ns, usd, path) -> None:
+        follow(scope, rows, close_ns, usd, path)
+        if scope == asset:
+            recent = np.flatnonzero(close_ns > span.from_ns).tolist()
+            columns.extend(Column(int(close_ns[k]), rows, usd[k].copy()) for k in recent)
+            bars.append(path[path["end_ns"] > span.from_ns])
 
     def receive(outputs) -> None:
-        turnover = shard.watch.trackers[asset].density.hourly_turnover_usd if shard.watch.trackers else None
+        trackers = shard.watch.trackers
+        turnover = trackers[asset].density.hourly_turnover_usd if asset in trackers else None
         known = Conditions(volume_day_usd=None if turnover is None else 24.0 * turnover)
-        for scope, part in outputs.columns:
-            if scope == asset and part.timeframe == "1m":
-                for k in range(part.n_closed):
-                    end_ns = int(part.start_ns[k]) + MINUTE_NS
-                    columns.append(Column(end_ns, part.rows, part.usd["synthetic"][k]))
-                    bars.append(
-                        (
-                            end_ns - MINUTE_NS,
-                            end_ns,
-                            part.low_usd[k],
-                            part.high_usd[k],
-                            part.close_usd[k],
-                            0,
-                            0,
-                        )
-                    )
         hits.extend(
             ZoneHit(change.at_ns, change.zone, known)
             for change in outputs.zone_changes
@@ -157,9 +149,9 @@ def replayed(path: str, asset: str, start: str, end: str):
         part["price_usd"], part["notional_usd"] = events.trigger_usd, events.notional_usd
         forced.append(part)
 
+    shard.watch.apply_columns = record
     replay.run(shard, span, receive, freeze=False)
-    path_bars = np.array(bars, dtype=PATH_ROW)
-    return columns, path_bars[np.isfinite(path_bars["close_usd"])], hits, np.concatenate(forced)
+    return columns, np.concatenate(bars), hits, np.concatenate(forced)
 
 
 def recorded(path: str, asset: str, start: str, end: str) -> dict[str, object]:
@@ -186,8 +178,11 @@ def recorded(path: str, asset: str, start: str, end: str) -> dict[str, object]:
     gaps = [np.median(item.situation.levels.increments()) * 1e4 for item in outcomes]
     tally = stream.collector.tally
     return figures(np.array(hops, float), np.array(depths, float), tally) | {
+        "races": round(tally.races, 1),
+        "race_share": round(tally.race_share, 3),
+        "race_tail_prob": float(f"{tally.race_tail_prob:.3g}"),
         "stretch": [asset, start, end],
-        "minutes": len(path_bars),
+        "bars": len(path_bars),
         "hits": len(hits),
         "unknown": stream.unknown,
         "counts": stream.collector.counts,

@@ -82,6 +82,42 @@ def test_levels_are_reached_in_turn_until_one_is_not_in_time(side):
     assert outcome.situation.tau_ns == CascadeLearner().tau_ns()
 
 
+def test_a_race_tells_which_way_price_went_first():
+    def races(*bars_of):
+        path = bars(*[ahead for ahead, _ in bars_of])
+        path["high_usd"] = PRICE * np.exp([back for _, back in bars_of])
+        tail = bars(*[0.0] * 40, first=len(bars_of))
+        return followed([situation(gaps=(0.003, 0.003))], np.concatenate([path, tail])).take()[0][0].races
+
+    assert races((0.0, -0.0001), (0.0031, -0.0001), (0.002, 0.0001)) == (1, -1)
+    assert races((0.0, -0.0001), (0.001, 0.0031), (0.0031, -0.0001), (0.0061, -0.002)) == (-1, 1)
+    # Both ways in one bar: nobody knows which was first. What came before the hit, in its bar, does not count.
+    assert races((0.0, -0.0001), (0.0031, 0.0031), (0.002, 0.0001)) == (0, -1)
+    assert races((0.0, 0.02), (0.001, 0.001)) == (0,)
+
+
+@pytest.mark.parametrize("push", [0.0, 0.0004])
+def test_races_are_even_where_nothing_pushes(push):
+    rng = np.random.default_rng(6)
+    collector = CascadeCollector(CascadeLearner())
+    for k in range(250):
+        moves = push + 0.0008 * rng.standard_normal((60, 20))
+        walk_ = np.cumsum(moves, axis=None).reshape(60, 20)
+        path = bars(*walk_.max(axis=1), first=100 * k)
+        path["high_usd"] = PRICE * np.exp(-walk_.min(axis=1))
+        hit = msgspec.structs.replace(situation(100 * k, gaps=(0.015, 0.015)), id=f"Z-{k}")
+        collector.add_hit(hit)
+        collector.apply_path(np.concatenate([bars(0.0, first=100 * k - 1), path]))
+    share = collector.tally.race_share
+    assert collector.tally.races > 100
+    if push:
+        assert share > 0.6
+        assert collector.tally.race_tail_prob < 1e-3
+    else:
+        assert share == pytest.approx(0.5, abs=0.08)
+        assert collector.tally.race_tail_prob > 0.02
+
+
 def test_the_bar_of_the_hit_counts_and_hops_inside_one_bar_are_short():
     collector = followed([situation()], bars(0.0045, 0.01))
     (outcome,), _ = collector.take()

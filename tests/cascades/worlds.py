@@ -109,6 +109,7 @@ def outcome(situation, reached, delays, released, said, **more):
         "delay_s": tuple(delays[:reached].tolist()),
         "waited_s": float(TAU_S) if failed else None,
         "is_cut": False,
+        "races": (1,) * int(reached),
         "level_usd": tuple(passed.tolist()),
         "liquidated_usd": float(passed.sum()),
         "deleveraging": False,

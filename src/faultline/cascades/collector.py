@@ -49,6 +49,10 @@ class _Chain(msgspec.Struct):
     middle_ns: int
     reached: int = 0
     delay_s: list[float] = []
+    #: Races of the hops so far, and that of the open one.
+    races: list[int] = []
+    race: int = 0
+    is_tied: bool = False
     liquidated_usd: float = 0.0
     deleveraging: bool = False
 
@@ -178,6 +182,7 @@ class CascadeCollector:
             since_ns=end,
             middle_ns=(start + end) // 2,
             delay_s=[],
+            races=[],
         )
         self._follow(key, start, end, low, high, forced)
 
@@ -191,12 +196,19 @@ class CascadeCollector:
             self._finish(key, end, is_cut=False)
             return
         self._count_forced(chain, forced)
-        extreme = low if side == 0 else high
+        extreme, behind = (low, high) if side == 0 else (high, low)
         reach = levels.ahead_of(extreme) if extreme > 0 else -1.0
+        if end > chain.since_ns and chain.race == 0 and behind > 0:
+            here = levels.distance[chain.reached - 1] if chain.reached else 0.0
+            hop = levels.distance[chain.reached] - here
+            if levels.ahead_of(behind) <= here - hop:
+                chain.race, chain.is_tied = -1, reach >= here + hop
         middle, length_s = (start + end) // 2, (end - start) / SECOND_NS
         while chain.reached < levels.n and reach >= levels.distance[chain.reached]:
             # Hops inside one bar are only known to be shorter than it.
             chain.delay_s.append(max((middle - chain.middle_ns) / SECOND_NS, length_s / 4.0, 1e-3))
+            chain.races.append(0 if chain.is_tied else chain.race or 1)
+            chain.race, chain.is_tied = 0, False
             chain.reached += 1
             chain.since_ns, chain.middle_ns = end, middle
         if chain.reached == levels.n:
@@ -218,6 +230,7 @@ class CascadeCollector:
         chain = self._open.pop(key)
         situation, n = chain.situation, chain.situation.levels.n
         failed = chain.reached < n
+        races = chain.races + [chain.race] * (failed and not is_cut)
         waited_ns = min(end - chain.since_ns, situation.tau_ns)
         outcome = Outcome(
             situation=situation,
@@ -227,6 +240,7 @@ class CascadeCollector:
             delay_s=tuple(chain.delay_s),
             waited_s=waited_ns / SECOND_NS if failed and waited_ns > 0 else None,
             is_cut=failed and is_cut,
+            races=tuple(races),
             level_usd=tuple(chain.level_usd),
             liquidated_usd=chain.liquidated_usd,
             deleveraging=chain.deleveraging,
@@ -234,7 +248,7 @@ class CascadeCollector:
         )
         self.counts["cut"] += outcome.is_cut
         self._tell(chain, end, is_over=True)
-        self.tally.apply(end, np.asarray(chain.episode.passage[: outcome.resolved]), chain.reached)
+        self.tally.apply(end, np.asarray(chain.episode.passage[: outcome.resolved]), chain.reached, races)
         self.learner.apply(outcome)
         self._outcomes.append(outcome)
 

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtr
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -133,22 +133,29 @@ class OpenEpisode(msgspec.Struct):
 class ExcessTally:
     """Hops that happened beside hops that plain volatility would have made, over all chains; fades.
 
+    A second measure does without any estimate of volatility: of the hops whose distance price covered ahead or back,
+    how often ahead came first. Where nothing but chance moves price that is one half, however loud the market is.
+
     Args:
         half_life_ns: memory.
     """
 
     def __init__(self, half_life_ns: int) -> None:
         self._half_life_ns = half_life_ns
-        #: Hops at risk, happened, expected, and the variance of the expectation.
-        self._sums = np.zeros(4)
+        #: Hops at risk, happened, expected, the variance of the expectation, and races won and lost.
+        self._sums = np.zeros(6)
         self._time_ns: int | None = None
 
-    def apply(self, time_ns: int, passage: NDArray[np.float64], reached: int) -> None:
-        """Take in the hops of one chain that were at risk, ``reached`` of which happened."""
+    def apply(
+        self, time_ns: int, passage: NDArray[np.float64], reached: int, races: Sequence[int] = ()
+    ) -> None:
+        """Take in the hops of one chain that were at risk, ``reached`` of which happened, and their races."""
         if self._time_ns is not None:
             self._sums *= 0.5 ** (max(time_ns - self._time_ns, 0) / self._half_life_ns)
         self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
-        self._sums += np.array([len(passage), reached, passage.sum(), (passage * (1.0 - passage)).sum()])
+        expected, variance = passage.sum(), (passage * (1.0 - passage)).sum()
+        won, lost = sum(race > 0 for race in races), sum(race < 0 for race in races)
+        self._sums += np.array([len(passage), reached, expected, variance, won, lost])
 
     @property
     def n(self) -> float:
@@ -171,6 +178,23 @@ class ExcessTally:
         if not self._sums[3] > 0:
             return math.nan
         return float(ndtr((self._sums[2] - self._sums[1]) / math.sqrt(self._sums[3])))
+
+    @property
+    def races(self) -> float:
+        """Races that were decided, faded."""
+        return float(self._sums[4] + self._sums[5])
+
+    @property
+    def race_share(self) -> float:
+        """Share of the races in which ahead came first; NaN before the first."""
+        return float(self._sums[4] / self.races) if self.races > 0 else math.nan
+
+    @property
+    def race_tail_prob(self) -> float:
+        """P(so large a share or larger) where each way is as likely, by the normal law; NaN before the first."""
+        if not self.races > 0:
+            return math.nan
+        return float(ndtr((self._sums[5] - self._sums[4]) / math.sqrt(self.races)))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""

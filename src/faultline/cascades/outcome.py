@@ -20,6 +20,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         delay_s: seconds of each hop that happened, shape (reached,).
         waited_s: seconds for which the next hop was waited for in vain; None where the last level was reached.
         is_cut: a gap ended it, so that the next hop is not known.
+        races: of each resolved hop 1 where price went the hop's distance ahead before it went as far back, -1 where it
+            went back first, 0 where neither happened or a bar does not tell which was first.
         level_usd: liquidations of the side seen in the stretch of levels 0..n since the hit.
         liquidated_usd: all liquidations of the side since the hit.
         deleveraging: winners' positions were closed meanwhile.
@@ -33,6 +35,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     delay_s: tuple[float, ...]
     waited_s: float | None
     is_cut: bool
+    races: tuple[int, ...]
     level_usd: tuple[float, ...]
     liquidated_usd: float
     deleveraging: bool
