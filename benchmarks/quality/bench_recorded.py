@@ -44,6 +44,7 @@ SHOWN = (
     "learned+assumed",
     "ages+inflow",
     "map",
+    "map+inflow",
     "pool",
     "pool15m",
 )

@@ -53,6 +53,8 @@ _DEFAULT_RATIO: Final = 0.0050
 DIFFERENCES: Final = (
     ("map", "B4"),
     ("map", "B3h"),
+    ("map+inflow", "B4"),
+    ("map+inflow", "map"),
     ("pool", "B4"),
     ("pool", "B3h"),
     ("pool15m", "B4"),

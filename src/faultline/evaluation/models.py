@@ -44,6 +44,7 @@ __all__ = (
 #: One sentence per model, in the order of the report.
 MEANINGS: Final[dict[str, str]] = {
     "map": "The engine's frozen map.",
+    "map+inflow": "The map beside what opens inside the window and is forced out in it, given the range.",
     "levels": "The given file of levels.",
     "pool": "Linear pool of map, B2, B4, learned+inflow and ages+inflow, weighted by discounted score.",
     "pool15m": "The pool times a gain with 15 minutes of memory: the full engine.",
@@ -70,6 +71,8 @@ FRESH_MIN: Final = 480.0
 #: Share of the burn-in's events that a map is given beforehand, beside a uniform rate and beside the age table.
 _KERNEL_SHARE: Final = 0.9
 _KERNEL_SHARE_OF_AGES: Final = 0.8
+#: Share of the inflow beside a map in money.
+_INFLOW_SHARE: Final = 0.2
 _NO_CLOSES: Final = 1e-12
 _STATIC_FADE_H: Final = 84.0
 _PROFILE_HALF_LIFE_H: Final = 48.0
@@ -183,10 +186,12 @@ def all_rates(
     low = smooth_prior(LEVERAGES, settings.mix_centre_low, settings.mix_sd)
     spiky = spikes(LEVERAGES)
     rates: dict[str, NDArray[np.float64]] = {}
-    if forecasts is None:
-        rates["map"] = bench.fit_fixed(heats["engine"], centre)
-    else:
-        rates["map"] = bench.fit_fixed(expose_frozen(bench.windows, cells, forecasts), np.ones(1))
+    drawn = (
+        (heats["engine"] @ centre)[:, None]
+        if forecasts is None
+        else expose_frozen(bench.windows, cells, forecasts)
+    )
+    rates["map"] = bench.fit_fixed(drawn, np.ones(1))
     if levels is not None:
         rates["levels"] = bench.fit_fixed(expose_frozen(bench.windows, cells, levels), np.ones(1))
     tell(7, "fit")
@@ -201,7 +206,7 @@ def all_rates(
     rates["learned"] = bench.fit_map(heats["kernel"], centre)
     paths, ages, fresh = _path_rates(bench)
     rates.update(paths)
-    rates.update(_inflow_rates(bench, heats["kernel"], ages, centre))
+    rates.update(_inflow_rates(bench, heats["kernel"], drawn, ages, centre))
     rates["B0"] = base_rates(cells)
     rates["B0r"] = apply_gain(
         cells.starts, rates["B0"], cells.count, bench.hours, half_life_h=0.5, pseudo=5.0
@@ -229,14 +234,30 @@ def pooled_rates(
 
 
 def _inflow_rates(
-    bench: Bench, heat: NDArray[np.float64], ages: NDArray[np.float64], mix: NDArray[np.float64]
+    bench: Bench,
+    heat: NDArray[np.float64],
+    drawn: NDArray[np.float64],
+    ages: NDArray[np.float64],
+    mix: NDArray[np.float64],
 ) -> dict[str, NDArray[np.float64]]:
-    """Models that expect what opens inside the window: heat (C, L) of the kernel, age columns (C, K), prior mix."""
+    """Models that expect what opens inside the window.
+
+    Args:
+        bench: what they are fitted on.
+        heat: units of the kernel, shape (C, L).
+        drawn: amounts of the map, shape (C, 1).
+        ages: columns of the age table, shape (C, K).
+        mix: prior of the leverages, shape (L,).
+    """
     covered, issued = expected_inflow(
         bench.windows, bench.cells, kernel_parameters(bench.settings, bench.location_ratio)
     )
     seen = ((heat + covered) @ mix)[:, None]
+    # The map is in money and the inflow in units, so it has a rate of its own.
+    beside = np.column_stack([drawn, covered @ mix])
+    held = np.maximum(beside[: int(bench.cells.starts[bench.burned])].sum(axis=0), 1e-12)
     return {
+        "map+inflow": bench.fit_map(beside, np.array([1.0 - _INFLOW_SHARE, _INFLOW_SHARE]) / held),
         "learned+inflow": bench.fit_map(heat + covered, mix),
         "ages+inflow": bench.fit_map(seen, np.ones(1), ages, _KERNEL_SHARE_OF_AGES),
         "learned+assumed": bench.fit_map(heat + issued, mix),
