@@ -12,6 +12,7 @@ from faultline.heatmap.ledger import Ledger, LedgerParameters
 from faultline.learning.bank import Hypothesis, star_bank
 from faultline.learning.constants import LearnerSettings
 from faultline.learning.leverage import LeverageLearner
+from faultline.learning.leverage_kernels import judge_kernel
 from faultline.learning.prior import generic_prior
 from faultline.learning.reporting import EVENT, Likelihood, Reporting
 from faultline.units import HOUR_NS, MINUTE_NS
@@ -454,3 +455,32 @@ def test_a_full_bank_stays_within_its_memory():
     found = LeverageLearner()
     assert len(found.bank) == 13
     assert found.nbytes < 5.4e6
+
+
+def judged(gains, threshold=5.0, dispersion=1.0, hours=None):
+    """Whether the prior is in force before each window, when the bank gains so many nats on it per window."""
+    fits, static = np.zeros((len(gains), 2, 6)), np.zeros((len(gains), 1, 6))
+    fits[:, :, 0], fits[:, :, 5] = np.asarray(gains)[:, None], dispersion
+    weights, out, guard = np.zeros((len(gains), 2)), np.zeros((len(gains), 4)), np.zeros(3)
+    hours = np.full(len(gains), 1 / 60) if hours is None else hours
+    judge_kernel(fits, static, hours, 1e9, threshold, guard, weights, out)
+    np.testing.assert_allclose(weights, 0.5)
+    return out[:, 2] > 0, guard
+
+
+def test_the_prior_takes_over_below_the_threshold_and_gives_back_above_nothing():
+    in_force, guard = judged([-1.0] * 8 + [0.9] * 20)
+    # The sixth loss passes the threshold; nine smaller gains outweigh eight losses.
+    np.testing.assert_array_equal(np.flatnonzero(np.diff(in_force.astype(int))), [5, 16])
+    assert guard[0] == pytest.approx(10.0)
+
+
+def test_past_merit_does_not_cover_for_the_present():
+    in_force, _ = judged([10.0] * 100 + [-1.0] * 12)
+    assert in_force[-1]
+    assert not judged([10.0] * 100 + [-1.0] * 10)[0][-1]
+
+
+def test_bursts_and_silence_count_less_for_the_verdict():
+    assert not judged([-1.0] * 50, dispersion=20.0)[0].any()
+    assert not judged([-1.0] * 50, hours=np.full(50, np.nan))[0].any()
