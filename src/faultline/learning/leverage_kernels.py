@@ -36,6 +36,7 @@ __all__ = (
     "filter_bank_kernel",
     "fold_mix_kernel",
     "judge_kernel",
+    "speak_kernel",
 )
 
 #: Smallest covered share of a bucket, so that every event has a rate.
@@ -412,6 +413,24 @@ def fold_mix_kernel(values: Any, mix: Any, out: Any) -> None:
         for lev in range(mix.shape[0]):
             total += mix[lev] * values[row, lev]
         out[row, 0], out[row, 1] = total, values[row, mix.shape[0]]
+
+
+@njit(cache=True, nogil=True)
+def speak_kernel(x: Any, score: Any, dispersion: float, theta: Any, weights: Any) -> None:
+    """Rates (M, K) and weights (M,) of the members now, to the byte what the next window will be given.
+
+    ``x`` f8 (M, K) and ``score`` f8 (M, 4) as in ``BankArrays``.
+    """
+    best, total = score[0, 0], 0.0
+    for m in range(x.shape[0]):
+        best = max(best, score[m, 0])
+    for m in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            theta[m, k] = math.exp(x[m, k])
+        weights[m] = math.exp((score[m, 0] - best) / dispersion)
+        total += weights[m]
+    for m in range(x.shape[0]):
+        weights[m] /= total
 
 
 @njit(cache=True, nogil=True)

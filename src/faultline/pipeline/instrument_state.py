@@ -159,8 +159,11 @@ class InstrumentState:
 
     def worth_usd(self, mix: NDArray[np.float64]) -> float:
         """Slow worth of a unit under a mix; NaN where it is not known yet."""
+        if np.array_equal(mix, self.served.assumed[0]):
+            return self.anchor.worth_usd
+        # Sums over the cells do not depend on how the bars came; running sums do, in the last digit.
         units, assumed = (
-            float(self.ledger.total(one[None, :]).sum()) for one in (mix, self.served.assumed[0])
+            float(self.ledger.profile(one).sum(dtype=np.float64)) for one in (mix, self.served.assumed[0])
         )
         return self.anchor.worth_usd * assumed / units if units > 0 else self.anchor.worth_usd
 

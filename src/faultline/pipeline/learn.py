@@ -159,7 +159,8 @@ class FeedLearner:
     def _mixes(self, theta: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mix and the ends of its band from rates (n, M, L) and weights (n, M), shape (n, 3, L)."""
         shares = theta / theta.sum(axis=2, keepdims=True)
-        mix = np.einsum("nm,nml->nl", weights, shares)
+        # Products of matrices round by their size; these sums do not, whatever the number of minutes.
+        mix = (weights[:, :, None] * shares).sum(axis=1)
         log_leverage = np.log(np.asarray(self.learner.leverages))
         tilted = [_tilted(mix, log_leverage, way * _BAND_DEVIATIONS * self._spread) for way in (-1.0, 1.0)]
         return np.stack([mix, *tilted], axis=1)
@@ -321,8 +322,8 @@ def _without_overlap(bars: NDArray[np.void], ended_ns: int) -> NDArray[np.void]:
 
 def _tilted(mix: NDArray[np.float64], log_leverage: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
     """Mixes (n, L) tilted by a power of leverage so that the mean log leverage moves by about ``shift``."""
-    mean = mix @ log_leverage
-    variance = mix @ log_leverage**2 - mean**2
+    mean = (mix * log_leverage).sum(axis=1)
+    variance = (mix * log_leverage**2).sum(axis=1) - mean**2
     power = shift / np.maximum(variance, 1e-6)
     tilted = mix * np.exp(power[:, None] * (log_leverage - mean[:, None]))
     ratio: NDArray[np.float64] = tilted / tilted.sum(axis=1, keepdims=True)
