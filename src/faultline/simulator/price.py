@@ -27,7 +27,7 @@ __all__ = ("MARK_RULES", "impact_kernel", "move_price_kernel", "move_venue_kerne
 
 #: What a mark follows, by its name in a world file.
 MARK_RULES = {"blend": 0, "index": 1, "last": 2, "median": 3}
-MARK_INDEX, MARK_LAST, MARK_MEDIAN = 1, 2, 3
+_MARK_INDEX, _MARK_LAST, _MARK_MEDIAN = 1, 2, 3
 
 _DAY_S = 86_400.0
 _HOUR_NS = 3_600_000_000_000
@@ -87,11 +87,11 @@ def _join_books_kernel(par: Parameters, state: State) -> None:
 def _mark_target_kernel(index_log: float, premium: float, last_log: float, rule: int) -> float:
     """What a mark follows: index and bounded premium, the index, the last price, or the median of the three."""
     blend = index_log + min(max(premium, -_PREMIUM_BOUND), _PREMIUM_BOUND)
-    if rule == MARK_INDEX:
+    if rule == _MARK_INDEX:
         return index_log
-    if rule == MARK_LAST:
+    if rule == _MARK_LAST:
         return last_log
-    if rule == MARK_MEDIAN:
+    if rule == _MARK_MEDIAN:
         return max(min(index_log, blend), min(max(index_log, blend), last_log))
     return blend
 
