@@ -204,6 +204,17 @@ def test_an_episode_needs_forced_flow():
     assert kinds(late) == [("started", 1), ("extended", 2)]
 
 
+def test_the_flow_that_starts_an_episode_grows_with_what_is_known():
+    learner = CascadeLearner()
+    path, trickle = bars(0.0, 0.0021, 0.001), forced((70, 0.001, 1000.0))
+    assert kinds(followed([situation()], path, trickle, learner)) == [("started", 1)]
+    for _ in range(100):
+        learner.fraction.apply(START, 5e5, 1e6)
+    assert kinds(followed([situation()], path, trickle, learner)) == []
+    # About half of a million is released: a tenth of a little less must be seen.
+    assert kinds(followed([situation()], path, forced((70, 0.001, 6e4)), learner)) == [("started", 1)]
+
+
 def test_a_deep_chain_in_a_calm_market_is_an_excess_once():
     gaps = (0.006,) * 6
     flow = forced((30, 0.001, 1e6))

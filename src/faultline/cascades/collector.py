@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.cascades.episodes import Episode, EpisodeChange, ExcessTally, OpenEpisode
+from faultline.cascades.episodes import (
+    START_QUANTILE,
+    START_RATIO,
+    Episode,
+    EpisodeChange,
+    ExcessTally,
+    OpenEpisode,
+)
 from faultline.cascades.outcome import Outcome
 from faultline.cascades.situation import Situation, passage_probs
 from faultline.errors import RequestError, StoreError
@@ -173,10 +180,15 @@ class CascadeCollector:
         self.counts["followed"] += 1
         passage = tuple(passage_probs(situation).tolist())
         share = self.learner.fraction.mean
+        least = float(self.learner.fraction.quantiles(np.array([START_QUANTILE]))[0])
         self._open[key] = _Chain(
             situation=situation,
             said=tuple(self.learner.raw_probs(situation).tolist()),
-            episode=OpenEpisode(passage, tuple(share * usd for usd in situation.levels.mass_usd)),
+            episode=OpenEpisode(
+                passage,
+                tuple(share * usd for usd in situation.levels.mass_usd),
+                START_RATIO * least * situation.levels.mass_usd[0],
+            ),
             from_ns=start,
             level_usd=[0.0] * (situation.levels.n + 1),
             since_ns=end,

@@ -1,9 +1,10 @@
 """Levels reached and liquidations after a hit in, episodes that start, extend and end out, each exactly once.
 
-An episode **starts** when the first level beyond a zone that was hit is reached and at least a tenth of the zone's
-expected forced flow was seen since the hit; it **extends** with every further level and **ends** when the next level
-is not reached in time, the last one is reached, or the feed breaks off. It is **in excess** once plain volatility would
-have come this far in one case of twenty: ``P(depth >= k) = prod of first-passage probabilities``.
+An episode **starts** when the first level beyond a zone that was hit is reached and forced flow was seen since the hit:
+at least a tenth of what the zone releases by the least share liquidated that is still believed (its 5 % quantile). It
+**extends** with every further level and **ends** when the next level is not reached in time, the last one is reached,
+or the feed breaks off. It is **in excess** once plain volatility would have come this far in one case of twenty:
+``P(depth >= k) = prod of first-passage probabilities``.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "EXCESS_PROB",
+    "START_QUANTILE",
     "START_RATIO",
     "Episode",
     "EpisodeChange",
@@ -31,8 +33,9 @@ __all__ = (
 )
 
 EpisodeKind = Literal["started", "extended", "excess", "ended"]
-#: Share of the zone's expected flow that must be seen before an episode starts.
+#: Share of the zone's least flow that must be seen before an episode starts, and the quantile that is its least.
 START_RATIO: Final = 0.1
+START_QUANTILE: Final = 0.05
 #: Tail probability at or below which an episode is in excess.
 EXCESS_PROB: Final = 0.05
 
@@ -88,12 +91,14 @@ class OpenEpisode(msgspec.Struct):
     Attributes:
         passage: first-passage probability of each hop.
         expected_usd: expected flow of levels 0..n.
+        start_usd: liquidations that must be seen before it starts.
         depth_told: depth that was told; 0 before the start.
         excess_told: whether excess was told.
     """
 
     passage: tuple[float, ...]
     expected_usd: tuple[float, ...]
+    start_usd: float = 0.0
     depth_told: int = 0
     excess_told: bool = False
 
@@ -107,7 +112,7 @@ class OpenEpisode(msgspec.Struct):
         """
         out: list[tuple[EpisodeKind, int]] = []
         if self.depth_told == 0 and depth >= 1:
-            if liquidated_usd < START_RATIO * self.expected_usd[0] or liquidated_usd <= 0:
+            if liquidated_usd < self.start_usd or liquidated_usd <= 0:
                 return out
             self.depth_told = 1
             out.append(("started", 1))
