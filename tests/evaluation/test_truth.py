@@ -29,7 +29,7 @@ from faultline.evaluation.truth import (
 )
 from faultline.evaluation.truth_chains import CAUSES_SCHEMA, ODDS_SCHEMA, score_causes, score_odds
 from faultline.evaluation.truth_scores import area_under_curve, shares_on_grid
-from faultline.simulator import Simulation, load_world
+from faultline.simulator import Simulation, builtin_worlds, load_world
 from faultline.units import HOUR_NS, MINUTE_NS, parse_time_ns
 
 START_NS = parse_time_ns("2026-01-05")
@@ -83,7 +83,7 @@ def true_maps(simulation, instrument=ID, factor=1.0):
                 & (standing["instrument"] == instrument)
             )
             low, usd = standing["price_low_usd"][rows], standing["notional_usd"][rows]
-            near = np.abs(np.log(low / 96_000)) < 0.15
+            near = np.abs(np.log(low / simulation.world.assets[0].price_usd)) < 0.15
             edges = np.exp(np.arange(np.log(low[near][0]), np.log(low[near][-1]) + 7e-4, 5e-4))
             values = np.zeros(len(edges) - 1)
             values[np.round((np.log(low[near]) - np.log(edges[0])) / 5e-4).astype(int)] = usd[near]
@@ -422,3 +422,25 @@ def test_null_worlds_are_checked_for_what_they_lack(tmp_path):
 
 def test_an_ordinary_world_has_no_null_to_check(folder):
     assert score_truth(([], []), folder)["null_checks"] == []
+
+
+@pytest.mark.parametrize("name", sorted(builtin_worlds()))
+def test_every_world_can_be_scored_and_its_own_truth_is_perfect(name, tmp_path):
+    world = load_world(name)
+    changes = {"warmup_days": 0.05, "truth_map_every_s": 600, "trades": False, "assets": world.assets[:1]}
+    changes |= {"truth_counterfactual": False, "truth_odds_every_s": 0}
+    simulation = Simulation(msgspec.structs.replace(world, **changes), 3, START_NS)
+    simulation.advance(START_NS + 20 * MINUTE_NS)
+    write_truth(simulation, tmp_path)
+    ids = simulation.instrument_ids
+    mixes = [true_mix(simulation, iid) for iid in ids]
+    report = score_truth((mixes, [shown for iid in ids for shown in true_maps(simulation, iid)]), tmp_path)
+    assert report["world"] == name
+    assert {venue["instrument"] for venue in report["venues"]} == set(ids)
+    for venue in report["venues"]:
+        assert venue["tv"] == pytest.approx(0.0, abs=1e-9)
+        assert venue["tv_identified"] == pytest.approx(0.0, abs=1e-9)
+        assert venue["coverage95"] == 1.0
+        assert venue["recovered_mass"] == pytest.approx(1.0, rel=1e-6)
+    assert report["standing_kl"] == pytest.approx(0.0, abs=0.02)
+    assert worst_first([report])[0]["failed_nulls"] == []
