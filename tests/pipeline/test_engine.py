@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 
@@ -8,15 +9,17 @@ import pytest
 
 from faultline.errors import NotFound, RequestError
 from faultline.instruments import instruments_from_rows
-from faultline.messages import Kind
+from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.cursor import TapeCursor
-from faultline.pipeline.engine import Engine, Market
+from faultline.pipeline.engine import GLANCE_S, TURN_S, Engine, Market
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import STEP_KINDS
+from faultline.signals.events import LATENCY_GOAL_MS, Priority
 from faultline.simulator import Simulation, load_world
+from faultline.store.events import EventStore
 from faultline.store.maps import MapStore
 from faultline.tape import Tape, TapeWriter
-from faultline.units import HOUR_NS, MINUTE_NS, parse_time_ns
+from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side, parse_time_ns
 
 START = parse_time_ns("2026-01-05")
 HOURS = 3
@@ -120,6 +123,76 @@ def test_a_feed_that_fails_shows_as_an_error_and_not_as_silence(tape) -> None:
     eventually(lambda: store.status.state == "error")
     assert store.status.error.message == "the feed broke"
     engine.stop()
+
+
+@pytest.fixture(scope="module")
+def two_assets(tmp_path_factory) -> Tape:
+    folder = tmp_path_factory.mktemp("engine") / "two"
+    batches = Simulation(load_world("three-assets"), 5, START, keeps_truth=False).advance(
+        START + HOURS * HOUR_NS
+    )
+    with TapeWriter(folder, simulated=True, world="three-assets") as writer:
+        writer.append([batch for batch in batches if batch.symbol.startswith(("BTC", "ETH"))])
+    return Tape(folder)
+
+
+def test_events_of_a_rebuilt_past_stand_in_the_log_in_the_order_of_time(two_assets, tmp_path) -> None:
+    events = EventStore(tmp_path / "facts.db")
+    both = dataclasses.replace(market(two_assets), assets=["BTC", "ETH"], from_ns=START + 3 * HOUR_NS - 1)
+    engine = Engine(both, MapStore(), PipelineParameters(), version="test", events=events)
+    engine.control({"pause": True})
+    engine._load(both.from_ns)
+    events.flush()
+    told = [kept.event() for kept in events.after(0, 1_000)]
+    assert {event.mode for event in told} == {"rebuilt"}
+    assert {event.latency_ms for event in told} == {None}
+    assert [event.detected_at_ns for event in told] == sorted(event.detected_at_ns for event in told)
+    # Both were told of in one chunk, and not one after the other.
+    assets = [event.asset for event in told]
+    assert {"BTC", "ETH"} == set(assets)
+    assert assets != sorted(assets)
+    events.close()
+
+
+def test_between_two_drawings_only_assets_with_messages_move_and_their_events_are_told(
+    two_assets, tmp_path
+) -> None:
+    events, maps = EventStore(tmp_path / "facts.db"), MapStore()
+    begin = START + HOUR_NS
+    both = dataclasses.replace(market(two_assets), assets=["BTC", "ETH"])
+    engine = Engine(both, maps, PipelineParameters(), version="test", events=events)
+    engine._load(begin)
+    eth = sorted(iid for iid in two_assets.ids(Kind.MARK) if iid.endswith("ETHUSDT"))
+    size = 1e12
+    rows = empty_rows(Kind.LIQUIDATION, 1)
+    rows["ts_event_ns"] = rows["ts_received_ns"] = begin + 4 * MILLISECOND_NS
+    rows["side"], rows["price_usd"], rows["notional_usd"] = Side.LONG, 3_000.0, size
+
+    class Feed:
+        def advance(self, to_ns: int) -> list[Batch]:
+            return [Batch(Kind.LIQUIDATION, eth[0], rows)] if to_ns == begin + 5 * MILLISECOND_NS else []
+
+    engine._feed = Feed()
+    for shard in engine._shards.values():
+        # The hour has turned: a threshold holds until the next.
+        shard.watch._large._turn(begin // HOUR_NS)
+        shard.watch._large.threshold_usd = size / 2
+    before = {asset: shard.reached_ns for asset, shard in engine._shards.items()}
+    engine._move(begin + 5 * MILLISECOND_NS, draws=False)
+    assert engine._shards["BTC"].reached_ns == before["BTC"]
+    assert engine._shards["ETH"].reached_ns == begin + 5 * MILLISECOND_NS - 1
+    events.flush()
+    [told] = [kept.event() for kept in events.after(0, 10_000, types=["LIQUIDATION_LARGE"])][-1:]
+    assert (told.asset, told.mode, told.data["notional_usd"]) == ("ETH", "replay", size)
+    assert 0 <= told.latency_ms < 5_000
+    engine._move(begin + 6 * MILLISECOND_NS, draws=True)
+    assert {shard.reached_ns for shard in engine._shards.values()} == {begin + 6 * MILLISECOND_NS - 1}
+    events.close()
+
+
+def test_a_feed_is_looked_at_far_more_often_than_the_goal_of_the_most_urgent_events() -> None:
+    assert LATENCY_GOAL_MS[Priority.P0] > 2e3 * GLANCE_S
+    assert GLANCE_S < TURN_S
 
 
 def test_a_cursor_gives_each_row_once(tape) -> None:
