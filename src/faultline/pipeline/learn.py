@@ -1,13 +1,15 @@
 """Path bars and liquidations of one asset in, the leverage mixes that its maps are drawn with from then on out.
 
 Every feed of liquidations has a learner of its own; a feed that mixes several venues is explained by the path of the
-asset's reference. Rates move once a minute of the tape, so an event changes the next column that closes on a whole
-minute. Which mix speaks (the bank's, the incumbent's, the prior's) and how wide its band is are settled at whole
-hours, so the result does not depend on how the tape is cut into steps.
+asset's reference. What is served pools the learned mix with the assumed one by discounted log score. Rates move once
+a minute of the tape, so an event changes the next column that closes on a whole minute. Which mix speaks (the bank's,
+the incumbent's, the prior's) and how wide its band is are settled at whole hours, so the result does not depend on
+how the tape is cut into steps.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -16,8 +18,9 @@ import numpy as np
 from faultline.heatmap.ledger import PATH_BAR
 from faultline.learning.bank import Hypothesis, star_bank
 from faultline.learning.leverage import LeverageLearner
+from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
-from faultline.units import HOUR_NS, MINUTE_NS, Side
+from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from faultline.heatmap.ledger import LedgerParameters
     from faultline.learning.constants import LearnerSettings
+    from faultline.learning.posterior import LearnedWindows
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.step import LocatedEvents
 
@@ -35,6 +39,10 @@ __all__ = ("FeedLearner", "LearnedMixes", "MarketLearner")
 _SILENCE_NS: Final = 45 * MINUTE_NS
 #: ...or this many of its usual intervals, where those are longer.
 _SILENCE_INTERVALS: Final = 12.0
+#: Length of bars from which on the path between two reports of a venue is not known.
+_COARSE_NS: Final = 10 * SECOND_NS
+#: Recorded hours after which a difference of scores counts half.
+_MEMORY_H: Final = 24.0
 #: Deviations of the mean log leverage between the map and the ends of its band.
 _BAND_DEVIATIONS: Final = 1.96
 
@@ -83,6 +91,8 @@ class FeedLearner:
         self.events = 0.0
         self.expected = 0.0
         self._spread = 0.0
+        #: Discounted log score of the learned mix over the assumed one.
+        self._advantage = 0.0
         self._bars = np.zeros(0, dtype=PATH_BAR)
         self._events = np.zeros(0, dtype=EVENT)
         #: Times of the first and the last event, minutes taught, and events heard.
@@ -130,9 +140,21 @@ class FeedLearner:
         self.expected += float(learned.expected[taught].sum())
         theta = np.concatenate([learned.theta[1:], self.learner.theta[None]])
         weights = np.concatenate([learned.weights[1:], self.learner.weights[None]])
-        mixes = self._mixes(theta[:, :, :-1], weights)
-        share, speaks = np.full(len(starts), self.share), np.full(len(starts), self.speaks)
+        trust = self._trust(learned, taught)
+        mixes = self._mixes(theta[:, :, :-1], weights, trust)
+        share, speaks = trust * self.share, np.full(len(starts), self.speaks)
         return LearnedMixes(starts + MINUTE_NS, mixes, share, speaks)
+
+    def _trust(self, learned: LearnedWindows, taught: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Weight of the learned mix beside the assumed one after each window, by discounted log score, shape (W,)."""
+        out = np.zeros(len(taught))
+        gains = np.where(taught, learned.log_likelihood - learned.prior_log_likelihood, 0.0)
+        fades = np.where(taught, 0.5 ** (MINUTE_NS / HOUR_NS / _MEMORY_H), 1.0)
+        for w in range(len(taught)):
+            self._advantage = self._advantage * float(fades[w]) + float(gains[w])
+            odds = math.exp(-min(max(LEARNING_RATE * self._advantage, -50.0), 50.0))
+            out[w] = FLOOR + (1.0 - 2.0 * FLOOR) / (1.0 + odds)
+        return out
 
     def _taught(self, starts: NDArray[np.int64], times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the feed was up in each minute: after its first event, and not silent for far too long."""
@@ -156,11 +178,20 @@ class FeedLearner:
         self.share = float(belief.mix @ belief.iota) if self.speaks else 0.0
         self._spread = belief.log_leverage_sd
 
-    def _mixes(self, theta: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mix and the ends of its band from rates (n, M, L) and weights (n, M), shape (n, 3, L)."""
+    def _mixes(
+        self, theta: NDArray[np.float64], weights: NDArray[np.float64], trust: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Mix and the ends of its band, shape (n, 3, L).
+
+        Args:
+            theta: rates, shape (n, M, L).
+            weights: of the bank's members, shape (n, M).
+            trust: weight of the learned mix beside the assumed one, shape (n,).
+        """
         shares = theta / theta.sum(axis=2, keepdims=True)
         # Products of matrices round by their size; these sums do not, whatever the number of minutes.
         mix = (weights[:, :, None] * shares).sum(axis=1)
+        mix = trust[:, None] * mix + (1.0 - trust[:, None]) * self.learner.prior.mix
         log_leverage = np.log(np.asarray(self.learner.leverages))
         tilted = [_tilted(mix, log_leverage, way * _BAND_DEVIATIONS * self._spread) for way in (-1.0, 1.0)]
         return np.stack([mix, *tilted], axis=1)
@@ -175,7 +206,9 @@ class FeedLearner:
             "reporting": msgspec.to_builtins(self.learner.reporting),
         }
         out["head"] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
-        out["numbers"] = np.array([self.events, self.expected, self.speaks, self.share, self._spread])
+        out["numbers"] = np.array(
+            [self.events, self.expected, self.speaks, self.share, self._spread, self._advantage]
+        )
         out["times"] = np.array([self._hour, self._from_ns, self._ended_ns], dtype=np.int64)
         return out
 
@@ -195,7 +228,9 @@ class FeedLearner:
         feed.learner = LeverageLearner.from_state(part, feed.learner.reporting, feed.learner.bank, settings)
         feed._bars, feed._events = state["bars"].copy(), state["events"].copy()
         feed._heard = state["heard"].copy()
-        feed.events, feed.expected, speaks, feed.share, feed._spread = state["numbers"].tolist()
+        feed.events, feed.expected, speaks, feed.share, feed._spread, feed._advantage = state[
+            "numbers"
+        ].tolist()
         feed.speaks = bool(speaks)
         feed._hour, feed._from_ns, feed._ended_ns = state["times"].tolist()
         return feed
@@ -229,6 +264,8 @@ class MarketLearner:
             path_id = feed_id if feed_id in paths else reference_id
             if feed_id not in self.feeds and path_id in paths:
                 reporting = self._reporting.get(feed_id.partition(":")[0], Reporting())
+                if _is_coarse(paths[path_id].ready(upto_ns)):
+                    reporting = Reporting()
                 self.feeds[feed_id] = FeedLearner(
                     feed_id, path_id, paths[path_id].parameters, reporting, self._settings
                 )
@@ -288,6 +325,14 @@ class MarketLearner:
             }
             market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part)
         return market
+
+
+def _is_coarse(bars: NDArray[np.void]) -> bool:
+    """Whether bars are too long to tell what the path did between two reports of a venue.
+
+    Which report of a minute came last then says nothing, and reading them as all there were scores better.
+    """
+    return bool(len(bars)) and float(np.median(bars["end_ns"] - bars["start_ns"])) > _COARSE_NS
 
 
 def _rows_of(events: LocatedEvents, feed_id: str) -> NDArray[np.void]:
