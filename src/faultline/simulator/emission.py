@@ -84,10 +84,13 @@ class Channel:
             self._hold(Kind.BOOK_LEVEL, rows)
         exits = self._mine(happenings.liquidations)
         is_winner = exits["kind"] == CLOSED_WINNER
-        self._hold(Kind.ADL, self._winner_rows(exits[is_winner]))
-        reported = self._reporter.publish(exits[~is_winner], now_ns)
+        if is_winner.any():
+            self._hold(Kind.ADL, self._winner_rows(exits[is_winner]))
+            exits = exits[~is_winner]
+        reported = self._reporter.publish(exits, now_ns)
         self._hold(Kind.LIQUIDATION, self._liquidation_rows(reported))
-        return event_key(reported.events[~self._stress.is_lost(reported.events["ts_ns"])])
+        events = reported.events
+        return event_key(events[~self._stress.is_lost(events["ts_ns"])] if self._stress.is_on else events)
 
     def take(self, to_ns: int) -> list[Batch]:
         """Rows received before ``to_ns`` that have not been taken yet."""

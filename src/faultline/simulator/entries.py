@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from faultline.simulator.margin import bankruptcy_ratio_kernel, liquidation_ratio_kernel, tier_kernel
-from faultline.simulator.orders import VOLUNTARY, execute_kernel, notional_kernel, price_kernel
+from faultline.simulator.orders import VOLUNTARY, execute_kernel, price_kernel
 from faultline.simulator.positions import (
     change_interest_kernel,
     link_due_kernel,
@@ -148,7 +148,6 @@ def _set_profit_kernel(par: Parameters, state: State, rng: NDArray[np.uint64], r
     """A take-profit for some: as far on the winning side as a drawn share of the way to liquidation."""
     position = state.positions[row]
     trader = par.traders[position.trader]
-    position.has_profit = 0
     if trader.profit_prob > 0.0 and uniform_kernel(rng) < trader.profit_prob:
         place = trader.profit_from + uniform_kernel(rng) * (trader.profit_to - trader.profit_from)
         way = min(abs(position.level_log - position.entry_log), 1.0)
@@ -178,7 +177,9 @@ def _open_kernel(
     position = state.positions[row]
     position.venue, position.side, position.trader, position.leverage = venue, side, trader, leverage
     position.lots, position.entry_log, position.opened_ns = lots, entry_log, ts_ns
-    notional_usd = notional_kernel(par, venue, lots, price_kernel(state, entry_log))
+    notional_usd = lots * par.lot_base * price_kernel(state, entry_log)
+    if par.venues[venue].is_inverse == 1:
+        notional_usd = lots * par.venues[venue].unit_usd
     if not _set_levels_kernel(par, state, rng, row, notional_usd):
         position.next_level = market.free_head
         market.free_head = row
@@ -193,7 +194,9 @@ def _open_kernel(
     position.due_ns = max(ts_ns + draw_life_ns_kernel(par, rng, trader, position.leverage), market.now_ns)
     link_level_kernel(state, row)
     link_due_kernel(state, row)
-    _set_profit_kernel(par, state, rng, row)
+    position.has_profit = 0
+    if par.takes_profit:
+        _set_profit_kernel(par, state, rng, row)
     change_interest_kernel(state, venue, side, lots)
     lane = side_row_kernel(side)
     state.mix[venue, lane, position.leverage, 0] += 1.0
@@ -258,7 +261,10 @@ def open_positions_kernel(
         entry_log = before_log + when * (here.last_log - before_log)
         ts_ns = t0_ns + int(when * (market.now_ns - t0_ns - 1))
         size_usd = _draw_size_kernel(par, rng, trader)
-        lots = max(1, int(size_usd / notional_kernel(par, venue, 1, price_kernel(state, entry_log)) + 0.5))
+        lot_usd = par.lot_base * price_kernel(state, entry_log)
+        if par.venues[venue].is_inverse == 1:
+            lot_usd = par.venues[venue].unit_usd
+        lots = max(1, int(size_usd / lot_usd + 0.5))
         taker_log = entry_log + side * par.half_spread
         if not _open_kernel(par, state, rng, venue, trader, side, lots, ts_ns, taker_log, 2 * k):
             continue

@@ -64,8 +64,13 @@ def execute_kernel(
     """
     market = state.market[0]
     here = state.venues[venue]
-    price_usd = price_kernel(state, fill_kernel(par, state, venue, taker_side, lots, at_log))
-    flow_usd = taker_side * notional_kernel(par, venue, lots, price_usd)
+    fill_log = at_log + taker_side * par.half_spread
+    if par.has_book:
+        fill_log = fill_kernel(par, state, venue, taker_side, lots, at_log)
+    price_usd = math.exp(market.base_log + fill_log)
+    flow_usd = taker_side * lots * par.lot_base * price_usd
+    if par.venues[venue].is_inverse == 1:
+        flow_usd = taker_side * lots * par.venues[venue].unit_usd
     if flow == FORCED:
         if par.forced_flow:
             market.forced_usd += flow_usd
