@@ -51,17 +51,16 @@ def draw_life_ns_kernel(par: Parameters, rng: NDArray[np.uint64], trader: int, l
 
 @njit(cache=True, nogil=True)
 def _draw_leverage_kernel(
-    par: Parameters, state: State, rng: NDArray[np.uint64], trader: int, venue: int
+    par: Parameters, rng: NDArray[np.uint64], trader: int, venue: int, regime: int, now_ns: int
 ) -> int:
     """Log-normal leverage of the class, scaled by venue, regime and switch, often snapped to a round number
     (in log).
     """
-    traders, market = par.traders, state.market[0]
-    regime = int(market.regime)
+    traders = par.traders
     wanted = traders[trader].leverage_log + traders[trader].leverage_sigma * normal_kernel(rng)
     response = traders[trader].regime_response * math.log(par.regimes[regime].leverage)
     wanted += math.log(par.venues[venue].leverage) + response
-    if market.now_ns >= par.switch_ns:
+    if now_ns >= par.switch_ns:
         wanted += par.switch_log
     wanted = min(max(wanted, 0.0), math.log(float(MAX_LEVERAGE)))
     if uniform_kernel(rng) < traders[trader].round_prob:
@@ -172,7 +171,7 @@ def _open_kernel(
 ) -> bool:
     """Open one position if the venue accepts it, index it and count it in the true mix."""
     market = state.market[0]
-    leverage = _draw_leverage_kernel(par, state, rng, trader, venue)
+    leverage = _draw_leverage_kernel(par, rng, trader, venue, int(market.regime), market.now_ns)
     row = take_slot_kernel(state)
     position = state.positions[row]
     position.venue, position.side, position.trader, position.leverage = venue, side, trader, leverage

@@ -64,8 +64,6 @@ def change_wallets_kernel(par: Parameters, state: State, rng: NDArray[np.uint64]
     """What else a cross wallet holds gains or loses: every row is picked at the world's rate; a cross position's
     margin moves by sigma z over its leverage, unless its level would come to lie at the mark.
     """
-    if par.wallet_per_s == 0.0:
-        return
     market = state.market[0]
     n_rows = state.positions.shape[0]
     restart_kernel(rng, par.keys[0].wallet, market.step, 0)

@@ -176,7 +176,8 @@ def advance_kernel(par: Parameters, state: State, out: Buffers, until_ns: int, d
             open_positions_kernel(par, state, out, rng, venue, t0_ns, before_log)
         close_due_kernel(par, state, out, rng, t0_ns)
         panic_kernel(par, state, out, rng, t0_ns)
-        change_wallets_kernel(par, state, rng, dt_s)
+        if par.wallet_per_s > 0.0:
+            change_wallets_kernel(par, state, rng, dt_s)
         _remember_extremes_kernel(state)
         for venue in range(state.venues.shape[0]):
             if par.sample_ns > 0 and market.now_ns % par.sample_ns == 0:
