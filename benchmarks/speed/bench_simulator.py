@@ -1,4 +1,5 @@
-"""How fast the simulator runs: the live world in small steps of time, and ten days of the evaluation world.
+"""How fast the simulator runs: the live world in small steps of time, ten days of the evaluation world, and
+worlds with many venues and with order books.
 
 Run ``python benchmarks/speed/bench_simulator.py``; figures go to ``results/simulator.json``. CPU time of one process,
 median of the runs; compiling is not counted.
@@ -22,6 +23,8 @@ CASES = (
     ("three-assets", HOUR_NS, SECOND_NS, False),
     ("three-assets", 4 * HOUR_NS, MINUTE_NS, False),
     ("evaluation", 10 * DAY_NS, HOUR_NS, True),
+    ("six-venues", 2 * DAY_NS, HOUR_NS, True),
+    ("thin-book", 2 * DAY_NS, HOUR_NS, False),
 )
 N_RUNS = 3
 
