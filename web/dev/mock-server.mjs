@@ -9,6 +9,7 @@ import * as answers from "./answers.mjs";
 import { clock, known, scenarioOf } from "./clock.mjs";
 import { encodeSnapshot } from "./lhm1.mjs";
 import { columnAt, market, pace, START_BARS } from "./market.mjs";
+import { answerModel } from "./model.mjs";
 import { answerSignals, refill } from "./signals.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
@@ -165,6 +166,7 @@ function api(request, response, url) {
     problem: (...fault) => problem(request, response, ...fault),
   };
   if (answerSignals(request, url, scenario, reply)) return;
+  if (route === "model") return answerModel(scope, clock, scenario, reply);
   const needsMap = ["heat", "candles", "cell", "legend"].includes(route);
   if (needsMap && !known(scope, tf))
     return problem(

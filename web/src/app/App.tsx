@@ -10,6 +10,7 @@ import { Toasts } from "../ui/Toast";
 import { watchEvents } from "./BellWatch";
 import { Footer } from "./Footer";
 import { HelpOverlay } from "./HelpOverlay";
+import { LazyModel } from "./LazyModel";
 import { LazySignals } from "./LazySignals";
 import { NavRail } from "./NavRail";
 import { goTo, page } from "./router";
@@ -52,6 +53,7 @@ export function App() {
         <SimulatedBanner />
         {page.value === "map" && <MapPage />}
         {page.value === "signals" && <LazySignals />}
+        {page.value === "model" && <LazyModel />}
         {page.value === "about" && <AboutPage />}
         {page.value === null && (
           <main class="page-centre">

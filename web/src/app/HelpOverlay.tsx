@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { MODE_TEXT } from "../pages/map/modes";
 import { MODES } from "../state/url";
 import { Dialog } from "../ui/Dialog";
+import { ModelHelp } from "./ModelHelp";
 import { page } from "./router";
 import { SignalsHelp } from "./SignalsHelp";
 
@@ -78,7 +79,7 @@ export function HelpOverlay() {
         helpOpen.value = false;
       }}
     >
-      {page.value === "signals" ? <SignalsHelp /> : <MapHelp />}
+      {page.value === "signals" ? <SignalsHelp /> : page.value === "model" ? <ModelHelp /> : <MapHelp />}
     </Dialog>
   );
 }

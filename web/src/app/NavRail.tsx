@@ -5,6 +5,7 @@ import { goTo, hrefOf, type PageName, page } from "./router";
 const LINKS: readonly { readonly name: PageName; readonly label: string }[] = [
   { name: "map", label: "Map" },
   { name: "signals", label: "Signals" },
+  { name: "model", label: "Model" },
   { name: "about", label: "About" },
 ];
 

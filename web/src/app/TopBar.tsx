@@ -14,9 +14,10 @@ import { Segmented } from "../ui/Segmented";
 import { Bell } from "./Bell";
 import { helpOpen } from "./HelpOverlay";
 import { OptionsMenu } from "./OptionsMenu";
-import { page } from "./router";
+import { type PageName, page } from "./router";
 import { ScopePicker } from "./ScopePicker";
 
+const TITLES: Readonly<Partial<Record<PageName, string>>> = { signals: "Signals", model: "Model" };
 export const optionsOpen = signal(false);
 
 const FRESH_TEXT = {
@@ -94,11 +95,7 @@ export function TopBar() {
   const onMap = page.value === "map";
   return (
     <header class="topbar">
-      {onMap ? (
-        <MapControls />
-      ) : (
-        <h1 class="topbar-title">{page.value === "signals" ? "Signals" : "Faultline"}</h1>
-      )}
+      {onMap ? <MapControls /> : <h1 class="topbar-title">{TITLES[page.value ?? "about"] ?? "Faultline"}</h1>}
       <div class="topbar-end">
         <Freshness />
         <Bell />

@@ -1,0 +1,40 @@
+/** The model page, fetched when it is first opened: the map does not wait for it. */
+import { signal } from "@preact/signals";
+import type { ComponentType } from "preact";
+import { useEffect } from "preact/hooks";
+import { StateCard } from "../ui/StateCard";
+
+const loaded = signal<ComponentType | null>(null);
+const failed = signal(false);
+
+async function load(): Promise<void> {
+  failed.value = false;
+  try {
+    loaded.value = (await import("../pages/model/ModelPage")).ModelPage;
+  } catch {
+    failed.value = true; // The part is not there any more (an update) or the engine is gone.
+  }
+}
+
+export function LazyModel() {
+  useEffect(() => {
+    if (!loaded.value) void load();
+  }, []);
+  const Page = loaded.value;
+  if (Page) return <Page />;
+  return (
+    <main class="page-centre">
+      {failed.value ? (
+        <StateCard
+          kind="error"
+          title="This page could not be loaded"
+          action={{ label: "Reload", run: () => location.reload() }}
+        >
+          <p>The engine may have been updated or stopped.</p>
+        </StateCard>
+      ) : (
+        <StateCard kind="loading" title="Opening the model" />
+      )}
+    </main>
+  );
+}

@@ -1,0 +1,109 @@
+/** Four bands of leverage side by side: now with its credible band, before, and what is assumed. */
+import type { LeverageBin, ModelFeed } from "../../api/model";
+import { BandBar } from "./BandBar";
+import { Frame } from "./Frame";
+import { band, dayOf, isKnown, share } from "./figures";
+import { NOT_IDENTIFIED } from "./words";
+
+interface PanelProps {
+  readonly bin: LeverageBin;
+  readonly before: string | null;
+}
+
+function Panel({ bin, before }: PanelProps) {
+  return (
+    <div class={`bin ${bin.identified ? "" : "is-unknown"}`}>
+      <table>
+        <caption>
+          <b>{bin.label}</b>{" "}
+          <small>{isKnown(bin.iota) ? `data share ${share(bin.iota)}` : "data share unknown"}</small>
+        </caption>
+        <tbody>
+          <tr>
+            <th scope="row">now</th>
+            <td class="bin-bar">
+              <BandBar
+                kind={bin.identified ? "now" : "unknown"}
+                value={bin.share}
+                low={bin.low}
+                high={bin.high}
+              />
+            </td>
+            <td class="is-number">
+              <b>{share(bin.share)}</b>
+              <small>{band(bin.low, bin.high)}</small>
+            </td>
+          </tr>
+          {before !== null && (
+            <tr>
+              <th scope="row">{before}</th>
+              <td class="bin-bar">
+                <BandBar kind="before" value={bin.before_share} />
+              </td>
+              <td class="is-number">{share(bin.before_share)}</td>
+            </tr>
+          )}
+          <tr>
+            <th scope="row">prior</th>
+            <td class="bin-bar">
+              <BandBar kind="assumed" value={bin.assumed_share} />
+            </td>
+            <td class="is-number">{share(bin.assumed_share)}</td>
+          </tr>
+        </tbody>
+      </table>
+      {!bin.identified && <p class="bin-note">{NOT_IDENTIFIED}</p>}
+    </div>
+  );
+}
+
+function Columns({ feed }: { feed: ModelFeed }) {
+  return (
+    <table class="plain-table">
+      <caption class="visually-hidden">Share of every leverage, {feed.feed}</caption>
+      <thead>
+        <tr>
+          <th scope="col">Leverage</th>
+          <th scope="col" class="is-number">
+            Share now
+          </th>
+          <th scope="col" class="is-number">
+            Assumed
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {feed.leverages.map((leverage, i) => (
+          <tr key={leverage}>
+            <th scope="row">{leverage}x</th>
+            <td class="is-number">{share(feed.mix[i])}</td>
+            <td class="is-number">{share(feed.assumed_mix[i])}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+export function BinPanels({ feed }: { feed: ModelFeed }) {
+  const before = isKnown(feed.before_ms) ? dayOf(feed.before_ms).slice(5) : null;
+  return (
+    <Frame
+      class="bins-frame"
+      title="Share of opens by leverage"
+      note={
+        isKnown(feed.before_ms)
+          ? `95 % credible band · before: ${dayOf(feed.before_ms)}`
+          : "95 % credible band · nothing older is kept yet"
+      }
+      more="every leverage"
+      table={<Columns feed={feed} />}
+    >
+      <div class="bins">
+        {feed.bins.map((bin) => (
+          <Panel key={bin.label} bin={bin} before={before} />
+        ))}
+      </div>
+    </Frame>
+  );
+}

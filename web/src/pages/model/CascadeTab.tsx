@@ -1,0 +1,132 @@
+/** Whether hits of zones set off further levels, as often as said, and more often than chance moves price there. */
+import type { Cascade, CascadeDepth, ModelAnswer } from "../../api/model";
+import { StateCard } from "../../ui/StateCard";
+import { BandBar } from "./BandBar";
+import { DailyStrip } from "./DailyStrip";
+import { Episodes } from "./Episodes";
+import { band, count, figure, isKnown, share, span } from "./figures";
+import { Reliability } from "./Reliability";
+
+function delayRange({ delay_s: delay }: CascadeDepth): string {
+  return delay && isKnown(delay.low) && isKnown(delay.high)
+    ? `${span(delay.low)} to ${span(delay.high)}`
+    : "";
+}
+
+function Step({ step }: { step: CascadeDepth }) {
+  return (
+    <tr class={step.greyed ? "is-greyed" : ""}>
+      <th scope="row">{step.depth}</th>
+      <td class="step-bar">
+        <BandBar kind={step.greyed ? "greyed" : "now"} value={step.prob} low={step.low} high={step.high} />
+      </td>
+      <td class="is-number">
+        <b>{share(step.prob)}</b>
+      </td>
+      <td class="is-number">{band(step.low, step.high)}</td>
+      <td class="is-number">
+        {count(step.n_reached)} of {count(step.n_at_risk)}
+        {step.greyed && <small>too few</small>}
+      </td>
+      <td class="is-number">
+        {step.delay_s ? span(step.delay_s.median) : <span class="quiet">not seen</span>}
+        <small>{delayRange(step)}</small>
+      </td>
+    </tr>
+  );
+}
+
+function Steps({ cascade }: { cascade: Cascade }) {
+  return (
+    <section class="panel steps">
+      <h2>Chance of reaching each level, once a zone is hit</h2>
+      <p class="quiet">
+        {count(cascade.n_hits)} hits watched. Bars are the share of chains at risk that made the step, the
+        whisker its 95 % interval. Steps with fewer than 30 chains at risk are greyed: read them as the prior.
+      </p>
+      <div class="scroll-x">
+        <table class="plain-table">
+          <caption class="visually-hidden">Steps of a cascade</caption>
+          <thead>
+            <tr>
+              <th scope="col">Level</th>
+              <th scope="col" aria-label="Chance as a bar" />
+              <th scope="col" class="is-number">
+                Chance
+              </th>
+              <th scope="col" class="is-number">
+                95 %
+              </th>
+              <th scope="col" class="is-number">
+                Reached of n at risk
+              </th>
+              <th scope="col" class="is-number">
+                Delay
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {cascade.depths.map((step) => (
+              <Step key={step.depth} step={step} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+/** Lower is better; the plainer forecast beside it says whether the effort pays. */
+function LogLoss({ cascade }: { cascade: Cascade }) {
+  const { log_loss: said, log_loss_beta: plain } = cascade;
+  const verdict =
+    isKnown(said) && isKnown(plain)
+      ? said < plain
+        ? "better than counting by depth"
+        : "no better than counting by depth"
+      : "not yet comparable";
+  return (
+    <dl class="feed-facts">
+      <div>
+        <dt>Log loss per step at risk</dt>
+        <dd>
+          {figure(said, 3)} <small>{verdict}</small>
+        </dd>
+      </div>
+      <div>
+        <dt>Counting by depth</dt>
+        <dd>
+          {figure(plain, 3)} <small>the plainer forecast</small>
+        </dd>
+      </div>
+      <div>
+        <dt>Hits n</dt>
+        <dd>{count(cascade.n_hits)}</dd>
+      </div>
+    </dl>
+  );
+}
+
+export function CascadeTab({ answer }: { answer: ModelAnswer }) {
+  const { cascade } = answer;
+  if (!cascade)
+    return (
+      <StateCard kind="empty" title="No zone was hit yet since the engine began to watch">
+        <p>
+          Chains are counted from hits of zones: whether the next level was reached too, how soon, and whether
+          chance alone would have come as far.
+        </p>
+      </StateCard>
+    );
+  return (
+    <div class="cascade">
+      <LogLoss cascade={cascade} />
+      <div class="cascade-pair">
+        <Steps cascade={cascade} />
+        <Reliability bins={cascade.reliability} />
+      </div>
+      <DailyStrip days={cascade.strip} asset={answer.asset} />
+      <Episodes episodes={cascade.episodes} />
+    </div>
+  );
+}

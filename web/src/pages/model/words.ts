@@ -1,0 +1,47 @@
+/** Words for what the engine says in one. */
+
+export interface Words {
+  readonly label: string;
+  readonly tone: "good" | "warn" | "bad" | "quiet";
+  readonly mark: string;
+}
+
+export const BASIS_TEXT: Readonly<Record<string, Words>> = {
+  bank: { label: "learned by bank", tone: "good", mark: "●" },
+  pooled: { label: "pooled: too few events", tone: "quiet", mark: "◐" },
+  prior: { label: "prior in force: learned scored worse", tone: "warn", mark: "○" },
+};
+
+export const REPORTING_TEXT: Readonly<Record<string, string>> = {
+  all: "Publishes every liquidation",
+  batched: "Publishes every liquidation, in batches",
+  latest: "Publishes the latest liquidation of each window",
+  largest: "Publishes the largest liquidation of each window",
+  none: "Publishes none: nothing is learned here, the prior stays",
+};
+
+export const SIDES_TEXT: Readonly<Record<string, Words & { readonly meaning: string }>> = {
+  right: { label: "right", tone: "good", mark: "✓", meaning: "recorded sides agree with how price moved" },
+  inverted: {
+    label: "inverted",
+    tone: "bad",
+    mark: "✕",
+    meaning: "longs are recorded as shorts: check how this feed was imported",
+  },
+  mixed: {
+    label: "mixed",
+    tone: "bad",
+    mark: "≠",
+    meaning: "neither holds: several venues with different rules may be mixed",
+  },
+  unknown: { label: "unknown", tone: "quiet", mark: "?", meaning: "too few prints have voted" },
+};
+
+export const FACT_TEXT: Readonly<Record<string, string>> = {
+  insurance_fund: "Insurance fund",
+  adl: "Auto-deleveraging",
+  partial_liquidation: "Partial liquidation",
+  reporting: "Reporting",
+};
+
+export const NOT_IDENTIFIED = "not identified: price never travelled that far; this is the prior";
