@@ -205,3 +205,48 @@ def test_turnover_is_volume_or_interest_times_range() -> None:
     hour.apply(bars)
     assert hour.close(1e6) == pytest.approx(1e6 * math.log(101.0 / 97.0))
     assert math.isnan(hour.close(1e6))
+
+
+def cascades_of(shard: Shard) -> dict[str, bytes]:
+    """All that is known of chains: what was said last, what came of them, what was learned."""
+    mine = shard.watch.cascades
+    learned = {f"learner {name}": part.tobytes() for name, part in mine.stream.learner.state().items()}
+    open_chains = [(situation.id, reached) for situation, reached in mine.stream.collector.open_chains()]
+    return learned | {
+        "record": msgspec.json.encode(mine.record),
+        "report": msgspec.json.encode(mine.report()),
+        "chains": msgspec.msgpack.encode(mine.chains),
+        "open": msgspec.json.encode(open_chains),
+        "counts": msgspec.json.encode(mine.stream.collector.counts),
+        "tally": mine.stream.collector.tally.state()["sums"].tobytes(),
+    }
+
+
+def test_chains_are_followed_and_said_on_the_assets_map_only(whole) -> None:
+    shard, changes, _, notices = whole
+    mine = shard.watch.cascades
+    hits = [change for change in changes if change.kind == "hit" and change.zone.scope == "BTC"]
+    report = mine.report()
+    assert report["n_hits"] == len(hits)
+    assert sum(depth["n_at_risk"] for depth in report["depths"]) > 0
+    assert mine.chains
+    assert {zone_id.split("-")[0] for zone_id in mine.chains} == {"BTC"}
+    assert len(report["episodes"]) == sum(notice.kind is EventType.CASCADE_STARTED for notice in notices)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_every_way_of_cutting_a_tape_gives_the_same_chains(market, whole, seed) -> None:
+    inner = np.random.default_rng(seed).integers(START, END, 60)
+    edges = sorted({START, END, *map(int, inner), START + 4 * HOUR_NS, START + 5 * HOUR_NS - 1})
+    assert cascades_of(run(market, edges)[0]) == cascades_of(whole[0])
+
+
+def test_chains_go_on_from_a_checkpoint_inside_one(market, whole) -> None:
+    hits = [change for change in whole[1] if change.kind == "hit" and change.zone.scope == "BTC"]
+    middle = hits[-1].at_ns + 20 * SECOND_NS
+    shard = run(market, [START, middle])[0]
+    assert shard.watch.cascades.stream.collector.open_chains()
+    again = Shard.from_state(shard.state(), shard.contracts.values(), shard.parameters)
+    assert cascades_of(again) == cascades_of(shard)
+    again.draw_from({"1m": FOLLOW})
+    assert cascades_of(run(market, [middle, END], again)[0]) == cascades_of(whole[0])

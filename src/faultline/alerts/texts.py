@@ -145,6 +145,27 @@ def _divergence(fields: Mapping[str, Any]) -> str:
     return f"{side} maps of {names} are {apart}{chance}"
 
 
+def _cascade(fields: Mapping[str, Any], verb: str) -> str:
+    """``long cascade has started: level 1 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)``."""
+    side, depth, known = _plain(fields.get("side")).lower(), fields.get("depth"), fields.get("n_levels")
+    level = f"level {depth:.0f}" if _is_number(depth) else "a level"
+    level += f" of {known:.0f}" if _is_number(known) else ""
+    seen, expected = usd_text(fields.get("liquidated_usd")), usd_text(fields.get("expected_usd"))
+    where = f"{level} at {price_text(fields.get('price_usd'))}"
+    return f"{side} cascade {verb}: {where}, {seen} liquidated at least (est. {expected})"
+
+
+def _excess(fields: Mapping[str, Any]) -> str:
+    prob = fields.get("tail_prob")
+    chance = f" (chance of that {prob * 100:.2g} %)" if _is_number(prob) else ""
+    return _cascade(fields, f"runs deeper than volatility explains{chance}")
+
+
+def _ended(fields: Mapping[str, Any]) -> str:
+    took = fields.get("duration_s")
+    return _cascade(fields, f"is over after {took / 60:.0f} min" if _is_number(took) else "is over")
+
+
 def _silence(fields: Mapping[str, Any]) -> str:
     silent = fields.get("silent_s")
     return f"{silent:.0f} s" if _is_number(silent) else "some time"
@@ -152,6 +173,10 @@ def _silence(fields: Mapping[str, Any]) -> str:
 
 _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     EventType.ZONE_HIT: lambda fields: f"price reached {_zone(fields)}",
+    EventType.CASCADE_STARTED: lambda fields: _cascade(fields, "has started"),
+    EventType.CASCADE_EXTENDED: lambda fields: _cascade(fields, "goes on"),
+    EventType.CASCADE_ENDED: _ended,
+    EventType.CASCADE_EXCESS: _excess,
     EventType.ZONE_APPROACHED: _approached,
     EventType.ZONE_CREATED: lambda fields: f"new {_zone(fields)}",
     EventType.ZONE_REINFORCED: lambda fields: (

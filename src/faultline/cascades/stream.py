@@ -175,7 +175,7 @@ class CascadeStream:
 
     def _remember(self, end_ns: int, close_usd: float) -> None:
         """Keep a close a minute for a quarter of an hour, and the last column."""
-        if len(self._columns) > 1 and self._columns[1].end_ns <= end_ns - MINUTE_NS:
+        while len(self._columns) > 1 and self._columns[1].end_ns <= end_ns - MINUTE_NS:
             self._columns = self._columns[1:]
         if len(self._closes) and end_ns < self._closes[-1, 0] + MINUTE_NS:
             return

@@ -112,7 +112,7 @@ def step(
         is_last = end_ns == upto_ns
         columns += _advance(shard, end_ns, paths, events, forming=forming and is_last)
         if watch is not None and watch.account_due(end_ns):
-            close_accounts(shard, watch, end_ns)
+            close_accounts(shard, watch, end_ns, says_chains=end_ns + ACCOUNT_NS > upto_ns)
         if end_ns % HOUR_NS == 0:
             _every_hour(shard, end_ns)
         if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:

@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from faultline.pipeline.accounting import ACCOUNT_NS, Accountant
+from faultline.pipeline.cascading import CascadeWatch
 from faultline.pipeline.turnover import HourlyTurnover
 from faultline.signals.announcing import Announcer
 from faultline.signals.events import EventType
@@ -89,6 +90,8 @@ class MarketWatch:
         self._prices: dict[str, float] = {}
         self._apart: set[int] = set()
         self._announcer = Announcer()
+        #: Chains on the asset's own map.
+        self.cascades = CascadeWatch(asset, follow_from_ns)
         #: What stood where, for accounts; and the last comparison of venues, one per side.
         self.accountant = Accountant()
         self.divergence: list[SideDivergence] = []
@@ -115,6 +118,7 @@ class MarketWatch:
 
     def apply_liquidations(self, events: LocatedEvents) -> None:
         """Take in located liquidations and tell of large ones."""
+        self.cascades.apply_liquidations(events)
         thresholds = self._large.apply(events.received_ns, events.notional_usd)
         large = (events.notional_usd > thresholds) & (events.received_ns >= self.follow_from_ns)
         for k in np.flatnonzero(large).tolist():
@@ -174,20 +178,31 @@ class MarketWatch:
             path: bars since the last call (``market.path.PATH_ROW``).
         """
         tracker = self._tracker(scope)
+        hits: list[ZoneChange] = []
         begin = 0
         for k, cut in enumerate(np.searchsorted(path["end_ns"], close_ns, side="right").tolist()):
-            self._walk(tracker, path[begin:cut])
+            hits += self._walk(tracker, path[begin:cut])
             begin = cut
             at_ns, price = int(close_ns[k]), self._prices.get(scope, math.nan)
             self._note(tracker.apply_minute(at_ns, rows, usd[k], price))
-        self._walk(tracker, path[begin:])
+            if scope == self.asset:
+                self.cascades.add_column(at_ns, rows, usd[k])
+        hits += self._walk(tracker, path[begin:])
+        if scope == self.asset:
+            self._notices += self.cascades.apply_path(path, hits, tracker.density.hourly_turnover_usd)
 
     def account_due(self, time_ns: int) -> bool:
         """Whether accounts are taken at that moment."""
         return time_ns % ACCOUNT_NS == 0 and time_ns >= self.follow_from_ns
 
     def apply_accounts(
-        self, scope: str, ids: Sequence[str], time_ns: int, interest_change_ratio: float | None
+        self,
+        scope: str,
+        ids: Sequence[str],
+        time_ns: int,
+        interest_change_ratio: float | None,
+        *,
+        says_chains: bool = True,
     ) -> None:
         """Give a scope's zones the accounts that were just closed, and note their states.
 
@@ -196,11 +211,15 @@ class MarketWatch:
             ids: instruments that its estimate is made of.
             time_ns: end of the accounts.
             interest_change_ratio: change of open interest over the last hour; None where unknown.
+            says_chains: whether the chains of the asset's zones are said anew.
         """
         tracker = self._tracker(scope)
         accounts = self.accountant.accounts(tracker, ids)
         self._note(tracker.apply_account(time_ns, accounts, interest_change_ratio))
-        self._states += tracker.zones(time_ns, self._prices.get(scope, math.nan))
+        zones = tracker.zones(time_ns, self._prices.get(scope, math.nan))
+        self._states += zones
+        if scope == self.asset and says_chains:
+            self.cascades.forecast(zones, time_ns, tracker.density.hourly_turnover_usd)
 
     def apply_divergence(self, time_ns: int, sides: Sequence[SideDivergence]) -> None:
         """Note how far the venues' maps lie apart; told is when a side begins to be wider than chance."""
@@ -233,6 +252,7 @@ class MarketWatch:
             scopes: instruments of each scope.
             oi_usd: open interest of a side by instrument.
         """
+        self.cascades.apply_interest(end_ns, oi_usd)
         hour = {iid: part.close(oi_usd.get(iid, math.nan)) for iid, part in self._turnover.items()}
         for scope, ids in scopes.items():
             known = [hour[iid] for iid in ids if iid in hour and math.isfinite(hour[iid])]
@@ -272,7 +292,7 @@ class MarketWatch:
         parts: dict[str, Any] = {f"tracker.{name}": part for name, part in self.trackers.items()}
         parts |= {f"turnover.{name}": part for name, part in self._turnover.items()}
         parts |= {f"silence.{name}": part for name, part in self._silences.items()} | {"large": self._large}
-        parts["accountant"] = self.accountant
+        parts |= {"accountant": self.accountant, "cascades": self.cascades}
         for name, part in parts.items():
             out.update({f"{name}|{key}": value for key, value in part.state().items()})
         return out
@@ -304,6 +324,7 @@ class MarketWatch:
         watch._announcer = Announcer(head.told)
         watch.shown_divergence = head.divergence
         watch.accountant = Accountant.from_state(part("accountant"), ledgers)
+        watch.cascades = CascadeWatch.from_state(part("cascades"))
         return watch
 
     def _tracker(self, scope: str) -> ZoneTracker:
@@ -311,12 +332,16 @@ class MarketWatch:
             self.trackers[scope] = ZoneTracker(scope, self.asset, self.parameters, self.follow_from_ns)
         return self.trackers[scope]
 
-    def _walk(self, tracker: ZoneTracker, path: NDArray[np.void]) -> None:
-        if len(path):
-            self._note(tracker.apply_path(path))
-            closes = path["close_usd"][np.isfinite(path["close_usd"])]
-            if len(closes):
-                self._prices[tracker.scope] = float(closes[-1])
+    def _walk(self, tracker: ZoneTracker, path: NDArray[np.void]) -> list[ZoneChange]:
+        """Follow a tracker's zones along bars; gives the hits among what happened."""
+        if not len(path):
+            return []
+        changes = tracker.apply_path(path)
+        self._note(changes)
+        closes = path["close_usd"][np.isfinite(path["close_usd"])]
+        if len(closes):
+            self._prices[tracker.scope] = float(closes[-1])
+        return [change for change in changes if change.kind == "hit"]
 
     def _note(self, changes: list[ZoneChange]) -> None:
         for change in changes:

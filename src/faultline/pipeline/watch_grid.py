@@ -19,14 +19,22 @@ if TYPE_CHECKING:
 __all__ = ("close_accounts", "close_hour")
 
 
-def close_accounts(shard: Shard, watch: MarketWatch, time_ns: int) -> None:
-    """Close the quarter's accounts of every scope, and every hour compare the venues' maps."""
+def close_accounts(shard: Shard, watch: MarketWatch, time_ns: int, *, says_chains: bool) -> None:
+    """Close the quarter's accounts of every scope, and every hour compare the venues' maps.
+
+    Args:
+        shard: at ``time_ns``.
+        watch: told of the accounts.
+        time_ns: end of the quarter.
+        says_chains: whether chains are said anew: nobody can see those of a quarter inside a longer step.
+    """
     items = [item for item in shard.with_path() if item.price_usd > 0]
     watch.accountant.close(time_ns, items)
     by_id = {item.instrument_id: item for item in items}
     for scope, ids in shard.own_scopes().items():
         members = [by_id[iid] for iid in ids if iid in by_id]
-        watch.apply_accounts(scope, ids, time_ns, _interest_change(members, time_ns))
+        change = _interest_change(members, time_ns)
+        watch.apply_accounts(scope, ids, time_ns, change, says_chains=says_chains)
     if time_ns % HOUR_NS == 0:
         watch.apply_divergence(time_ns, watch.accountant.divergence(items, shard.mix_draws))
 

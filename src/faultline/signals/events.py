@@ -43,8 +43,12 @@ class EventType(enum.StrEnum):
     """Types of event, each with its row in ``CATALOGUE``."""
 
     ZONE_HIT = "ZONE_HIT"
+    CASCADE_STARTED = "CASCADE_STARTED"
+    CASCADE_EXTENDED = "CASCADE_EXTENDED"
     LIQUIDATION_LARGE = "LIQUIDATION_LARGE"
     ZONE_APPROACHED = "ZONE_APPROACHED"
+    CASCADE_ENDED = "CASCADE_ENDED"
+    CASCADE_EXCESS = "CASCADE_EXCESS"
     SOURCE_DOWN = "SOURCE_DOWN"
     SOURCE_RECOVERED = "SOURCE_RECOVERED"
     ZONE_CREATED = "ZONE_CREATED"
@@ -80,6 +84,22 @@ _ZONE: Final[dict[str, str]] = {
 }
 
 
+_CASCADE: Final[dict[str, str]] = {
+    "episode_id": "id of the cascade",
+    "zone_id": "id of the zone whose hit began it",
+    "side": "LONG or SHORT: the positions that are liquidated",
+    "price_usd": "price of the deepest level reached",
+    "depth": "levels reached beyond the zone",
+    "n_levels": "levels that were known at the hit, at most 10",
+    "liquidated_usd": "liquidations of the side seen since the hit; a lower bound where a venue samples",
+    "expected_usd": "forced flow to expect from the levels that price went through (model estimate)",
+    "expected_depth": "mean depth where only plain volatility moves price",
+    "tail_prob": "probability of this depth or more under that",
+    "duration_s": "seconds since the hit",
+    "next_prob": "probability of the next level as said at the hit, given this one; null where none is left",
+}
+
+
 def _zone(**more: str) -> dict[str, str]:
     return _ZONE | more
 
@@ -97,6 +117,18 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
             Priority.P0,
             "price reaches the nearest edge of a zone",
             _zone(price_usd="price that reached it"),
+        ),
+        _spec(
+            EventType.CASCADE_STARTED,
+            Priority.P0,
+            "price reaches the first level beyond a zone that was hit, and forced flow was seen since the hit",
+            _CASCADE,
+        ),
+        _spec(
+            EventType.CASCADE_EXTENDED,
+            Priority.P0,
+            "a cascade that was told of reaches its next level",
+            _CASCADE,
         ),
         _spec(
             EventType.LIQUIDATION_LARGE,
@@ -117,6 +149,18 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
             "price comes close to a zone that is notable or was told of before: nearer than the asset usually moves "
             "in a quarter of an hour; or such a zone was created that close",
             _zone(price_usd="price that came close"),
+        ),
+        _spec(
+            EventType.CASCADE_ENDED,
+            Priority.P1,
+            "a cascade did not reach its next level in time, reached the last one, or prices broke off",
+            _CASCADE,
+        ),
+        _spec(
+            EventType.CASCADE_EXCESS,
+            Priority.P1,
+            "a cascade is deeper than plain volatility alone would make it in nineteen of twenty cases",
+            _CASCADE,
         ),
         _spec(
             EventType.SOURCE_DOWN,
