@@ -73,6 +73,39 @@ SENTENCES = [
         {"kind": "DIVERGENCE", "venues": ["binance", "okx"], "distance_bps": 41.7, "floor_bps": 12.1},
         "BTC: long maps of binance and okx are 42 bp apart (chance explains 12)",
     ),
+    (
+        {"kind": "LEARNER_FELL_BACK", "change": "fallback", "advantage_nats": -5.04},
+        ("BTC: the assumed leverage mix is in use: what binance:BTCUSDT taught did worse (score -5.0 nats)"),
+    ),
+    (
+        {"kind": "LEARNER_FELL_BACK", "change": "restored", "advantage_nats": 0.31},
+        "BTC: what binance:BTCUSDT taught about leverage is in use again (score +0.3 nats)",
+    ),
+    (
+        {
+            "kind": "ENGINE_CHANGED",
+            "what": "print offset",
+            "part": "BANKRUPTCY",
+            "before_bps": -38.62,
+            "after_bps": -48.62,
+        },
+        (
+            "BTC: binance:BTCUSDT has changed its liquidation engine: print offset (bankruptcy) moved from -38.6 to "
+            "-48.6 bp"
+        ),
+    ),
+    (
+        {"kind": "ENGINE_CHANGED", "what": "margin", "part": "tier 2", "before_bps": None},
+        "BTC: binance:BTCUSDT has changed its liquidation engine: margin (tier 2) moved",
+    ),
+    (
+        {"kind": "SIDE_CONVENTION_ALARM", "verdict": "mixed", "instrument": "mixed:BTC"},
+        "BTC: sides of liquidations of mixed:BTC are mixed: some are inverted",
+    ),
+    (
+        {"kind": "SIDE_CONVENTION_ALARM", "verdict": "right"},
+        "BTC: sides of liquidations of binance:BTCUSDT mean what is assumed again",
+    ),
 ]
 
 
@@ -94,6 +127,7 @@ def test_the_rest_of_a_message_says_when_and_what_kind_of_number_it_is():
     assert text.is_urgent
     assert "reported" in text_of(an_event("LIQUIDATION_LARGE")).text
     assert "connection" in text_of(an_event("SOURCE_DOWN")).text
+    assert "Inferred" in text_of(an_event("ENGINE_CHANGED")).text
     assert not text_of(an_event("SOURCE_DOWN")).is_urgent
 
 

@@ -66,6 +66,13 @@ def run(market: list[Batch], edges: list[int], *, shard: Shard | None = None):
     return shard, forecasts, columns
 
 
+def calibration(shard: Shard) -> dict:
+    """What is known of every feed, and everything needed to go on."""
+    market = shard.calibrator
+    state = {key: value.tobytes() for key, value in market.state().items() if key != "head"}
+    return {feed_id: market.report(feed_id) for feed_id in market.feeds} | {"state": state}
+
+
 @pytest.fixture(scope="module")
 def whole(market):
     return run(market, [START, START + HOURS * HOUR_NS])
@@ -87,14 +94,25 @@ def test_every_way_of_cutting_a_tape_gives_the_same_forecasts_and_columns(market
         assert candle == pytest.approx(expected[1], nan_ok=True)
         assert (long_usd, short_usd) == pytest.approx(expected[2:], nan_ok=True)
     assert shard.chain.head_sha256 == whole[0].chain.head_sha256
+    assert calibration(shard) == calibration(whole[0])
+
+
+def test_every_feed_is_calibrated_from_its_own_path(whole) -> None:
+    market = whole[0].calibrator
+    assert {feed.path_id for feed in market.feeds.values()} == set(market.feeds)
+    for feed_id in market.feeds:
+        rows = {row["name"]: row for row in market.report(feed_id)["rows"]}
+        assert rows["delay"]["n_events"] > 0
+        assert rows["stamp to receipt"]["low"] >= 0.0
 
 
 def test_a_shard_goes_on_from_its_checkpoint(market, whole) -> None:
     middle = START + 2 * HOUR_NS + 17 * SECOND_NS
     shard, head, _ = run(market, [START, middle])
     again = Shard.from_state(shard.state(), shard.contracts.values(), shard.parameters)
-    _, tail, _ = run(market, [middle, START + HOURS * HOUR_NS], shard=again)
+    again, tail, _ = run(market, [middle, START + HOURS * HOUR_NS], shard=again)
     assert head + tail == whole[1]
+    assert calibration(again) == calibration(whole[0])
 
 
 def test_what_is_learned_is_served(whole) -> None:

@@ -22,6 +22,15 @@ _LINE_CHARS: Final = 200
 _ESTIMATE: Final = "Model estimate: not exchange data, not advice."
 _RECORDED: Final = "As the venue reported it; not advice."
 _OWN_FEED: Final = "About the connection, not about the market."
+_VENUE: Final = "Inferred from what the venue prints; not exchange data, not advice."
+#: Where an event's numbers come from, where they are not estimates of the map.
+_SOURCES: Final[dict[str, str]] = {
+    EventType.LIQUIDATION_LARGE: _RECORDED,
+    EventType.SOURCE_DOWN: _OWN_FEED,
+    EventType.SOURCE_RECOVERED: _OWN_FEED,
+    EventType.ENGINE_CHANGED: _VENUE,
+    EventType.SIDE_CONVENTION_ALARM: _VENUE,
+}
 
 
 class AlertText(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,16 +53,9 @@ def text_of(event: Event) -> AlertText:
         facts.insert(0, f"Price {price_text(price)}")
     if event.simulated:
         facts.append("simulated market, no real money")
-    source = (
-        _RECORDED
-        if event.type == EventType.LIQUIDATION_LARGE
-        else _OWN_FEED
-        if event.type in {EventType.SOURCE_DOWN, EventType.SOURCE_RECOVERED}
-        else _ESTIMATE
-    )
     return AlertText(
         summary=f"{marks}{_plain(event.asset)}: {sentence}"[:_LINE_CHARS],
-        text=f"{', '.join(facts)}.\n{source}",
+        text=f"{', '.join(facts)}.\n{_SOURCES.get(event.type, _ESTIMATE)}",
         is_urgent=event.priority == 0,
     )
 
@@ -171,6 +173,33 @@ def _silence(fields: Mapping[str, Any]) -> str:
     return f"{silent:.0f} s" if _is_number(silent) else "some time"
 
 
+def _fell_back(fields: Mapping[str, Any]) -> str:
+    feed, advantage = _plain(fields.get("instrument")), fields.get("advantage_nats")
+    score = f" (score {advantage:+.1f} nats)" if _is_number(advantage) else ""
+    if fields.get("change") == "restored":
+        return f"what {feed} taught about leverage is in use again{score}"
+    return f"the assumed leverage mix is in use: what {feed} taught did worse{score}"
+
+
+def _engine(fields: Mapping[str, Any]) -> str:
+    what, part = _plain(fields.get("what")), _plain(fields.get("part")).lower()
+    before, after = fields.get("before_bps"), fields.get("after_bps")
+    values = f" from {before:.1f} to {after:.1f} bp" if _is_number(before) and _is_number(after) else ""
+    return f"{_plain(fields.get('instrument'))} has changed its liquidation engine: {what} ({part}) moved{values}"
+
+
+_VERDICTS: Final = {
+    "inverted": "are inverted",
+    "mixed": "are mixed: some are inverted",
+    "right": "mean what is assumed again",
+}
+
+
+def _sides(fields: Mapping[str, Any]) -> str:
+    verdict = _VERDICTS.get(str(fields.get("verdict")), "are in doubt")
+    return f"sides of liquidations of {_plain(fields.get('instrument'))} {verdict}"
+
+
 _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     EventType.ZONE_HIT: lambda fields: f"price reached {_zone(fields)}",
     EventType.CASCADE_STARTED: lambda fields: _cascade(fields, "has started"),
@@ -194,6 +223,9 @@ _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
         f"{_plain(fields.get('instrument'))} sends prices again after {_silence(fields)}"
     ),
     EventType.DIVERGENCE: _divergence,
+    EventType.LEARNER_FELL_BACK: _fell_back,
+    EventType.ENGINE_CHANGED: _engine,
+    EventType.SIDE_CONVENTION_ALARM: _sides,
 }
 
 

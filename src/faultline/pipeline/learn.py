@@ -90,6 +90,8 @@ class FeedLearner:
         self.share = 0.0
         self.events = 0.0
         self.expected = 0.0
+        #: Windows learned since they were last taken.
+        self.learned: list[LearnedWindows] = []
         self._spread = 0.0
         #: Discounted log score of the learned mix over the assumed one.
         self._advantage = 0.0
@@ -136,6 +138,7 @@ class FeedLearner:
         starts = np.unique(bars["start_ns"] // MINUTE_NS) * MINUTE_NS
         taught = self._taught(starts, events["time_ns"])
         learned = self.learner.learn(bars, events, taught)
+        self.learned.append(learned)
         self.events += float(learned.observed.sum())
         self.expected += float(learned.expected[taught].sum())
         theta = np.concatenate([learned.theta[1:], self.learner.theta[None]])
@@ -278,6 +281,13 @@ class MarketLearner:
                     learned[feed_id] = found
         for item in items:
             self._serve(item, learned)
+
+    def take(self) -> list[tuple[str, LearnedWindows]]:
+        """Windows learned since the last call, with their feed; feed by feed, in order of time."""
+        taken = [(feed_id, part) for feed_id, feed in sorted(self.feeds.items()) for part in feed.learned]
+        for feed in self.feeds.values():
+            feed.learned = []
+        return taken
 
     def _serve(self, item: InstrumentState, learned: Mapping[str, LearnedMixes]) -> None:
         """Let an instrument hold its own feed's mixes where they speak, else those of the feeds without a path."""

@@ -46,6 +46,8 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         zones: what counts as a zone.
         learns: whether the leverage mix is learned from the liquidations; if not, the assumed one is served.
         learner: constants of the learners.
+        calibrates: whether it is learned what the venues do to their liquidations: where and how late they print,
+            which share, and whether their sides and engines are what is assumed.
         reporting: what a venue publishes of its liquidations, by slug; everything where it is not named.
     """
 
@@ -59,6 +61,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     zones: ZoneParameters = msgspec.field(default_factory=ZoneParameters)
     learns: bool = True
     learner: LearnerSettings = msgspec.field(default_factory=LearnerSettings)
+    calibrates: bool = True
     reporting: dict[str, Reporting] = msgspec.field(default_factory=lambda: dict(_REPORTING))
 
     def mixes(self) -> NDArray[np.float64]:

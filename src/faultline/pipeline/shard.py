@@ -11,6 +11,7 @@ import numpy as np
 from faultline.heatmap.columns import ColumnSeries
 from faultline.heatmap.display import RowChooser
 from faultline.heatmap.forecast import ForecastChain
+from faultline.pipeline.calibrate import MarketCalibrator
 from faultline.pipeline.instrument_state import InstrumentState
 from faultline.pipeline.learn import MarketLearner
 from faultline.pipeline.watch import MarketWatch
@@ -70,6 +71,8 @@ class Shard:
         self.watch: MarketWatch | None = None
         #: Learns the leverage mix of every instrument; None where the assumed one is served.
         self.learner = MarketLearner(parameters.reporting, parameters.learner) if parameters.learns else None
+        #: Learns what the venues do to their liquidations before they are printed; None where nobody asks.
+        self.calibrator = MarketCalibrator(self.contracts, ARCHIVE_VENUES) if parameters.calibrates else None
         self.steps = 0
         self.messages = 0
 
@@ -181,6 +184,8 @@ class Shard:
             out.update({f"{iid}/{key}": value for key, value in item.state().items()})
         if self.learner is not None:
             out.update({f"learner.{key}": value for key, value in self.learner.state().items()})
+        if self.calibrator is not None:
+            out.update({f"calibrator.{key}": value for key, value in self.calibrator.state().items()})
         if self.watch is not None:
             out.update({f"watch.{key}": value for key, value in self.watch.state().items()})
         return out
@@ -206,6 +211,10 @@ class Shard:
             kernels = {iid: item.parameters for iid, item in shard.members.items()}
             shard.learner = MarketLearner.from_state(
                 parameters.reporting, parameters.learner, kernels, _part(state, "learner.")
+            )
+        if shard.calibrator is not None:
+            shard.calibrator = MarketCalibrator.from_state(
+                shard.contracts, ARCHIVE_VENUES, _part(state, "calibrator.")
             )
         if "watch.head" in state:
             ledgers = {iid: item.parameters for iid, item in shard.members.items()}

@@ -25,6 +25,7 @@ from faultline.market.path import PATH_ROW
 from faultline.messages import Flag, Kind, empty_rows
 from faultline.pipeline.accounting import ACCOUNT_NS
 from faultline.pipeline.watch_grid import close_accounts, close_hour
+from faultline.signals.notices import calibration_notice, learner_notice
 from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from faultline.heatmap.columns import Columns
     from faultline.heatmap.display import DisplayRows
     from faultline.heatmap.forecast import Forecast
+    from faultline.learning.posterior import LearnedWindows
     from faultline.messages import Batch
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.shard import Shard
@@ -58,6 +60,8 @@ class LocatedEvents:
     price_usd: NDArray[np.float64]
     trigger_usd: NDArray[np.float64]
     notional_usd: NDArray[np.float64]
+    price_kind: NDArray[np.uint8]
+    flags: NDArray[np.uint32]
 
     def between(self, after_ns: int, upto_ns: int) -> LocatedEvents:
         """Those received in (after_ns, upto_ns]."""
@@ -180,6 +184,8 @@ def _locate(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> Lo
         price_usd=rows["price_usd"].copy(),
         trigger_usd=trigger[order],
         notional_usd=rows["notional_usd"].copy(),
+        price_kind=rows["price_kind"].copy(),
+        flags=rows["flags"].copy(),
     )
 
 
@@ -210,9 +216,8 @@ def _advance(
     union = np.unique(np.concatenate(list(closings.values())))
     heat: dict[str, NDArray[np.float32]] = {}
     now: dict[str, NDArray[np.float32]] = {}
-    if shard.learner is not None:
-        received = events.between(after_ns, end_ns)
-        shard.learner.apply(shard.with_path(), reference.instrument_id, received, end_ns)
+    recent = {iid: _ended(path, after_ns, end_ns) for iid, path in paths.items()}
+    _learn(shard, reference.instrument_id, recent, events.between(after_ns, end_ns), end_ns)
     for item in shard.with_path():
         drawn = np.append(union, end_ns) if forming else union
         usd = item.advance(drawn, end_ns, rows)
@@ -221,11 +226,36 @@ def _advance(
             shard.watch.accountant.apply(item.instrument_id, item.applied)
         if forming:
             now[item.instrument_id] = usd[-1]
-    recent = {iid: _ended(path, after_ns, end_ns) for iid, path in paths.items()}
     if shard.watch is not None:
         for item in shard.with_path():
             shard.watch.apply_path(item.instrument_id, recent[item.instrument_id], _minutes(after_ns, end_ns))
     return _extend(shard, rows, (after_ns, end_ns), closings, union, heat, now, recent, events)
+
+
+def _learn(
+    shard: Shard, reference_id: str, paths: dict[str, NDArray[np.void]], events: LocatedEvents, end_ns: int
+) -> None:
+    """Learn leverage mixes and what the venues do to their prints, until ``end_ns``; tell what was found."""
+    notices: list[Notice] = []
+    learned: list[tuple[str, LearnedWindows]] = []
+    if shard.learner is not None:
+        shard.learner.apply(shard.with_path(), reference_id, events, end_ns)
+        learned = shard.learner.take()
+    if shard.calibrator is not None:
+        found = shard.calibrator.apply(paths, reference_id, events, end_ns)
+        for feed_id, windows in learned:
+            shard.calibrator.apply_windows(feed_id, windows)
+        notices += [
+            calibration_notice(shard.asset, each.feed_id, each.at_ns, each.what, before=each.before)
+            for each in found
+            if each.is_told
+        ]
+    if shard.watch is not None:
+        notices += [
+            learner_notice(shard.asset, feed_id, fact) for feed_id, part in learned for fact in part.facts
+        ]
+        for notice in notices:
+            shard.watch.tell(notice)
 
 
 def _ended(path: NDArray[np.void], after_ns: int, end_ns: int) -> NDArray[np.void]:

@@ -107,6 +107,11 @@ class MarketWatch:
         self._changes, self._states, self._notices = [], [], []
         return taken
 
+    def tell(self, notice: Notice) -> None:
+        """Give a notice of what another stage found, if it lies in the time that is watched."""
+        if notice.at_ns >= self.follow_from_ns:
+            self._notices.append(notice)
+
     def zones(self, scope: str, now_ns: int) -> list[Zone]:
         """Zones that stand on a scope's map, and those that ended within the hour."""
         tracker = self.trackers.get(scope)

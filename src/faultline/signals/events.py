@@ -58,6 +58,9 @@ class EventType(enum.StrEnum):
     ZONE_SWEPT = "ZONE_SWEPT"
     ZONE_EXPIRED = "ZONE_EXPIRED"
     DIVERGENCE = "DIVERGENCE"
+    LEARNER_FELL_BACK = "LEARNER_FELL_BACK"
+    ENGINE_CHANGED = "ENGINE_CHANGED"
+    SIDE_CONVENTION_ALARM = "SIDE_CONVENTION_ALARM"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -234,6 +237,43 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
                 "floor_bps": "what chance alone gives in 95 of 100 cases",
                 "venues": "the two venues",
                 "outlier": "the venue whose map lies farthest from the others, null with two venues",
+            },
+        ),
+        _spec(
+            EventType.LEARNER_FELL_BACK,
+            Priority.P2,
+            "the assumed leverage mix takes over because what was learned from a feed explained its liquidations "
+            "worse, or the learned one is back",
+            {
+                "instrument": "feed of liquidations that is learned from",
+                "change": "fallback: the assumed mix is in force; restored: the learned one is back",
+                "advantage_nats": "discounted log score of the learned mix over the assumed one's",
+                "threshold_nats": "the assumed mix takes over below this",
+            },
+        ),
+        _spec(
+            EventType.ENGINE_CHANGED,
+            Priority.P2,
+            "a venue prints its liquidations elsewhere than it used to: its liquidation engine must have changed",
+            {
+                "instrument": "feed of liquidations",
+                "what": "print offset or margin",
+                "part": "kind of price that moved, or the margin tier",
+                "before_bps": "offset in the direction of the position's side, or margin correction, until then",
+                "after_bps": "the same now, to the nearest value that was tested",
+                "evidence_nats": "log likelihood by which the value now explains the latest liquidations better",
+                "n_events": "liquidations since the change, about",
+            },
+        ),
+        _spec(
+            EventType.SIDE_CONVENTION_ALARM,
+            Priority.P2,
+            "prints and price say that a feed's sides do not mean what is assumed, or that they do again",
+            {
+                "instrument": "feed of liquidations",
+                "verdict": "inverted, mixed, or right where they do again",
+                "before": "unknown, right, inverted or mixed: what was known until then",
+                "log_odds_nats": "log odds that the recorded sides are right",
             },
         ),
     )

@@ -9,15 +9,20 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
+from faultline.learning.calibrator.report import EngineChange
 from faultline.signals.events import EventType, make_event
+from faultline.units import PriceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from faultline.learning.calibrator.report import SideTurn
+    from faultline.learning.calibrator.sides import SideVerdict
+    from faultline.learning.history import Fact
     from faultline.signals.events import Event
     from faultline.zones.zone import ZoneChange
 
-__all__ = ("Notice", "zone_notice")
+__all__ = ("Notice", "calibration_notice", "learner_notice", "zone_notice")
 
 _ZONE_EVENTS: Final = {
     "created": EventType.ZONE_CREATED,
@@ -89,3 +94,61 @@ def zone_notice(asset: str, change: ZoneChange, more: Mapping[str, Any]) -> Noti
         "loaded": zone.loaded,
     }
     return Notice(_ZONE_EVENTS[change.kind], asset, zone.id, change.at_ns, {**fields, **more}, venue)
+
+
+def learner_notice(asset: str, feed_id: str, fact: Fact) -> Notice:
+    """The notice of what happened to the parameters of a feed's learner.
+
+    Args:
+        asset: e.g. ``BTC``.
+        feed_id: where the liquidations come from that it learns from.
+        fact: what happened; ``fallback`` and ``restored`` are told by the learner itself.
+    """
+    fields = {
+        "instrument": feed_id,
+        "change": fact.kind,
+        "advantage_nats": fact.balance_nats,
+        "threshold_nats": -fact.threshold_nats,
+    }
+    return Notice(
+        EventType.LEARNER_FELL_BACK, asset, f"{feed_id}|{fact.kind}", fact.time_ns, fields, _venue(feed_id)
+    )
+
+
+def calibration_notice(
+    asset: str, feed_id: str, at_ns: int, what: EngineChange | SideTurn, *, before: SideVerdict
+) -> Notice:
+    """The notice of what a feed's calibrator found.
+
+    Args:
+        asset: e.g. ``BTC``.
+        feed_id: where the liquidations come from.
+        at_ns: when it was found.
+        what: what was found.
+        before: what was known of the feed's sides until then.
+    """
+    if isinstance(what, EngineChange):
+        is_offset = what.what == "print offset"
+        fields: dict[str, Any] = {
+            "instrument": feed_id,
+            "what": what.what,
+            "part": PriceKind(what.subject).name if is_offset else f"tier {what.subject + 1}",
+            "before_bps": what.before_bps,
+            "after_bps": what.after_bps,
+            "evidence_nats": what.evidence_nats,
+            "n_events": what.n_events,
+        }
+        subject = f"{feed_id}|{what.what}|{what.subject}|{what.time_ns}"
+        return Notice(EventType.ENGINE_CHANGED, asset, subject, at_ns, fields, _venue(feed_id))
+    fields = {
+        "instrument": feed_id,
+        "verdict": str(what.verdict),
+        "before": str(before),
+        "log_odds_nats": what.log_odds_nats,
+    }
+    subject = f"{feed_id}|{what.verdict}|{what.time_ns}"
+    return Notice(EventType.SIDE_CONVENTION_ALARM, asset, subject, at_ns, fields, _venue(feed_id))
+
+
+def _venue(feed_id: str) -> str:
+    return feed_id.partition(":")[0]
