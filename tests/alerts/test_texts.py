@@ -10,6 +10,8 @@ from tests.alerts.conftest import NOON_NS, an_event
 from faultline.alerts.texts import price_text, text_of, usd_text
 from faultline.signals.events import CATALOGUE, Event, EventType
 
+CASCADE = {"depth": 2, "n_levels": 6, "price_usd": 95_100.0, "liquidated_usd": 1.2e6, "expected_usd": 3.4e6}
+
 SENTENCES = [
     ({"kind": "ZONE_HIT"}, "BTC: price reached long zone 96,150-96,400 (est. $31.2M, level 8)"),
     (
@@ -72,6 +74,23 @@ SENTENCES = [
     (
         {"kind": "DIVERGENCE", "venues": ["binance", "okx"], "distance_bps": 41.7, "floor_bps": 12.1},
         "BTC: long maps of binance and okx are 42 bp apart (chance explains 12)",
+    ),
+    (
+        {"kind": "CASCADE_STARTED", **CASCADE, "depth": 1},
+        "BTC: cascade of longs has started: level 1 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)",
+    ),
+    (
+        {"kind": "CASCADE_EXTENDED", **CASCADE, "side": "SHORT"},
+        "BTC: cascade of shorts goes on: level 2 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)",
+    ),
+    (
+        {"kind": "CASCADE_EXCESS", **CASCADE, "tail_prob": 0.0312},
+        "BTC: cascade of longs runs deeper than volatility explains (chance of that 3.1 %): level 2 of 6 at 95,100, "
+        "$1.2M liquidated at least (est. $3.4M)",
+    ),
+    (
+        {"kind": "CASCADE_ENDED", **CASCADE, "duration_s": 1_330.0},
+        "BTC: cascade of longs is over after 22 min: level 2 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)",
     ),
     (
         {"kind": "LEARNER_FELL_BACK", "change": "fallback", "advantage_nats": -5.04},

@@ -148,13 +148,13 @@ def _divergence(fields: Mapping[str, Any]) -> str:
 
 
 def _cascade(fields: Mapping[str, Any], verb: str) -> str:
-    """``long cascade has started: level 1 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)``."""
+    """``cascade of longs has started: level 1 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)``."""
     side, depth, known = _plain(fields.get("side")).lower(), fields.get("depth"), fields.get("n_levels")
     level = f"level {depth:.0f}" if _is_number(depth) else "a level"
     level += f" of {known:.0f}" if _is_number(known) else ""
     seen, expected = usd_text(fields.get("liquidated_usd")), usd_text(fields.get("expected_usd"))
     where = f"{level} at {price_text(fields.get('price_usd'))}"
-    return f"{side} cascade {verb}: {where}, {seen} liquidated at least (est. {expected})"
+    return f"cascade of {side}s {verb}: {where}, {seen} liquidated at least (est. {expected})"
 
 
 def _excess(fields: Mapping[str, Any]) -> str:

@@ -10,6 +10,16 @@ export interface TypeText {
 
 export const EVENT_TYPES: Readonly<Record<string, TypeText>> = {
   ZONE_HIT: { priority: 0, label: "Zone hit", meaning: "price reached the nearest edge of a zone" },
+  CASCADE_STARTED: {
+    priority: 0,
+    label: "Cascade started",
+    meaning: "liquidations from a zone that was hit have come with price to the next level",
+  },
+  CASCADE_EXTENDED: {
+    priority: 0,
+    label: "Cascade deeper",
+    meaning: "a cascade has reached a further level",
+  },
   LIQUIDATION_LARGE: {
     priority: 0,
     label: "Large liquidation",
@@ -19,6 +29,16 @@ export const EVENT_TYPES: Readonly<Record<string, TypeText>> = {
     priority: 1,
     label: "Zone near",
     meaning: "price is nearer to a zone than it usually moves in a quarter of an hour",
+  },
+  CASCADE_ENDED: {
+    priority: 1,
+    label: "Cascade over",
+    meaning: "a cascade did not reach its next level in time, or reached the last one",
+  },
+  CASCADE_EXCESS: {
+    priority: 1,
+    label: "Cascade in excess",
+    meaning: "a cascade is deeper than volatility alone would make it in 19 of 20 cases",
   },
   SOURCE_DOWN: { priority: 1, label: "Source silent", meaning: "an instrument has stopped sending prices" },
   SOURCE_RECOVERED: { priority: 1, label: "Source back", meaning: "a silent instrument sends prices again" },

@@ -53,7 +53,36 @@ function flows(event: SignalEvent): string {
   return `1 h: ${money(event, "opened_usd")} opened, ${money(event, "closed_usd")} closed`;
 }
 
+const depthOf = (event: SignalEvent): string => {
+  const [depth, levels] = [numberIn(event, "depth"), numberIn(event, "n_levels")];
+  return `level ${depth ?? "?"}${levels === null ? "" : ` of ${levels}`}`;
+};
+
+/** "Cascade of longs", with its verb. */
+const cascade =
+  (verb: string): Build =>
+  (event, _, at) => {
+    const side = sideOf(event);
+    const whose = side === "L" ? " of longs" : side === "S" ? " of shorts" : "";
+    return `Cascade${whose} ${verb} ${depthOf(event)} at ${at("price_usd")}`;
+  };
+
+function cascadeFacts(event: SignalEvent): (string | null)[] {
+  const [next, tail] = [numberIn(event, "next_prob"), numberIn(event, "tail_prob")];
+  const over = event.type === "CASCADE_ENDED";
+  return [
+    `${money(event, "liquidated_usd")} liquidated, est. ${money(event, "expected_usd")}`,
+    tail === null ? null : `this deep by chance in ${Number((tail * 100).toPrecision(2))} % of cases`,
+    over ? `took ${duration(numberIn(event, "duration_s"))}` : null,
+    over || next === null ? null : `next level ${Math.round(next * 100)} %`,
+  ];
+}
+
 const WHAT: Readonly<Record<string, Build>> = {
+  CASCADE_STARTED: cascade("has started:"),
+  CASCADE_EXTENDED: cascade("goes on:"),
+  CASCADE_EXCESS: cascade("is deeper than volatility explains:"),
+  CASCADE_ENDED: cascade("is over:"),
   ZONE_HIT: (_, zone, at) => `Price ${at("price_usd")} hit the ${zone}`,
   ZONE_APPROACHED: (_, zone, at) => `Price ${at("price_usd")} is near the ${zone}`,
   ZONE_CREATED: (_, zone) => `New ${zone}`,
@@ -92,6 +121,10 @@ const MORE: Readonly<Record<string, Facts>> = {
     `held est. ${money(event, "before_usd")}`,
     `${money(event, "liquidated_usd")} liquidated in it`,
   ],
+  CASCADE_STARTED: cascadeFacts,
+  CASCADE_EXTENDED: cascadeFacts,
+  CASCADE_EXCESS: cascadeFacts,
+  CASCADE_ENDED: cascadeFacts,
   LIQUIDATION_LARGE: (event) => [`large from ${money(event, "threshold_usd")}`],
   DIVERGENCE: (event) => {
     const outlier = textIn(event, "outlier");

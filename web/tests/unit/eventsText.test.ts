@@ -30,6 +30,18 @@ describe("the catalogue", () => {
   });
 });
 
+const CASCADE = {
+  side: "LONG",
+  price_usd: 95_100,
+  depth: 2,
+  n_levels: 6,
+  liquidated_usd: 1.2e6,
+  expected_usd: 3.4e6,
+  tail_prob: 0.0312,
+  duration_s: 1330,
+  next_prob: 0.174,
+};
+
 const SAID: readonly [string, Record<string, unknown>, string][] = [
   [
     "ZONE_HIT",
@@ -82,6 +94,26 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
       threshold_usd: 2.1e6,
     },
     "BTC [S]: Short liquidated for $4.53M at 96,001 on binance:BTCUSDT – large from $2.1M",
+  ],
+  [
+    "CASCADE_STARTED",
+    { ...CASCADE, depth: 1, tail_prob: 0.25 },
+    "BTC [L]: Cascade of longs has started: level 1 of 6 at 95,100 – $1.2M liquidated, est. $3.4M, this deep by chance in 25 % of cases, next level 17 %",
+  ],
+  [
+    "CASCADE_EXTENDED",
+    { ...CASCADE, side: "SHORT", next_prob: null },
+    "BTC [S]: Cascade of shorts goes on: level 2 of 6 at 95,100 – $1.2M liquidated, est. $3.4M, this deep by chance in 3.1 % of cases",
+  ],
+  [
+    "CASCADE_EXCESS",
+    CASCADE,
+    "BTC [L]: Cascade of longs is deeper than volatility explains: level 2 of 6 at 95,100 – $1.2M liquidated, est. $3.4M, this deep by chance in 3.1 % of cases, next level 17 %",
+  ],
+  [
+    "CASCADE_ENDED",
+    CASCADE,
+    "BTC [L]: Cascade of longs is over: level 2 of 6 at 95,100 – $1.2M liquidated, est. $3.4M, this deep by chance in 3.1 % of cases, took 22 min",
   ],
   ["SOURCE_DOWN", { instrument: "okx:X", silent_s: 41.5 }, "BTC: okx:X has sent no price for 42 s"],
   ["SOURCE_RECOVERED", { instrument: "okx:X", silent_s: 300 }, "BTC: okx:X is back after 5 min of silence"],
