@@ -59,11 +59,31 @@ export const EVENT_TYPES: Readonly<Record<string, TypeText>> = {
     meaning: "a zone's share of all exposure falls while open interest falls",
   },
   ZONE_SWEPT: { priority: 2, label: "Zone swept", meaning: "price has passed the far edge of a zone" },
-  ZONE_EXPIRED: { priority: 2, label: "Zone faded", meaning: "a zone has faded without being reached" },
+  ZONE_EXPIRED: {
+    priority: 2,
+    label: "Zone faded",
+    meaning: "a zone has faded or given way to another before price went through it",
+  },
   DIVERGENCE: {
     priority: 2,
     label: "Venues disagree",
     meaning: "the maps of two venues differ by more than chance",
+  },
+  LEARNER_FELL_BACK: {
+    priority: 2,
+    label: "Assumed leverage",
+    meaning:
+      "the assumed leverage mix took over because the learned one did worse, or the learned one is back",
+  },
+  ENGINE_CHANGED: {
+    priority: 2,
+    label: "Engine changed",
+    meaning: "a venue prints its liquidations elsewhere than it used to",
+  },
+  SIDE_CONVENTION_ALARM: {
+    priority: 2,
+    label: "Sides in doubt",
+    meaning: "a feed's liquidation sides do not mean what is assumed, or do so again",
   },
 };
 

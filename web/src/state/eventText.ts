@@ -78,6 +78,23 @@ function cascadeFacts(event: SignalEvent): (string | null)[] {
   ];
 }
 
+/** How a zone ended that price did not go through. */
+function howItEnded(event: SignalEvent): string {
+  const touches = numberIn(event, "touches");
+  const end = textIn(event, "merged_into") === null ? "Faded" : "Gave way to another";
+  if (touches === null) return end;
+  if (touches === 0) return `${end}, never reached`;
+  return `${end} after price was in it ${touches === 1 ? "once" : `${touches} times`}`;
+}
+
+const feedOf = (event: SignalEvent): string => textIn(event, "instrument") ?? "a feed";
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  inverted: "are inverted",
+  mixed: "are mixed: some are inverted",
+  right: "mean what is assumed again",
+};
+
 const WHAT: Readonly<Record<string, Build>> = {
   CASCADE_STARTED: cascade("has started:"),
   CASCADE_EXTENDED: cascade("goes on:"),
@@ -90,7 +107,7 @@ const WHAT: Readonly<Record<string, Build>> = {
   ZONE_BUILDING: (_, zone) => `Building up: ${zone}`,
   ZONE_THINNING: (_, zone) => `Thinning out: ${zone}`,
   ZONE_SWEPT: (_, zone) => `Price went through the ${zone}`,
-  ZONE_EXPIRED: (_, zone) => `Faded, never reached: ${zone}`,
+  ZONE_EXPIRED: (event, zone) => `${howItEnded(event)}: ${zone}`,
   LIQUIDATION_LARGE: (event, _, at) => {
     const whose = sideOf(event) === "S" ? "Short" : "Long";
     return `${whose} liquidated for ${money(event, "notional_usd")} at ${at("price_usd")} on ${textIn(event, "instrument") ?? "?"}`;
@@ -103,7 +120,17 @@ const WHAT: Readonly<Record<string, Build>> = {
     const whose = sideOf(event) === "S" ? "short" : "long";
     return `${listIn(event, "venues").join(" and ") || "Two venues"} disagree on ${event.asset} ${whose} levels`;
   },
+  LEARNER_FELL_BACK: (event) =>
+    textIn(event, "change") === "restored"
+      ? `Leverage learned from ${feedOf(event)} is in use again`
+      : `The assumed leverage mix is in use: what ${feedOf(event)} taught did worse`,
+  ENGINE_CHANGED: (event) => `Liquidation engine of ${feedOf(event)} has changed`,
+  SIDE_CONVENTION_ALARM: (event) =>
+    `Sides of liquidations of ${feedOf(event)} ${VERDICTS[textIn(event, "verdict") ?? ""] ?? "are in doubt"}`,
 };
+
+/** A number with one decimal, its sign and a true minus. */
+const signed = (value: number): string => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 
 const bps = (event: SignalEvent, field: string) => {
   const value = numberIn(event, field);
@@ -132,6 +159,25 @@ const MORE: Readonly<Record<string, Facts>> = {
       `${bps(event, "distance_bps")} apart, chance gives ${bps(event, "floor_bps")}`,
       outlier && `outlier ${outlier}`,
     ];
+  },
+  LEARNER_FELL_BACK: (event) => {
+    const score = numberIn(event, "advantage_nats");
+    return [score === null ? null : `score ${signed(score)} nats over the assumed mix`];
+  },
+  ENGINE_CHANGED: (event) => {
+    const [before, after] = [numberIn(event, "before_bps"), numberIn(event, "after_bps")];
+    const part = [textIn(event, "what"), textIn(event, "part")?.toLowerCase()].filter(Boolean).join(", ");
+    const events = numberIn(event, "n_events");
+    return [
+      before === null || after === null
+        ? part
+        : `${part || "moved"}: ${signed(before)} → ${signed(after)} bp`,
+      events === null ? null : `seen on ${events} liquidations`,
+    ];
+  },
+  SIDE_CONVENTION_ALARM: (event) => {
+    const before = textIn(event, "before");
+    return [before && `${before} before`];
   },
 };
 

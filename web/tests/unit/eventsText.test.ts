@@ -80,7 +80,7 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
   ],
   [
     "ZONE_EXPIRED",
-    { ...ZONE, density_level: 2, loaded: false },
+    { ...ZONE, density_level: 2, loaded: false, touches: 0, merged_into: null },
     "BTC [L]: Faded, never reached: long zone 96,150–96,250 – est. $31.2M, −0.50 % away, level 2/10",
   ],
   [
@@ -122,6 +122,29 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
     { side: "LONG", distance_bps: 84.2, floor_bps: 31.7, venues: ["binance", "okx"], outlier: "okx" },
     "BTC [L]: binance and okx disagree on BTC long levels – 84 bp apart, chance gives 32 bp, outlier okx",
   ],
+  [
+    "LEARNER_FELL_BACK",
+    { instrument: "binance:BTCUSDT", change: "fallback", advantage_nats: -5.04, threshold_nats: -5 },
+    "BTC: The assumed leverage mix is in use: what binance:BTCUSDT taught did worse – score −5.0 nats over the assumed mix",
+  ],
+  [
+    "ENGINE_CHANGED",
+    {
+      instrument: "binance:BTCUSDT",
+      what: "print offset",
+      part: "BANKRUPTCY",
+      before_bps: -38.6,
+      after_bps: -48.6,
+      evidence_nats: 15.4,
+      n_events: 31,
+    },
+    "BTC: Liquidation engine of binance:BTCUSDT has changed – print offset, bankruptcy: −38.6 → −48.6 bp, seen on 31 liquidations",
+  ],
+  [
+    "SIDE_CONVENTION_ALARM",
+    { instrument: "mixed:BTC", verdict: "mixed", before: "right", log_odds_nats: 1.2 },
+    "BTC: Sides of liquidations of mixed:BTC are mixed: some are inverted – right before",
+  ],
 ];
 
 describe("sentences", () => {
@@ -143,6 +166,35 @@ describe("sentences", () => {
     expect(eventWords(young, 50).facts).toContain("no level yet");
     expect(eventSentence(young)).not.toContain("confidence");
     expect(eventSentence({ ...young, confidence: 0.62 })).toContain("confidence 62 %");
+  });
+
+  it.each([
+    [{ touches: 0 }, "Faded, never reached: long zone"],
+    [{ touches: 1, merged_into: null }, "Faded after price was in it once: long zone"],
+    [
+      { touches: 3, merged_into: "BTC-L-0-1" },
+      "Gave way to another after price was in it 3 times: long zone",
+    ],
+    [{}, "Faded: long zone"],
+  ])("a zone that ended with %o says whether price was in it", (data, words) => {
+    expect(eventWords(event("ZONE_EXPIRED", { ...ZONE, ...data }), 50).what).toMatch(new RegExp(`^${words}`));
+  });
+
+  it("what was in doubt and is no longer is told as such", () => {
+    const restored = event("LEARNER_FELL_BACK", {
+      instrument: "okx:X",
+      change: "restored",
+      advantage_nats: 0.2,
+    });
+    expect(eventSentence(restored)).toBe(
+      "BTC: Leverage learned from okx:X is in use again – score +0.2 nats over the assumed mix",
+    );
+    const right = event("SIDE_CONVENTION_ALARM", {
+      instrument: "okx:X",
+      verdict: "right",
+      before: "inverted",
+    });
+    expect(eventSentence(right)).toContain("mean what is assumed again – inverted before");
   });
 
   it("prices of small coins keep their digits, with and without the height of a row", () => {
