@@ -85,8 +85,10 @@ SENTENCES = [
     ),
     (
         {"kind": "CASCADE_EXCESS", **CASCADE, "tail_prob": 0.0312},
-        "BTC: cascade of longs runs deeper than volatility explains (chance of that 3.1 %): level 2 of 6 at 95,100, "
-        "$1.2M liquidated at least (est. $3.4M)",
+        (
+            "BTC: cascade of longs runs deeper than volatility explains (chance of that 3.1 %): "
+            "level 2 of 6 at 95,100, $1.2M liquidated at least (est. $3.4M)"
+        ),
     ),
     (
         {"kind": "CASCADE_ENDED", **CASCADE, "duration_s": 1_330.0},

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.store.zone_bodies import zone
 
+from faultline.cascades.chain import ChainForecast
 from faultline.store.zones import ZoneStore
 from faultline.units import MINUTE_NS
 from faultline.zones.divergence import VenueDivergence, VenueMean
@@ -36,6 +37,34 @@ def publish(zones, market, *, scope="BTC"):
     low_now = zone("BTC-L-b-0", born_ns=t_ns[5], age_s=age_s, density_level=8, loaded=True, notional_usd=1.0)
     zones.publish(scope, t_ns[299], 99_000.5, [low_now, high], run="run", tracked_from_ns=t_ns[0])
     return t_ns
+
+
+def chain(time_ns):
+    """A chain of two levels from the long zone, the flow that the second one needs unknown."""
+    return ChainForecast(
+        zone_id="BTC-L-b-0",
+        symbol="BTC",
+        side=0,
+        time_ns=time_ns,
+        tau_ns=30 * MINUTE_NS,
+        level_usd=(94e3, 93e3),
+        distance=(0.01, 0.02),
+        mass_usd=(1e6, 2e6, 3e6),
+        prob=(0.3, 0.1),
+        lo=(0.2, 0.05),
+        hi=(0.4, 0.2),
+        passage_prob=(0.25, 0.06),
+        excess_prob=(0.05, 0.04),
+        expected_usd=(5e3, 3e3, 1.5e3),
+        released_usd=(5e3, 1.5e4),
+        needed_usd=(2e6, float("inf")),
+        hop_delay_s=(60.0, 300.0, 900.0),
+        delay_s=((60.0, 290.0, 900.0), (200.0, 610.0, 1500.0)),
+        reproduction=(float("nan"), 0.1, 0.2),
+        n_observations=(41.5, 9.0),
+        is_grey=(False, True),
+        raw_prob=(0.3, 0.1),
+    )
 
 
 def ids(body):
@@ -104,6 +133,50 @@ def test_the_divergence_of_venues_is_told_at_the_present_of_the_asset_only(clien
     }
     past = client.get(f"/api/v1/zones?scope=BTC&at_ms={t_ns[200] // 1_000_000}").json()
     assert past["divergence"] is None
+
+
+def test_the_chain_of_a_zone_is_told_at_the_present_where_it_was_said(client, zones, market):
+    t_ns = publish(zones, market)
+    first = client.get("/api/v1/zones?scope=BTC")
+    assert [each["chain"] for each in first.json()["zones"]] == [None, None]
+    now, said = zones.latest("BTC"), {"BTC-L-b-0": chain(t_ns[299])}
+    for _ in range(2):
+        zones.publish("BTC", t_ns[299], 99_000.5, now.zones, run="run", chains=said)
+    assert zones.latest("BTC").version == now.version + 1
+    answer = client.get("/api/v1/zones?scope=BTC", headers={"if-none-match": first.headers["etag"]})
+    low, high = answer.json()["zones"]
+    assert high["chain"] is None
+    assert low["chain"]["at_ms"] == t_ns[299] // 1_000_000
+    assert low["chain"]["steps"] == [
+        {
+            "depth": 1,
+            "price_usd": 94e3,
+            "prob": 0.3,
+            "low": 0.2,
+            "high": 0.4,
+            "expected_usd": 3e3,
+            "delay_s": 290.0,
+            "needed_usd": 2e6,
+            "n_at_risk": 41.5,
+            "greyed": False,
+        },
+        {
+            "depth": 2,
+            "price_usd": 93e3,
+            "prob": 0.1,
+            "low": 0.05,
+            "high": 0.2,
+            "expected_usd": 1.5e3,
+            "delay_s": 610.0,
+            "needed_usd": None,
+            "n_at_risk": 9.0,
+            "greyed": True,
+        },
+    ]
+    past = client.get(f"/api/v1/zones?scope=BTC&at_ms={t_ns[200] // 1_000_000}").json()
+    assert all(each["chain"] is None for each in past["zones"])
+    life = client.get("/api/v1/zones/BTC-L-b-0?scope=BTC").json()
+    assert all(each["chain"] is None for each in life["states"])
 
 
 def test_side_and_level_choose(client, zones, market):

@@ -259,13 +259,46 @@ class EventsBody(Envelope):
     last_seq: int
 
 
+class ChainStepBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One level of a chain.
+
+    ``prob`` is the probability of reaching it given that the zone is hit, ``low`` and ``high`` its 95 % interval;
+    ``expected_usd`` the notional to expect there, ``delay_s`` the median time from the hit, given that it is reached;
+    ``needed_usd`` the forced flow that moves price there; ``n_at_risk`` the hops seen from the level before, faded;
+    ``greyed`` where these are too few to lean on.
+    """
+
+    depth: int
+    price_usd: float
+    prob: float
+    low: float
+    high: float
+    expected_usd: float
+    delay_s: float | None
+    needed_usd: float | None
+    n_at_risk: float
+    greyed: bool
+
+
+class ChainBody(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a cascade from a zone would run, were it hit at ``at_ms``; no steps where there is no level beyond."""
+
+    at_ms: int
+    steps: list[ChainStepBody]
+
+
 class ZoneBody(Zone, frozen=True, kw_only=True):
-    """One zone, its times in milliseconds too; ``seen_ms`` is the moment that this description is of."""
+    """One zone, its times in milliseconds too; ``seen_ms`` is the moment that this description is of.
+
+    ``chain`` is null for zones that are neither loaded nor notable nor near, on an instrument's own map and for a past
+    moment.
+    """
 
     born_ms: int
     at_ms: int
     ended_ms: int | None
     seen_ms: int
+    chain: ChainBody | None
 
 
 class VenueDivergenceBody(VenueDivergence, frozen=True, kw_only=True):

@@ -121,6 +121,7 @@ class Publisher:
                 run=self._run,
                 tracked_from_ns=watch.follow_from_ns,
                 divergence=watch.shown_divergence if scope == shard.asset else (None, None),
+                chains=watch.cascades.chains if source == shard.asset else None,
             )
 
 

@@ -24,8 +24,10 @@ from faultline.zones.divergence import VenueDivergence
 from faultline.zones.zone import Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from faultline.cascades.chain import ChainForecast
 
 __all__ = ("ZONES_KEPT_NS", "Divergence", "ZoneStore", "ZonesNow", "seen_ns")
 
@@ -60,6 +62,7 @@ class ZonesNow:
         version: changes with every change of the zones.
         zones: standing zones, and those that ended a short while ago.
         divergence: how far the venues' maps lie apart, long side first; None where it is not known.
+        chains: how far a cascade from a zone would run, by the zone's id; only of zones that are worth it.
     """
 
     run: str
@@ -70,6 +73,7 @@ class ZonesNow:
     version: int
     zones: tuple[Zone, ...]
     divergence: Divergence = (None, None)
+    chains: Mapping[str, ChainForecast] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,6 +133,7 @@ class ZoneStore:
         run: str = "",
         tracked_from_ns: int | None = None,
         divergence: Divergence = (None, None),
+        chains: Mapping[str, ChainForecast] | None = None,
     ) -> None:
         """Replace the present zones of a scope and tell the listeners where they changed.
 
@@ -140,17 +145,21 @@ class ZoneStore:
             run: name under which ``write`` keeps their past.
             tracked_from_ns: when the zones of this scope began to be followed.
             divergence: how far the venues' maps lie apart, long side first.
+            chains: how far a cascade from a zone would run, by the zone's id.
         """
         price = price_usd if price_usd is not None and price_usd == price_usd else None  # noqa: PLR0124 - NaN
         before = self._now.get(scope)
-        listed = tuple(zones)
-        is_same = before is not None and (before.run, before.zones, before.divergence) == (
+        listed, said = tuple(zones), dict(chains or {})
+        is_same = before is not None and (before.run, before.zones, before.divergence, before.chains) == (
             run,
             listed,
             divergence,
+            said,
         )
         version = before.version if before is not None and is_same else next(self._versions)
-        self._now[scope] = ZonesNow(run, scope, at_ns, price, tracked_from_ns, version, listed, divergence)
+        self._now[scope] = ZonesNow(
+            run, scope, at_ns, price, tracked_from_ns, version, listed, divergence, said
+        )
         if not is_same:
             for listener in self._listeners:
                 listener(scope, version)

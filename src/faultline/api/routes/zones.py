@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -11,9 +12,18 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter
 
-from faultline.api.bodies import DivergenceBody, VenueDivergenceBody, ZoneBody, ZoneLifeBody, ZonesBody
+from faultline.api.bodies import (
+    ChainBody,
+    ChainStepBody,
+    DivergenceBody,
+    VenueDivergenceBody,
+    ZoneBody,
+    ZoneLifeBody,
+    ZonesBody,
+)
 from faultline.api.context import ApiContext, NotReady
 from faultline.api.openapi import FAILURES
+from faultline.cascades.chain import ChainForecast
 from faultline.errors import NotFound
 from faultline.store.maps import MapStore
 from faultline.store.zones import ZonesNow, ZoneStore, seen_ns
@@ -94,7 +104,7 @@ async def zones(
         price_usd=price_usd,
         tracked_from_ms=None if now.tracked_from_ns is None else now.tracked_from_ns // MILLISECOND_NS,
         zones=[
-            _body(each)
+            _body(each, None if is_past else now.chains.get(each.id))
             for each in found
             if (side is None or each.side == side.upper())
             and (min_level is None or (each.density_level or 0) >= min_level)
@@ -175,11 +185,38 @@ def _divergence(now: ZonesNow) -> DivergenceBody | None:
     return None if long is None and short is None else DivergenceBody(long=long, short=short)
 
 
-def _body(zone: Zone) -> ZoneBody:
+def _body(zone: Zone, chain: ChainForecast | None = None) -> ZoneBody:
+    stands = zone.ended_ns is None
     return ZoneBody(
         **{name: getattr(zone, name) for name in Zone.__struct_fields__},
         born_ms=zone.born_ns // MILLISECOND_NS,
         at_ms=zone.at_ns // MILLISECOND_NS,
         ended_ms=None if zone.ended_ns is None else zone.ended_ns // MILLISECOND_NS,
         seen_ms=seen_ns(zone) // MILLISECOND_NS,
+        chain=_chain(chain) if chain is not None and stands else None,
     )
+
+
+def _chain(chain: ChainForecast) -> ChainBody:
+    return ChainBody(
+        at_ms=chain.time_ns // MILLISECOND_NS,
+        steps=[
+            ChainStepBody(
+                depth=k + 1,
+                price_usd=chain.level_usd[k],
+                prob=chain.prob[k],
+                low=chain.lo[k],
+                high=chain.hi[k],
+                expected_usd=chain.expected_usd[k + 1],
+                delay_s=_finite(chain.delay_s[k][1]),
+                needed_usd=_finite(chain.needed_usd[k]),
+                n_at_risk=chain.n_observations[k],
+                greyed=chain.is_grey[k],
+            )
+            for k in range(len(chain.prob))
+        ],
+    )
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
