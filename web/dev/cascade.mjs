@@ -4,16 +4,16 @@ import { random } from "./market.mjs";
 const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
 
 const depth = (depthOf, n_at_risk, n_reached) => {
-  const prob = (n_reached + 0.3) / (n_at_risk + 1.5);
+  const prob = n_at_risk > 0 ? n_reached / n_at_risk : null;
   const spread = 1.96 * Math.sqrt((prob * (1 - prob)) / (n_at_risk + 1)) + 0.02;
   return {
     depth: depthOf,
     n_at_risk,
     n_reached,
     prob,
-    low: Math.max(0, prob - spread),
-    high: Math.min(1, prob + spread),
-    delay_s: n_reached > 0 ? { median: 190 * depthOf, low: 38 * depthOf, high: 880 * depthOf } : null,
+    low: prob === null ? null : Math.max(0, prob - spread),
+    high: prob === null ? null : Math.min(1, prob + spread),
+    delay_s: n_reached > 0 ? { median: 190 + 31 * depthOf, low: 38, high: 880 + 70 * depthOf } : null,
     greyed: n_at_risk < 30,
   };
 };

@@ -39,8 +39,8 @@ function bins(shares, identified, withBefore) {
   return LABELS.map((label, k) => ({
     label,
     share: identified[k] ? shares[k] : ASSUMED[k],
-    low: Math.max(0.001, shares[k] * (1 - BANDS[k])),
-    high: Math.min(0.99, shares[k] * (1 + (identified[k] ? BANDS[k] : 6))),
+    low: identified[k] ? shares[k] * (1 - BANDS[k]) : ASSUMED[k] / 12,
+    high: identified[k] ? shares[k] * (1 + BANDS[k]) : Math.min(0.6, ASSUMED[k] * 3.6),
     iota: identified[k] ? [0.62, 0.71, 0.93, 0.97][k] : 0.04,
     identified: identified[k],
     assumed_share: ASSUMED[k],

@@ -65,6 +65,7 @@ test("drawings have words, and the same figures as a table", async ({ page }) =>
   );
   await feed.getByRole("button", { name: "show as table: Over time" }).click();
   await expect(feed.getByRole("table", { name: /Shares over time/ })).toBeVisible();
+  await expectAccessible(page);
   await page.screenshot({ path: `${SCREENS}/model-leverage-table.png` });
   await page.getByRole("tab", { name: "Cascade" }).click();
   const greyed = page.locator(".steps tr.is-greyed").first();
@@ -73,12 +74,9 @@ test("drawings have words, and the same figures as a table", async ({ page }) =>
   await expect(page.getByRole("table", { name: "Reliability of the chances" })).toContainText("142");
 });
 
-test("stale figures, a broken engine and a missing asset are said, with a way out", async ({
-  page,
-  watch,
-}) => {
+test("stale figures and an engine that loads or has failed are said", async ({ page, watch }) => {
   await openModel(page, "", "stale");
-  await expect(page.locator(".model-notice")).toContainText("Not being updated");
+  await expect(page.locator(".model-notice")).toContainText("stale: they are the last known");
   await page.screenshot({ path: `${SCREENS}/model-stale.png` });
   expect(watch.requests).toContain("GET /api/v1/model/BTC");
   await scenario(page, "loading");

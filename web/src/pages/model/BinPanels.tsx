@@ -15,8 +15,10 @@ function Panel({ bin, before }: PanelProps) {
     <div class={`bin ${bin.identified ? "" : "is-unknown"}`}>
       <table>
         <caption>
-          <b>{bin.label}</b>{" "}
-          <small>{isKnown(bin.iota) ? `data share ${share(bin.iota)}` : "data share unknown"}</small>
+          <span class="bin-head">
+            <b>{bin.label}</b>{" "}
+            <small>{isKnown(bin.iota) ? `data share ${share(bin.iota)}` : "data share unknown"}</small>
+          </span>
         </caption>
         <tbody>
           <tr>

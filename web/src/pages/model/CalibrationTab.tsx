@@ -4,6 +4,7 @@ import { MISSING } from "../../state/format";
 import { StateCard } from "../../ui/StateCard";
 import { BandBar } from "./BandBar";
 import { count, inUnit, isKnown, rangeInUnit, share } from "./figures";
+import { ScrollTable } from "./ScrollTable";
 import { SkillTable } from "./SkillTable";
 import { FACT_TEXT, SIDES_TEXT } from "./words";
 
@@ -29,7 +30,7 @@ function Row({ row }: { row: CalibrationRow }) {
 function Rows({ rows, feed }: { rows: readonly CalibrationRow[]; feed: string }) {
   if (rows.length === 0) return <p class="quiet">No print was read yet.</p>;
   return (
-    <div class="scroll-x">
+    <ScrollTable label={`Calibration of ${feed}`}>
       <table class="plain-table calibration-table">
         <caption class="visually-hidden">Calibration of {feed}</caption>
         <thead>
@@ -55,7 +56,7 @@ function Rows({ rows, feed }: { rows: readonly CalibrationRow[]; feed: string })
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollTable>
   );
 }
 

@@ -6,6 +6,7 @@ import { DailyStrip } from "./DailyStrip";
 import { Episodes } from "./Episodes";
 import { band, count, figure, isKnown, share, span } from "./figures";
 import { Reliability } from "./Reliability";
+import { ScrollTable } from "./ScrollTable";
 
 function delayRange({ delay_s: delay }: CascadeDepth): string {
   return delay && isKnown(delay.low) && isKnown(delay.high)
@@ -22,8 +23,8 @@ function Step({ step }: { step: CascadeDepth }) {
       </td>
       <td class="is-number">
         <b>{share(step.prob)}</b>
+        <small>{band(step.low, step.high)}</small>
       </td>
-      <td class="is-number">{band(step.low, step.high)}</td>
       <td class="is-number">
         {count(step.n_reached)} of {count(step.n_at_risk)}
         {step.greyed && <small>too few</small>}
@@ -39,26 +40,26 @@ function Step({ step }: { step: CascadeDepth }) {
 function Steps({ cascade }: { cascade: Cascade }) {
   return (
     <section class="panel steps">
-      <h2>Chance of reaching each level, once a zone is hit</h2>
+      <h2>From level to level</h2>
       <p class="quiet">
-        {count(cascade.n_hits)} hits watched. Bars are the share of chains at risk that made the step, the
-        whisker its 95 % interval. Steps with fewer than 30 chains at risk are greyed: read them as the prior.
+        Of the chains that had come to the level before, the share that came to this one;{" "}
+        {count(cascade.n_hits)} hits of zones. Whiskers and small figures: 95 % interval, for delays 10 to 90
+        % of them. Below 30 chains at risk a step is greyed.
       </p>
-      <div class="scroll-x">
+      <ScrollTable label="Steps of a cascade">
         <table class="plain-table">
-          <caption class="visually-hidden">Steps of a cascade</caption>
+          <caption class="visually-hidden">Steps of a cascade, level by level</caption>
           <thead>
             <tr>
               <th scope="col">Level</th>
-              <th scope="col" aria-label="Chance as a bar" />
-              <th scope="col" class="is-number">
-                Chance
+              <th scope="col">
+                <span class="visually-hidden">Share as a bar</span>
               </th>
               <th scope="col" class="is-number">
-                95 %
+                Share
               </th>
               <th scope="col" class="is-number">
-                Reached of n at risk
+                n at risk
               </th>
               <th scope="col" class="is-number">
                 Delay
@@ -71,7 +72,7 @@ function Steps({ cascade }: { cascade: Cascade }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollTable>
     </section>
   );
 }
@@ -88,7 +89,7 @@ function LogLoss({ cascade }: { cascade: Cascade }) {
   return (
     <dl class="feed-facts">
       <div>
-        <dt>Log loss per step at risk</dt>
+        <dt>Log loss per step</dt>
         <dd>
           {figure(said, 3)} <small>{verdict}</small>
         </dd>

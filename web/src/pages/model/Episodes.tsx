@@ -3,6 +3,7 @@ import type { Episode } from "../../api/model";
 import { duration, MISSING, usd, utcShort } from "../../state/format";
 import { SideMark } from "../../ui/SideMark";
 import { figure, isKnown } from "./figures";
+import { ScrollTable } from "./ScrollTable";
 
 const NOTABLE_TAIL = 0.05;
 
@@ -23,20 +24,24 @@ function Row({ episode }: { episode: Episode }) {
     <tr>
       <th scope="row">
         <time dateTime={new Date(episode.started_ms).toISOString()}>{utcShort(episode.started_ms)}</time>
+        <small>
+          {isKnown(ended) ? `for ${duration((ended - episode.started_ms) / 1000)}` : "still open"}
+        </small>
       </th>
-      <td>{isKnown(ended) ? duration((ended - episode.started_ms) / 1000) : <b class="warn">open</b>}</td>
       <td>
         <SideMark side={sideOf(episode.side)} />
       </td>
       <td class="is-number">{episode.depth}</td>
-      <td class="is-number">{usd(episode.realised_usd)}</td>
       <td class="is-number">
-        {usd(episode.expected_usd)} <small class="inline">est.</small>
+        {usd(episode.realised_usd)}
+        <small>
+          of {usd(episode.expected_usd)} <span class="no-wrap">est.</span>
+        </small>
       </td>
       <td class="is-number">
         {isKnown(episode.excess_ratio) ? `${figure(episode.excess_ratio)}×` : MISSING}
+        <small>{notable ? <b>◆ tail {tailText(tail)}</b> : `tail ${tailText(tail)}`}</small>
       </td>
-      <td class="is-number">{notable ? <b>{tailText(tail)} ◆</b> : tailText(tail)}</td>
     </tr>
   );
 }
@@ -51,15 +56,15 @@ export function Episodes({ episodes }: { episodes: readonly Episode[] }) {
       ) : (
         <>
           <p class="quiet">
-            Tail: how often plain volatility alone would come as far. ◆ marks at most {NOTABLE_TAIL}.
+            Depth over the mean depth that plain volatility alone would give; tail: the chance of this depth
+            or more under that. ◆ marks at most {NOTABLE_TAIL}.
           </p>
-          <div class="scroll-x">
+          <ScrollTable label="Episodes">
             <table class="plain-table episodes">
               <caption class="visually-hidden">Episodes, newest first</caption>
               <thead>
                 <tr>
                   <th scope="col">Began (UTC)</th>
-                  <th scope="col">Lasted</th>
                   <th scope="col">Side</th>
                   <th scope="col" class="is-number">
                     Depth
@@ -68,13 +73,7 @@ export function Episodes({ episodes }: { episodes: readonly Episode[] }) {
                     Forced out
                   </th>
                   <th scope="col" class="is-number">
-                    Expected
-                  </th>
-                  <th scope="col" class="is-number">
-                    Over chance
-                  </th>
-                  <th scope="col" class="is-number">
-                    Tail
+                    Depth over chance
                   </th>
                 </tr>
               </thead>
@@ -84,7 +83,7 @@ export function Episodes({ episodes }: { episodes: readonly Episode[] }) {
                 ))}
               </tbody>
             </table>
-          </div>
+          </ScrollTable>
         </>
       )}
     </section>

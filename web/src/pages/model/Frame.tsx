@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { ScrollTable } from "./ScrollTable";
 
 interface DrawingProps {
   readonly title: string;
@@ -55,16 +56,22 @@ export function Frame({ title, note, table, more = "show as table", class: name,
         <button
           type="button"
           class="link-button"
+          aria-label={`${more}: ${title}`}
           aria-pressed={asTable.value}
           onClick={() => {
             asTable.value = !asTable.value;
           }}
         >
           {more}
-          <span class="visually-hidden">: {title}</span>
         </button>
       </figcaption>
-      {asTable.value ? <div class="frame-table">{table}</div> : children}
+      {asTable.value ? (
+        <ScrollTable class="frame-table" label={title}>
+          {table}
+        </ScrollTable>
+      ) : (
+        children
+      )}
     </figure>
   );
 }

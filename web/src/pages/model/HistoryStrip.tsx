@@ -3,9 +3,11 @@ import type { LeverageHistory, ModelFeed } from "../../api/model";
 import { utcShort } from "../../state/format";
 import { Drawing, Frame } from "./Frame";
 import { count, isKnown, share } from "./figures";
-import { EVENTS_HEIGHT, HEIGHT, pieces, stackPaths, WIDTH } from "./strip";
+import { apart, EVENTS_HEIGHT, HEIGHT, pieces, stackPaths, WIDTH } from "./strip";
 
 const MOST_ROWS = 60;
+/** Of the height, so that labels do not touch. */
+const LABEL_ROOM = 0.17;
 
 function Table({ history, labels, feed }: { history: LeverageHistory; labels: string[]; feed: string }) {
   const step = Math.max(1, Math.ceil(history.t_ms.length / MOST_ROWS));
@@ -77,7 +79,7 @@ export function HistoryStrip({ feed }: { feed: ModelFeed }) {
       note={`effective events below, at most ${count(most)}`}
       table={<Table history={history} labels={labels} feed={feed.feed} />}
     >
-      <div class="strip">
+      <div class="over-time">
         <Drawing
           class="strip-shares"
           title={`Shares of leverage over time, ${feed.feed}`}
@@ -90,13 +92,11 @@ export function HistoryStrip({ feed }: { feed: ModelFeed }) {
           ))}
         </Drawing>
         <div class="strip-labels" aria-hidden="true">
-          {labels.map((label, k) =>
-            (last[k] ?? 0) < 0.09 ? null : (
-              <span key={label} style={{ bottom: `${100 * middles[k]}%` }}>
-                {label} {share(last[k])}
-              </span>
-            ),
-          )}
+          {apart(middles, LABEL_ROOM).map((place, k) => (
+            <span key={labels[k]} style={{ bottom: `${100 * place}%` }}>
+              <i class={`stack-${k}`} /> {labels[k]} {share(last[k])}
+            </span>
+          ))}
         </div>
         <svg
           class="strip-events"

@@ -83,9 +83,10 @@ function Notice() {
   if (state.kind !== "ready") return null;
   const lines: string[] = [];
   if (state.trouble) lines.push(`Not being updated: ${state.trouble}`);
-  if (["stale", "offline", "error"].includes(freshness.value))
+  if (["offline", "error"].includes(freshness.value))
     lines.push(`Not being updated: the engine is ${freshness.value}. These figures are the last known.`);
-  else if (state.answer.stale) lines.push("The market data behind these figures is stale.");
+  else if (freshness.value === "stale" || state.answer.stale)
+    lines.push("The market data behind these figures is stale: they are the last known.");
   if (lines.length === 0) return null;
   return (
     <div class="model-notice" role="status">

@@ -91,7 +91,7 @@ export function Reliability({ bins }: { bins: readonly ReliabilityBin[] }) {
     <section class="panel">
       <Frame
         title="Reliability"
-        note={`${count(total)} steps; figures are n, hollow below ${FEW}`}
+        note={`chances of reaching a level as said at the hit; n ${count(total)}, hollow below ${FEW}`}
         table={<Table bins={bins} />}
       >
         {filled.length === 0 ? (

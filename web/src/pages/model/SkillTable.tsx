@@ -4,11 +4,22 @@ import { scores } from "../../state/engine";
 import { duration } from "../../state/format";
 import { StateCard } from "../../ui/StateCard";
 import { count, dayOf, isKnown, signed } from "./figures";
+import { ScrollTable } from "./ScrollTable";
 
 const METRICS: Readonly<Record<string, string>> = {
   t: "T: when, which side",
   ig: "IG: when and where",
 };
+
+/** Models that stand behind a letter. */
+const NAMES: Readonly<Record<string, string>> = {
+  b0: "B0, one rate",
+  b1: "B1, volume profile",
+  b2: "B2, equal spikes",
+  b3h: "B3h, fixed mix",
+  b4: "B4, freshness alone",
+};
+const nameOf = (model: string) => NAMES[model.toLowerCase()] ?? model;
 
 interface Known {
   readonly row: ScoreDifference;
@@ -47,17 +58,17 @@ function Row({ one, most }: { one: Known; most: number }) {
   return (
     <tr>
       <th scope="row">
-        {row.a} over {row.b}
+        {nameOf(row.a)} over {nameOf(row.b)}
+        <small>{METRICS[row.metric.toLowerCase()] ?? row.metric}</small>
       </th>
-      <td>{METRICS[row.metric.toLowerCase()] ?? row.metric}</td>
       <td class="whisker-cell">
         <Whisker one={one} most={most} />
       </td>
-      <td class="is-number">
+      <td class="is-number no-wrap">
         <b>{signed(mean, 3)}</b>
-      </td>
-      <td class="is-number">
-        {signed(lo, 3)} to {signed(hi, 3)}
+        <small>
+          {signed(lo, 3)} to {signed(hi, 3)}
+        </small>
       </td>
       <td>
         <i aria-hidden="true">{found.mark}</i> {found.words}
@@ -71,7 +82,7 @@ function Report({ report, most }: { report: ScoreReport; most: number }) {
   return (
     <tbody>
       <tr class="report-head">
-        <th colSpan={6} scope="rowgroup">
+        <th colSpan={4} scope="rowgroup">
           {duration(report.refresh_s)} refresh{" "}
           <span class="quiet">
             {dayOf(report.from_ms)} to {dayOf(report.to_ms)}, n {count(report.n_scored)}
@@ -80,7 +91,7 @@ function Report({ report, most }: { report: ScoreReport; most: number }) {
       </tr>
       {rows.length === 0 && (
         <tr>
-          <td colSpan={6} class="quiet">
+          <td colSpan={4} class="quiet">
             No difference with an interval was kept.
           </td>
         </tr>
@@ -120,19 +131,17 @@ export function SkillTable({ asset }: { asset: string }) {
         Gain per event in nats over each baseline, 95 % interval; newest evaluation first. Right of the line
         is better than the baseline.
       </p>
-      <div class="scroll-x">
+      <ScrollTable label="Measured skill">
         <table class="plain-table skill-table">
           <caption class="visually-hidden">Measured skill over baselines, {asset}</caption>
           <thead>
             <tr>
               <th scope="col">Model</th>
-              <th scope="col">Score</th>
-              <th scope="col" aria-label="Difference as a mark" />
-              <th scope="col" class="is-number">
-                Difference
+              <th scope="col">
+                <span class="visually-hidden">Difference as a mark</span>
               </th>
               <th scope="col" class="is-number">
-                95 %
+                Difference
               </th>
               <th scope="col">So</th>
             </tr>
@@ -141,7 +150,7 @@ export function SkillTable({ asset }: { asset: string }) {
             <Report key={`${report.refresh_s}|${report.to_ms}`} report={report} most={most} />
           ))}
         </table>
-      </div>
+      </ScrollTable>
     </section>
   );
 }

@@ -31,6 +31,21 @@ function scaleX(tMs: readonly number[]): (t: number) => number {
   return (t) => (last > first ? ((t - first) / (last - first)) * WIDTH : 0);
 }
 
+/** Places from the bottom up, moved apart until each label has room; the whole is 0 to 1. */
+export function apart(wanted: readonly number[], room: number): number[] {
+  const places: number[] = [];
+  for (const want of wanted) {
+    const below = places.at(-1);
+    places.push(below === undefined ? Math.max(want, room / 2) : Math.max(want, below + room));
+  }
+  let limit = 1 - room / 2;
+  for (let i = places.length - 1; i >= 0; i--) {
+    places[i] = Math.min(places[i], limit);
+    limit = places[i] - room;
+  }
+  return places;
+}
+
 const point = (x: number, y: number) => `${x.toFixed(1)} ${y.toFixed(2)}`;
 
 /** One closed area per band, the first at the bottom. */
