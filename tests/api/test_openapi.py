@@ -78,6 +78,7 @@ def filled_app():
         "oi_short_usd": 1.0,
         "learned_share": 0.0,
     }
+    store.model_of = lambda asset: {"asset": asset, "feeds": [], "cascade": None}
     store.control = lambda order: None
     folder = Path(tempfile.mkdtemp())
     events, zones = filled_stores(folder)
@@ -135,6 +136,7 @@ def test_the_description_names_every_route_and_its_failures():
         "/api/v1/alerts",
         "/api/v1/alerts/rules/{name}",
         "/api/v1/alerts/test",
+        "/api/v1/model/{asset}",
         "/api/v1/zones",
         "/api/v1/zones/{zone_id}",
         "/api/v1/events",

@@ -306,6 +306,7 @@ class LeverageLearner:
             theta=theta,
             weights=weights,
             log_likelihood=verdict[:, 0],
+            member_log_likelihood=fits[:, :, 0].copy(),
             prior_log_likelihood=verdict[:, 1],
             expected=(weights * fits[:, :, 3]).sum(axis=1),
             observed=fits[:, 0, 1],

@@ -27,6 +27,7 @@ class LearnedWindows:
         theta: float64 (W, M, L + 1), rates before the window per member: events per unit swept, last the floor.
         weights: float64 (W, M), of the members before the window.
         log_likelihood: float64 (W,), of the bank's mixture, 0 in windows without an event or exposure.
+        member_log_likelihood: float64 (W, M), of each member.
         prior_log_likelihood: float64 (W,), of the static prior.
         expected: float64 (W,), events expected in what price swept.
         observed: float64 (W,), events used.
@@ -39,6 +40,7 @@ class LearnedWindows:
     theta: NDArray[np.float64]
     weights: NDArray[np.float64]
     log_likelihood: NDArray[np.float64]
+    member_log_likelihood: NDArray[np.float64]
     prior_log_likelihood: NDArray[np.float64]
     expected: NDArray[np.float64]
     observed: NDArray[np.float64]
@@ -87,7 +89,9 @@ def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) ->
             none.astype(np.int64),
             np.zeros((0, members, columns)),
             np.zeros((0, members)),
-            *(none,) * 4,
+            none,
+            np.zeros((0, members)),
+            *(none,) * 3,
             none.astype(np.int8),
             none.astype(np.bool_),
             (),
@@ -101,6 +105,7 @@ def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) ->
         theta=joined("theta"),
         weights=joined("weights"),
         log_likelihood=joined("log_likelihood"),
+        member_log_likelihood=joined("member_log_likelihood"),
         prior_log_likelihood=joined("prior_log_likelihood"),
         expected=joined("expected"),
         observed=joined("observed"),

@@ -19,6 +19,7 @@ import structlog
 
 from faultline.errors import FaultlineError, NotFound, RequestError
 from faultline.pipeline.explain import explain_cell, profile_usd
+from faultline.pipeline.model_report import learned_of
 from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard, asset_of
 from faultline.pipeline.step import step
@@ -123,6 +124,7 @@ class Engine:
         self._now_ns = 0
         store.explain = self.explain
         store.profile_of = self.profile
+        store.model_of = self.model
         store.control = self.control if market.can_seek or market.mode == "simulated" else None
 
     def start(self) -> None:
@@ -166,6 +168,18 @@ class Engine:
                 msg = f"{scope} has no price yet"
                 raise NotFound(msg, where="scope", hint="Wait until the map is loaded.")
             return profile_usd(shard, scope, shard.rows.rows)
+
+    def model(self, asset: str) -> dict[str, Any]:
+        """What was learned of an asset.
+
+        Raises:
+            NotFound: the asset is not mapped.
+        """
+        with self._lock:
+            if asset not in self._shards:
+                msg = f"no map of {asset}"
+                raise NotFound(msg, where="asset", hint="See /api/v1/assets for the assets that have one.")
+            return learned_of(self._shards[asset])
 
     def control(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Take ``{at_ns | speed | pause}``; carried out at the next turn.

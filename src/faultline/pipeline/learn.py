@@ -41,8 +41,12 @@ _SILENCE_NS: Final = 45 * MINUTE_NS
 _SILENCE_INTERVALS: Final = 12.0
 #: Length of bars from which on the path between two reports of a venue is not known.
 _COARSE_NS: Final = 10 * SECOND_NS
+#: Schemes under which the order of price and events inside a minute says nothing.
+_ORDERLESS: Final = frozenset({"all", "batched", "none"})
 #: Recorded hours after which a difference of scores counts half.
 _MEMORY_H: Final = 24.0
+#: Weight below which members are not told apart.
+_WEIGHT_MIN: Final = 1e-200
 #: Deviations of the mean log leverage between the map and the ends of its band.
 _BAND_DEVIATIONS: Final = 1.96
 
@@ -84,6 +88,14 @@ class FeedLearner:
     ) -> None:
         self.feed_id, self.path_id, self.kernel = feed_id, path_id, kernel
         self.learner = LeverageLearner(reporting, star_bank(Hypothesis(kernel=kernel)), settings=settings)
+        # The map's ledger has the incumbent's kernel: shares learned under another do not fit it.
+        first = self.learner.bank[0]
+        self._alike = np.array(
+            [
+                member.kernel == first.kernel and member.deposit_exponent == first.deposit_exponent
+                for member in self.learner.bank
+            ]
+        )
         #: Whether enough was learned for its mix to be served, and it has not fallen back.
         self.speaks = False
         #: How much of the mix is data rather than prior.
@@ -137,6 +149,8 @@ class FeedLearner:
         events, self._events = self._events[:n_events], self._events[n_events:]
         starts = np.unique(bars["start_ns"] // MINUTE_NS) * MINUTE_NS
         taught = self._taught(starts, events["time_ns"])
+        if self.learner.reporting.scheme in _ORDERLESS:
+            bars = _by_minute(bars)
         learned = self.learner.learn(bars, events, taught)
         self.learned.append(learned)
         self.events += float(learned.observed.sum())
@@ -144,20 +158,29 @@ class FeedLearner:
         theta = np.concatenate([learned.theta[1:], self.learner.theta[None]])
         weights = np.concatenate([learned.weights[1:], self.learner.weights[None]])
         trust = self._trust(learned, taught)
-        mixes = self._mixes(theta[:, :, :-1], weights, trust)
+        mixes = self._mixes(theta[:, self._alike, :-1], self._served(weights), trust)
         share, speaks = trust * self.share, np.full(len(starts), self.speaks)
         return LearnedMixes(starts + MINUTE_NS, mixes, share, speaks)
 
     def _trust(self, learned: LearnedWindows, taught: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Weight of the learned mix beside the assumed one after each window, by discounted log score, shape (W,)."""
         out = np.zeros(len(taught))
-        gains = np.where(taught, learned.log_likelihood - learned.prior_log_likelihood, 0.0)
+        scores = learned.member_log_likelihood[:, self._alike]
+        top = scores.max(axis=1)
+        mixed = top + np.log((self._served(learned.weights) * np.exp(scores - top[:, None])).sum(axis=1))
+        gains = np.where(taught, mixed - learned.prior_log_likelihood, 0.0)
         fades = np.where(taught, 0.5 ** (MINUTE_NS / HOUR_NS / _MEMORY_H), 1.0)
         for w in range(len(taught)):
             self._advantage = self._advantage * float(fades[w]) + float(gains[w])
             odds = math.exp(-min(max(LEARNING_RATE * self._advantage, -50.0), 50.0))
             out[w] = FLOOR + (1.0 - 2.0 * FLOOR) / (1.0 + odds)
         return out
+
+    def _served(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weights (n, m) of the members whose kernel the map has, from those of all (n, M); rows sum to 1."""
+        alike = np.maximum(weights[:, self._alike], _WEIGHT_MIN)
+        shares: NDArray[np.float64] = alike / alike.sum(axis=1, keepdims=True)
+        return shares
 
     def _taught(self, starts: NDArray[np.int64], times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the feed was up in each minute: after its first event, and not silent for far too long."""
@@ -361,18 +384,31 @@ def _without_overlap(bars: NDArray[np.void], ended_ns: int) -> NDArray[np.void]:
     What is known by its endpoints alone may reach back over better bars: bars with one end become one, and a bar begins
     no earlier than the one before ended, nor than the minute in which it ends.
     """
-    first = np.flatnonzero(np.diff(bars["end_ns"], prepend=-1))
-    out = bars[np.append(first[1:], len(bars)) - 1] if len(bars) else bars.copy()
-    if not len(bars):
-        return out
-    out["low_usd"] = np.fmin.reduceat(bars["low_usd"], first)
-    out["high_usd"] = np.fmax.reduceat(bars["high_usd"], first)
-    for name in ("units_long", "units_short"):
-        out[name] = np.add.reduceat(np.nan_to_num(bars[name]), first)
+    out = _merged(bars, bars["end_ns"])
     ends = out["end_ns"]
     before = np.append(ended_ns, ends[:-1])
     out["start_ns"] = np.maximum(np.maximum(out["start_ns"], before), (ends - 1) // MINUTE_NS * MINUTE_NS)
     return out[ends > before]
+
+
+def _by_minute(bars: NDArray[np.void]) -> NDArray[np.void]:
+    """One bar per minute of bars that lie inside minutes each."""
+    return _merged(bars, bars["start_ns"] // MINUTE_NS)
+
+
+def _merged(bars: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.void]:
+    """Bars with one key as one: from the first start to the last close, over all prices, with all units."""
+    if not len(bars):
+        return bars.copy()
+    first = np.flatnonzero(np.diff(key, prepend=key[0] - 1))
+    out = bars[np.append(first[1:], len(bars)) - 1]
+    out["start_ns"] = np.minimum.reduceat(bars["start_ns"], first)
+    out["low_usd"] = np.fmin.reduceat(bars["low_usd"], first)
+    out["high_usd"] = np.fmax.reduceat(bars["high_usd"], first)
+    for name in ("units_long", "units_short"):
+        out[name] = np.add.reduceat(np.nan_to_num(bars[name]), first)
+    rows: NDArray[np.void] = out
+    return rows
 
 
 def _tilted(mix: NDArray[np.float64], log_leverage: NDArray[np.float64], shift: float) -> NDArray[np.float64]:

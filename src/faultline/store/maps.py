@@ -68,6 +68,8 @@ class MapStore:
     explain: Callable[[str, str, int, float], dict[str, Any]] | None = None
     #: Answers ``/profile``: (scope) -> fields. Set by the wiring.
     profile_of: Callable[[str], dict[str, Any]] | None = None
+    #: Answers what was learned of an asset; set by the engine.
+    model_of: Callable[[str], dict[str, Any]] | None = None
     #: Obeys ``POST /replay``: ({"at_ns"|"speed"|"pause": value}) -> None. None where nothing is replayed.
     control: Callable[[dict[str, Any]], Any] | None = None
 

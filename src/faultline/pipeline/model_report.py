@@ -1,0 +1,114 @@
+"""A shard in, what it has learned as plain values out: the answer behind the model page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from faultline.learning.identify import BIN_LABELS, bin_of
+from faultline.units import MILLISECOND_NS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from faultline.learning.posterior import Posterior
+    from faultline.pipeline.learn import FeedLearner
+    from faultline.pipeline.shard import Shard
+
+__all__ = ("learned_of",)
+
+
+def learned_of(shard: Shard) -> dict[str, Any]:
+    """Leverage mix, hypotheses, history and calibration of every feed of an asset, and what is known of cascades.
+
+    ``feeds`` is empty where nothing is learned: no liquidation was heard, or learning is off.
+    """
+    learner = shard.learner
+    feeds = [] if learner is None else [_feed(shard, feed) for _, feed in sorted(learner.feeds.items())]
+    return {"asset": shard.asset, "feeds": feeds, "cascade": _cascade(shard)}
+
+
+def _cascade(shard: Shard) -> dict[str, Any] | None:
+    """What is known of cascades; None where the asset's market is not watched or nothing was hit."""
+    return None if shard.watch is None else shard.watch.cascades.report()
+
+
+def _feed(shard: Shard, feed: FeedLearner) -> dict[str, Any]:
+    learner = feed.learner
+    belief, past = learner.posterior(), learner.history()
+    before = past["mix"][0] if len(past["time_ns"]) else None
+    return {
+        "feed": feed.feed_id,
+        "venue": feed.feed_id.partition(":")[0],
+        "path": feed.path_id,
+        "reporting": learner.reporting.scheme,
+        "basis": belief.basis,
+        "speaks": feed.speaks,
+        "frozen": learner.frozen,
+        "serves": _served_by(shard, feed),
+        "events": feed.events,
+        "expected": feed.expected,
+        "effective_events": belief.effective_events,
+        "dispersion": belief.dispersion,
+        "advantage_nats": belief.advantage_nats,
+        "learned_share": feed.share,
+        "leverages": list(learner.leverages),
+        "mix": belief.mix,
+        "assumed_mix": learner.prior.mix,
+        "bins": _bins(belief, learner.prior.mix, before, np.asarray(learner.leverages)),
+        "before_ms": int(past["time_ns"][0]) // MILLISECOND_NS if before is not None else None,
+        "hypotheses": [
+            {"name": member.name, "weight": float(weight)}
+            for member, weight in zip(learner.bank, belief.weights, strict=True)
+        ],
+        "history": {
+            "t_ms": (past["time_ns"] // MILLISECOND_NS).tolist(),
+            "shares": _pooled(past["mix"], np.asarray(learner.leverages)).tolist(),
+            "effective_events": past["effective_events"].tolist(),
+        },
+        "calibration": None if shard.calibrator is None else shard.calibrator.report(feed.feed_id),
+    }
+
+
+def _served_by(shard: Shard, feed: FeedLearner) -> list[str]:
+    """Instruments whose map is drawn with what this feed taught."""
+    if not feed.speaks or shard.learner is None:
+        return []
+    own = [item.instrument_id for item in shard.with_path() if item.instrument_id == feed.feed_id]
+    silent = [
+        item.instrument_id
+        for item in shard.with_path()
+        if not ((other := shard.learner.feeds.get(item.instrument_id)) and other.speaks)
+    ]
+    return own or (silent if feed.path_id != feed.feed_id else [])
+
+
+def _bins(
+    belief: Posterior,
+    assumed: NDArray[np.float64],
+    before: NDArray[np.float64] | None,
+    leverages: NDArray[np.float64],
+) -> list[dict[str, Any]]:
+    prior = dict(zip(BIN_LABELS, _pooled(assumed[None], leverages)[0], strict=True))
+    old = {} if before is None else dict(zip(BIN_LABELS, _pooled(before[None], leverages)[0], strict=True))
+    return [
+        {
+            "label": found.label,
+            "share": found.share,
+            "low": found.low,
+            "high": found.high,
+            "iota": found.iota,
+            "identified": found.identified,
+            "assumed_share": prior[found.label],
+            "before_share": old.get(found.label),
+        }
+        for found in belief.bins
+    ]
+
+
+def _pooled(mixes: NDArray[np.float64], leverages: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of the four bins, shape (n, 4), from mixes (n, L)."""
+    inside = bin_of(leverages.tolist())[:, None] == np.arange(len(BIN_LABELS))
+    shares: NDArray[np.float64] = mixes @ inside
+    return shares
