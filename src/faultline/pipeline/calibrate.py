@@ -353,11 +353,9 @@ def _estimates(report: CalibrationReport) -> list[tuple[str, Estimate]]:
     rows += [("delay", report.delay), ("stamp to receipt", report.receipt)]
     rows += [("reporting fraction", report.share), ("votes for the sides", report.agreement)]
     reached = [tier for tier in report.margins if tier.correction.n_events > 0] or report.margins[:1]
-    for tier in reached:
-        size = (
-            f"<={_usd_text(tier.cap_usd)}" if math.isfinite(tier.cap_usd) else f">{_usd_text(tier.floor_usd)}"
-        )
-        rows.append((f"margin correction {size}", tier.correction))
+    rows += [
+        (f"margin correction{_size_text(tier.floor_usd, tier.cap_usd)}", tier.correction) for tier in reached
+    ]
     return rows
 
 
@@ -376,6 +374,13 @@ def _row(name: str, estimate: Estimate) -> dict[str, Any]:
 
 def _known(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def _size_text(floor_usd: float, cap_usd: float) -> str:
+    """Sizes of a tier with a blank before them; nothing where it is the only one."""
+    if math.isfinite(cap_usd):
+        return f" <={_usd_text(cap_usd)}"
+    return f" >{_usd_text(floor_usd)}" if floor_usd > 0 else ""
 
 
 def _usd_text(usd: float) -> str:
