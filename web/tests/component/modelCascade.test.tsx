@@ -1,0 +1,93 @@
+// @vitest-environment happy-dom
+import { act } from "preact/test-utils";
+import { describe, expect, it, vi } from "vitest";
+import { scores } from "../../src/state/engine";
+import { cascade, model } from "../unit/modelMade";
+import { choose, root, show, text } from "./modelShown";
+
+describe("cascade", () => {
+  it("stands every share beside its interval and n, and greys what few have shown", async () => {
+    await show(model());
+    await choose("cascade");
+    const rows = [...root.querySelectorAll(".steps tbody tr")];
+    expect(rows.map((row) => row.classList.contains("is-greyed"))).toEqual([false, true, true]);
+    expect(rows[0].textContent).toBe("122 %17–27 %50 of 2323 min38 s to 15 min");
+    expect(rows[1].textContent).toContain("3 of 12too few");
+    expect(rows[2].textContent).toBe("3–no band0 of 0too fewnot seen");
+  });
+
+  it("marks modelled USD, open episodes and what chance hardly does", async () => {
+    await show(model());
+    await choose("cascade");
+    const row = root.querySelector(".episodes tbody tr")?.textContent ?? "";
+    expect(row).toContain("still open");
+    expect(row).toContain("of $3.1M est.");
+    expect(row).toContain("2.40×◆ tail <0.001");
+    expect(row).toContain("L");
+  });
+
+  it("leaves a hatched gap for a day that is not known, and hollows thin bins", async () => {
+    await show(model());
+    await choose("cascade");
+    expect(root.querySelectorAll("rect.day")).toHaveLength(2);
+    expect(root.querySelectorAll("rect.day.is-missing")).toHaveLength(1);
+    expect(root.querySelectorAll(".point.is-few")).toHaveLength(1);
+    expect(root.querySelector(".reliability desc")?.textContent).toContain("said 6.0 %, seen 5.0 % (n 140)");
+  });
+
+  it("draws nothing where no chance was said", async () => {
+    await show(model({ cascade: cascade({ reliability: [], strip: [], episodes: [], log_loss: null }) }));
+    await choose("cascade");
+    expect(text()).toContain("No chance was said and settled yet");
+    expect(text()).toContain("No day with liquidations and known open interest yet");
+    expect(text()).toContain("not yet comparable");
+  });
+});
+
+describe("calibration", () => {
+  it("tells learned from assumed, and what was not found from none", async () => {
+    await show(model());
+    await choose("calibration");
+    const rows = [...root.querySelectorAll(".calibration-table tbody tr")].map((row) => row.textContent);
+    expect(rows[0]).toBe("print offset, mark−38.6 bp−39.2 to −38.03,42299 %");
+    expect(rows[1]).toContain("assumed");
+    expect(rows[2]).toBe("reporting fraction–no range0–assumed");
+    expect(text()).toContain("sides inverted");
+    expect(text()).toContain("exists documentation");
+    expect(text()).toContain('nothing was found, which is not "none"');
+  });
+
+  it("shows the difference to each baseline with its interval", async () => {
+    vi.stubGlobal("fetch", async (url: URL) =>
+      Response.json(
+        url.pathname.endsWith("/scores")
+          ? {
+              available: true,
+              reports: [
+                {
+                  asset: "BTC",
+                  from_ms: Date.UTC(2026, 0, 5),
+                  to_ms: Date.UTC(2026, 1, 5),
+                  refresh_s: 300,
+                  n_scored: 1843,
+                  models: [],
+                  differences: [
+                    { a: "map", b: "B4", metric: "t", mean: 0.07, ci: [0.04, 0.1] },
+                    { a: "map", b: "B4", metric: "ig", mean: 0.01, ci: null },
+                  ],
+                },
+              ],
+            }
+          : model(),
+      ),
+    );
+    await show(model());
+    await choose("calibration");
+    await act(() => vi.waitFor(() => expect(scores.value?.available).toBe(true)));
+    const rows = [...root.querySelectorAll(".skill-table tbody tr")].map((row) => row.textContent);
+    expect(rows[0]).toBe("5 min refresh 2026-01-05 to 2026-02-05, n 1,843");
+    expect(rows[1]).toContain("map over B4, freshness alone");
+    expect(rows[1]).toContain("+0.070+0.040 to +0.100▲ better");
+    expect(rows).toHaveLength(2);
+  });
+});

@@ -1,0 +1,101 @@
+// @vitest-environment happy-dom
+/** Figures and paths of the model page, and its address. */
+import { describe, expect, it } from "vitest";
+import { perMille } from "../../src/pages/model/DailyStrip";
+import { tailText } from "../../src/pages/model/Episodes";
+import * as figures from "../../src/pages/model/figures";
+import { verdict } from "../../src/pages/model/SkillTable";
+import { apart, HEIGHT, pieces, runs, stackPaths, WIDTH } from "../../src/pages/model/strip";
+import { formatModelUrl, parseModelUrl } from "../../src/state/model";
+
+describe("figures", () => {
+  it("never show a zero or a bar for what is not known", () => {
+    for (const text of [figures.share, figures.count, figures.figure, figures.signed])
+      expect([text(null), text(undefined), text(Number.NaN)]).toEqual(["–", "–", "–"]);
+    expect(figures.band(null, 0.4)).toBe("no band");
+    expect(figures.inUnit(null, "bp")).toBe("–");
+    expect(figures.rangeInUnit(null, 1, "bp")).toBe("no range");
+    expect(figures.ratio(4, 0)).toBeNull();
+    expect(perMille(null)).toBe("not known");
+    expect(tailText(null)).toBe("–");
+  });
+
+  it("keep small shares apart from none", () => {
+    expect(figures.share(0)).toBe("0.0 %");
+    expect(figures.share(0.0002)).toBe("<0.1 %");
+    expect(figures.share(0.031)).toBe("3.1 %");
+    expect(figures.share(0.58)).toBe("58 %");
+    expect(figures.band(0.031, 0.58)).toBe("3.1–58 %");
+    expect(tailText(0.0004)).toBe("<0.001");
+    expect(tailText(0.21)).toBe("0.210");
+  });
+
+  it("come in the unit that the engine names", () => {
+    expect(figures.inUnit(-38.6, "bp")).toBe("−38.6 bp");
+    expect(figures.inUnit(0.31, "ratio")).toBe("31 %");
+    expect(figures.rangeInUnit(-39.2, -38, "bp")).toBe("−39.2 to −38.0");
+    expect(figures.signed(12.34)).toBe("+12.3");
+    expect(figures.signed(-6.1)).toBe("−6.1");
+    expect(figures.count(17_340.5)).toBe("17,341");
+  });
+
+  it("call a difference one only when its whole interval is on one side", () => {
+    expect(verdict(0.01, 0.1).words).toBe("better");
+    expect(verdict(-0.1, -0.01).words).toBe("worse");
+    expect(verdict(-0.01, 0.1).words).toBe("not told apart");
+    expect(verdict(0, 0.1).words).toBe("not told apart");
+  });
+});
+
+describe("the strip over time", () => {
+  it("breaks where a value is missing and where hours are missing", () => {
+    expect(runs([0, 1, 2, 3, 4], (i) => i !== 2)).toEqual([
+      [0, 2],
+      [3, 5],
+    ]);
+    expect(runs([0, 1, 2, 9, 10], () => true)).toEqual([
+      [0, 3],
+      [3, 5],
+    ]);
+    expect(runs([0, 1], () => false)).toEqual([]);
+    expect(runs([], () => true)).toEqual([]);
+  });
+
+  it("stacks the bands from the bottom to the top without a gap", () => {
+    const history = {
+      t_ms: [0, 10],
+      shares: [
+        [0.25, 0.75],
+        [0.5, 0.5],
+      ],
+      effective_events: [1, 2],
+    };
+    const [lower, upper] = stackPaths(history, 2);
+    expect(lower).toBe(`M0.0 75.00L${WIDTH}.0 50.00L${WIDTH}.0 ${HEIGHT}.00L0.0 ${HEIGHT}.00Z`);
+    expect(upper).toBe(`M0.0 0.00L${WIDTH}.0 0.00L${WIDTH}.0 50.00L0.0 75.00Z`);
+    expect(stackPaths({ ...history, shares: [[0.25, null], [0.5]] }, 2)).toEqual(["", ""]);
+  });
+
+  it("draws no line for events that nobody counted", () => {
+    expect(pieces([0, 1, 2], [1, null, 2], 2)).toHaveLength(2);
+    expect(pieces([0, 1, 2], [0, 0, 0], 0)).toEqual([]);
+  });
+
+  it("moves labels apart and keeps them inside", () => {
+    const places = apart([0.01, 0.02, 0.9, 0.99], 0.2);
+    for (let i = 1; i < places.length; i++)
+      expect(places[i] - places[i - 1]).toBeGreaterThanOrEqual(0.2 - 1e-9);
+    expect(places[0]).toBeCloseTo(0.1);
+    expect(places.at(-1)).toBeLessThanOrEqual(0.9 + 1e-9);
+    expect(apart([0.2, 0.8], 0.1)).toEqual([0.2, 0.8]);
+  });
+});
+
+describe("the address", () => {
+  it("keeps tab and asset, and only those that differ from the usual", () => {
+    expect(formatModelUrl("leverage", null)).toBe("");
+    expect(formatModelUrl("cascade", "ETH")).toBe("?tab=cascade&asset=ETH");
+    expect(parseModelUrl("?tab=cascade&asset=ETH")).toEqual({ tab: "cascade", asset: "ETH" });
+    expect(parseModelUrl("?tab=nonsense&asset=")).toEqual({ tab: "leverage", asset: null });
+  });
+});
