@@ -4,6 +4,7 @@ import numpy as np
 
 from faultline.market.interest import OpenInterest
 from faultline.messages import Kind, empty_rows
+from faultline.units import HOUR_NS, MINUTE_NS
 
 
 def rows(*values: tuple[int, float, float]) -> np.ndarray:
@@ -32,6 +33,16 @@ def test_interest_in_usd_stands_where_coins_are_unknown() -> None:
     interest = OpenInterest()
     interest.apply(rows((10, np.nan, 500.0)))
     assert interest.usd_at(np.array([11]), np.array([7.0])).tolist() == [500.0]
+
+
+def test_an_hour_before_a_checkpoint_is_still_known_after_it() -> None:
+    interest = OpenInterest()
+    start = 1_769_472_000_000_000_000
+    interest.apply(rows(*((start + k * 5 * MINUTE_NS, 2.0 + k, np.nan) for k in range(100))))
+    again = OpenInterest.from_state(interest.state())
+    times = again.as_of_ns - np.array([0, 1, 59, 60, 119, 120]) * MINUTE_NS
+    assert again.usd_at(times, np.ones(6)).tolist() == interest.usd_at(times, np.ones(6)).tolist()
+    assert np.isnan(again.usd_at(np.array([start + HOUR_NS]), np.ones(1))[0])
 
 
 def test_interest_goes_on_from_its_state() -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from faultline.units import HOUR_NS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,6 +23,8 @@ __all__ = ("OpenInterest",)
 
 #: Rows kept.
 _ROWS_MAX: Final = 20_000
+#: A checkpoint keeps the rows of this long before the last one: changes over an hour are asked for.
+_PAST_NS: Final = 2 * HOUR_NS
 
 
 class OpenInterest:
@@ -57,10 +61,11 @@ class OpenInterest:
         return int(self._received_ns[-1])
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The last row, as arrays."""
+        """The rows of the last two hours and the one before them, as arrays."""
+        first = max(int(np.searchsorted(self._received_ns, self.as_of_ns - _PAST_NS, side="right")) - 1, 0)
         return {
-            "received_ns": self._received_ns[-1:].copy(),
-            "oi": np.array([self._oi_base[-1], self._oi_usd[-1]]),
+            "received_ns": self._received_ns[first:].copy(),
+            "oi": np.array([self._oi_base[first:], self._oi_usd[first:]]),
         }
 
     @classmethod
@@ -68,6 +73,5 @@ class OpenInterest:
         """An open interest that goes on where ``state()`` was taken."""
         interest = cls()
         interest._received_ns = state["received_ns"].copy()
-        interest._oi_base = state["oi"][:1].copy()
-        interest._oi_usd = state["oi"][1:].copy()
+        interest._oi_base, interest._oi_usd = state["oi"][0].copy(), state["oi"][1].copy()
         return interest
