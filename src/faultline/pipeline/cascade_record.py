@@ -141,8 +141,8 @@ class CascadeRecord(msgspec.Struct):
 def strip_rows(days: Iterable[StripDay]) -> list[dict[str, Any]]:
     """Days of an asset from the rows of its venues and itself, by day.
 
-    ``liquidated_usd`` is of all feeds; ``ratio`` is null on days on which a feed without open interest of its own had
-    liquidations: what they are a share of is not known.
+    ``liquidated_usd`` is of all feeds, null on days without any: silence is not a quiet day. ``ratio`` is null then, and
+    on days on which a feed without open interest of its own had liquidations: what they are a share of is not known.
     """
     by_day: dict[int, dict[str, StripDay]] = {}
     for row in days:
@@ -155,9 +155,9 @@ def strip_rows(days: Iterable[StripDay]) -> list[dict[str, Any]]:
         out.append(
             {
                 "day_ms": day_ns // MILLISECOND_NS,
-                "liquidated_usd": math.fsum(seen.values()),
+                "liquidated_usd": math.fsum(seen.values()) or None,
                 "oi_usd": total.oi_usd if math.isfinite(total.oi_usd) else None,
-                "ratio": total.ratio if known and math.isfinite(total.ratio) else None,
+                "ratio": total.ratio if known and total.ratio > 0 else None,
             }
         )
     return out

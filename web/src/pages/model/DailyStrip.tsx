@@ -52,7 +52,7 @@ export function DailyStrip({ days, asset }: { days: readonly StripDay[]; asset: 
     <section class="panel">
       <Frame
         title="Liquidated over open interest, by day"
-        note="of a side; a lower bound where a venue reports one liquidation a second. Hatched: open interest is not known"
+        note="of a side; a lower bound where a venue reports one liquidation a second. Hatched: nothing was heard, or open interest is not known"
         table={<Table days={days} />}
       >
         {ratios.length === 0 ? (

@@ -12,11 +12,12 @@ export const BASIS_TEXT: Readonly<Record<string, Words>> = {
   prior: { label: "prior in force: learned scored worse", tone: "warn", mark: "○" },
 };
 
+/** What the learner takes the feed for: with a path by the minute, also a venue of one report a second. */
 export const REPORTING_TEXT: Readonly<Record<string, string>> = {
-  all: "Publishes every liquidation",
-  batched: "Publishes every liquidation, in batches",
-  latest: "Publishes the latest liquidation of each window",
-  largest: "Publishes the largest liquidation of each window",
+  all: "Read as publishing every liquidation",
+  batched: "Read as publishing every liquidation, in batches",
+  latest: "Read as publishing the latest liquidation of each window",
+  largest: "Read as publishing the largest liquidation of each window",
   none: "Publishes none: nothing is learned here, the prior stays",
 };
 
