@@ -141,8 +141,9 @@ class CascadeRecord(msgspec.Struct):
 def strip_rows(days: Iterable[StripDay]) -> list[dict[str, Any]]:
     """Days of an asset from the rows of its venues and itself, by day.
 
-    ``liquidated_usd`` is of all feeds, null on days without any: silence is not a quiet day. ``ratio`` is null then, and
-    on days on which a feed without open interest of its own had liquidations: what they are a share of is not known.
+    ``liquidated_usd`` is of all feeds, null on days without any: silence is not a quiet day. ``ratio`` is null then,
+    and on days on which a feed without open interest of its own had liquidations: what they are a share of is not
+    known.
     """
     by_day: dict[int, dict[str, StripDay]] = {}
     for row in days:

@@ -26,18 +26,20 @@ _SIDES = ("long", "short")
 def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> dict[str, Any]:
     """Exposure now by display row (``prices_usd`` are lower edges), by side, with a band ``lo_usd`` to ``hi_usd``.
 
-    The band is the range over leverage mixes centred at 25x and 100x, not a credible interval. With ``rows`` None
-    every row that holds anything is returned, so each side sums to its open interest.
+    The band is the range over leverage mixes: where one was learned, over those whose mean log leverage lies at the
+    ends of its 95 % interval; else over mixes centred at 25x and 100x, which is no credible interval. With ``rows``
+    None every row that holds anything is returned, so each side sums to its open interest.
     """
     items = shard.priced(scope)
     window = rows or _whole_rows(shard, items)
     heat = np.zeros((3, 2, window.n_rows))
-    oi_usd = 0.0
+    oi_usd = learned_usd = 0.0
     for item in items:
         usd = item.heat_usd(shard.reached_ns, item.served.now)
         heat += project_rows(usd, item.ledger.first_bucket, window.row_usd, window.first_row, window.n_rows)
         known = float(item.open_interest_usd(np.array([shard.reached_ns]), np.array([item.price_usd]))[0])
         oi_usd += known if np.isfinite(known) else 0.0
+        learned_usd += known * item.served.learned_share if np.isfinite(known) else 0.0
     total = heat.sum(axis=1)
     return {
         "prices_usd": (window.first_row + np.arange(window.n_rows)) * window.row_usd,
@@ -46,7 +48,7 @@ def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> di
         "short_usd": heat[0, 1],
         "lo_usd": total.min(axis=0),
         "hi_usd": total.max(axis=0),
-        "learned_share": 0.0,
+        "learned_share": learned_usd / oi_usd if oi_usd > 0 else 0.0,
         "oi_long_usd": oi_usd,
         "oi_short_usd": oi_usd,
         "price_usd": shard.price_usd,
@@ -84,15 +86,18 @@ def explain_cell(
     row = int(np.floor(price_usd / rows.row_usd))
     bands = np.zeros((len(BAND_LABELS), 2))
     venues: dict[str, float] = {}
+    learned_usd = 0.0
     for item in items:
         cell = _cell_usd(shard, item, moment, row, rows.row_usd)
         if cell is None:
             return None
         np.add.at(bands, band_of(item.parameters.leverages), cell.T)
         venues[item.venue] = venues.get(item.venue, 0.0) + float(cell.sum())
+        learned_usd += float(cell.sum()) * item.served.share_at(moment)
     anchor = shard.members.get(shard.reference_id, items[0])
     known_ns = anchor.interest.as_of_ns
     usd = bands.sum(axis=0)
+    learned = learned_usd / usd.sum() if usd.sum() > 0 else 0.0
     return {
         "price_low_usd": row * rows.row_usd,
         "price_high_usd": (row + 1) * rows.row_usd,
@@ -107,8 +112,8 @@ def explain_cell(
         "entry_window": _entry_window(anchor, moment, row * rows.row_usd, (row + 1) * rows.row_usd, bands),
         "oi_source": anchor.interest_source,
         "oi_age_s": (moment - known_ns) / SECOND_NS if 0 < known_ns <= moment else None,
-        "learned_share": 0.0,
-        "assumed_share": 1.0,
+        "learned_share": learned,
+        "assumed_share": 1.0 - learned,
         "distance_ratio": (row + 0.5) * rows.row_usd / shard.price_usd - 1.0,
     }
 
