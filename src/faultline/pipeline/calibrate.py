@@ -2,7 +2,7 @@
 
 Every feed of liquidations has a calibrator of its own from its first event on; a feed without a price of its own is
 read against the path of the asset's reference. Calibrators move at whole minutes of the tape, so what they find has one
-moment however the tape is cut into steps. A feed that is silent costs nothing.
+moment however the tape is cut into steps. While a feed is silent its bars are kept, not learned.
 """
 
 from __future__ import annotations
