@@ -4,6 +4,7 @@ import { startRouter } from "./app/router";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/controls.css";
+import "./styles/parts.css";
 import "./styles/layout.css";
 import "./styles/pages.css";
 import "./styles/narrow.css";

@@ -20,8 +20,6 @@ import { CalibrationTab } from "./CalibrationTab";
 import { CascadeTab } from "./CascadeTab";
 import { Hatch } from "./Frame";
 import { LeverageTab } from "./LeverageTab";
-import "../../styles/signals.css";
-import "../../styles/rules.css";
 import "../../styles/model.css";
 import "../../styles/modelcharts.css";
 import "../../styles/modeltables.css";
