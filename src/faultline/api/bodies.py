@@ -22,6 +22,8 @@ __all__ = (
     "BandBody",
     "CandlesBody",
     "CellBody",
+    "ChainBody",
+    "ChainStepBody",
     "DifferenceBody",
     "DivergenceBody",
     "EntryWindow",
