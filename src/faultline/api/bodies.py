@@ -294,8 +294,8 @@ class ChainBody(msgspec.Struct, frozen=True, kw_only=True):
 class ZoneBody(Zone, frozen=True, kw_only=True):
     """One zone, its times in milliseconds too; ``seen_ms`` is the moment that this description is of.
 
-    ``chain`` is null for zones that are neither loaded nor notable nor near, on an instrument's own map and for a past
-    moment.
+    ``chain`` is told at the present of the asset's map, of the six nearest zones a side that are loaded or hold 3 % of
+    their side's exposure, and of a zone that is hit; null elsewhere.
     """
 
     born_ms: int
