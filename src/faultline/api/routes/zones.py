@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -23,13 +23,15 @@ from faultline.api.bodies import (
 )
 from faultline.api.context import ApiContext, NotReady
 from faultline.api.openapi import FAILURES
-from faultline.cascades.chain import ChainForecast
 from faultline.errors import NotFound
 from faultline.store.maps import MapStore
 from faultline.store.zones import ZonesNow, ZoneStore, seen_ns
 from faultline.units import MILLISECOND_NS
 from faultline.zones.divergence import VenueDivergence
 from faultline.zones.zone import Zone
+
+if TYPE_CHECKING:
+    from faultline.cascades.chain import ChainForecast
 
 __all__ = ("zone", "zones")
 
