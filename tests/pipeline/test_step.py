@@ -205,7 +205,8 @@ def test_a_cell_is_explained_by_the_ledger_of_its_moment(market) -> None:
     assert cell["short_usd"] == pytest.approx(usd[1, row], rel=1e-4, abs=1.0)
     assert sum(band["long_usd"] for band in cell["bands"]) == pytest.approx(cell["long_usd"])
     assert {venue["venue"] for venue in cell["venues"]} == {"simx", "simy"}
-    assert cell["assumed_share"] == 1.0
+    assert 0.0 < cell["learned_share"] < 1.0
+    assert cell["assumed_share"] == 1.0 - cell["learned_share"]
     assert cell["oi_source"] == "open_interest"
 
 
