@@ -85,9 +85,10 @@ describe("leverage", () => {
   it("says on which basis a feed speaks", async () => {
     const body = model({
       feeds: [
-        feed({ feed: "a:X", basis: "pooled", speaks: false, hypotheses: [] }),
+        feed({ feed: "a:X", basis: "pooled", speaks: false, serves: [], hypotheses: [] }),
         feed({
           feed: "b:X",
+          serves: ["c:X", "d:X"],
           basis: "prior",
           frozen: true,
           advantage_nats: -6,
@@ -100,6 +101,9 @@ describe("leverage", () => {
     const [pooled, prior] = [...root.querySelectorAll("article")].map((one) => one.textContent);
     expect(pooled).toContain("pooled: too few events");
     expect(pooled).toContain("the bank does not speak");
+    expect(pooled).toContain("No map is drawn with its mix");
+    expect(prior).toContain("Maps drawn with its mix: c:X, d:X");
+    expect(prior).toContain("not in use");
     expect(prior).toContain("prior in force: learned scored worse");
     expect(prior).toContain("frozen");
     expect(prior).toContain("worse than its prior");

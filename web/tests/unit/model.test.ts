@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 /** Figures and paths of the model page, and its address. */
 import { describe, expect, it } from "vitest";
+import { beforeText } from "../../src/pages/model/BinPanels";
 import { perMille } from "../../src/pages/model/DailyStrip";
 import { tailText } from "../../src/pages/model/Episodes";
 import * as figures from "../../src/pages/model/figures";
@@ -44,6 +45,15 @@ describe("figures", () => {
     expect(verdict(-0.1, -0.01).words).toBe("worse");
     expect(verdict(-0.01, 0.1).words).toBe("not told apart");
     expect(verdict(0, 0.1).words).toBe("not told apart");
+  });
+});
+
+describe("the mix before", () => {
+  it("is named by its day, or by its hour where it is hardly older than now", () => {
+    const at = Date.UTC(2026, 1, 5, 14, 3);
+    expect(beforeText(at, at + 30 * 86_400_000)).toBe("02-05");
+    expect(beforeText(at, at + 3_600_000)).toBe("14:03");
+    expect(beforeText(at, null)).toBe("02-05");
   });
 });
 

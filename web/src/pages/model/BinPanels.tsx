@@ -1,9 +1,12 @@
 /** Four bands of leverage side by side: now with its credible band, before, and what is assumed. */
 import type { LeverageBin, ModelFeed } from "../../api/model";
+import { utcMinute } from "../../state/format";
 import { BandBar } from "./BandBar";
 import { Frame } from "./Frame";
-import { band, dayOf, isKnown, share } from "./figures";
+import { band, isKnown, share } from "./figures";
 import { NOT_IDENTIFIED } from "./words";
+
+const DAY_MS = 86_400_000;
 
 interface PanelProps {
   readonly bin: LeverageBin;
@@ -59,6 +62,12 @@ function Panel({ bin, before }: PanelProps) {
   );
 }
 
+/** The day of the older mix; its hour where it is of the last day. */
+export function beforeText(beforeMs: number, lastMs: number | null): string {
+  const iso = new Date(beforeMs).toISOString();
+  return lastMs !== null && lastMs - beforeMs < DAY_MS ? iso.slice(11, 16) : iso.slice(5, 10);
+}
+
 function Columns({ feed }: { feed: ModelFeed }) {
   return (
     <table class="plain-table">
@@ -88,14 +97,15 @@ function Columns({ feed }: { feed: ModelFeed }) {
 }
 
 export function BinPanels({ feed }: { feed: ModelFeed }) {
-  const before = isKnown(feed.before_ms) ? dayOf(feed.before_ms).slice(5) : null;
+  const last = feed.history.t_ms.at(-1);
+  const before = isKnown(feed.before_ms) ? beforeText(feed.before_ms, last ?? null) : null;
   return (
     <Frame
       class="bins-frame"
       title="Share of opens by leverage"
       note={
         isKnown(feed.before_ms)
-          ? `95 % credible band · before: ${dayOf(feed.before_ms)}`
+          ? `95 % credible band · before: ${utcMinute(feed.before_ms)} UTC`
           : "95 % credible band · nothing older is kept yet"
       }
       more="every leverage"

@@ -12,7 +12,10 @@ export function Hypotheses({ feed }: { feed: ModelFeed }) {
   const left = rest.reduce((sum, { weight }) => sum + (weight ?? 0), 0);
   return (
     <section class="hypotheses" aria-label={`Hypotheses, ${feed.feed}`}>
-      <h3>Hypothesis weights</h3>
+      <h3>
+        Hypothesis weights{" "}
+        {feed.basis !== "bank" && shown.length > 0 && <span class="basis is-quiet">not in use</span>}
+      </h3>
       {shown.length === 0 ? (
         <p class="quiet">
           One hypothesis alone: with {count(feed.effective_events)} effective events the bank does not speak.

@@ -66,8 +66,15 @@ function Facts({ feed }: { feed: ModelFeed }) {
   );
 }
 
+/** Which maps are drawn with what this feed taught. */
+export function servedText({ feed, serves }: ModelFeed): string {
+  if (serves.length === 0) return "No map is drawn with its mix";
+  const others = serves.filter((id) => id !== feed);
+  if (others.length === 0) return "Its own map is drawn with its mix";
+  return `Maps drawn with its mix: ${serves.join(", ")}`;
+}
+
 function Feed({ feed }: { feed: ModelFeed }) {
-  const others = feed.serves.filter((id) => id !== feed.feed);
   return (
     <article class="feed" aria-label={feed.feed}>
       <header>
@@ -76,8 +83,7 @@ function Feed({ feed }: { feed: ModelFeed }) {
         <p class="quiet">
           {REPORTING_TEXT[feed.reporting] ?? feed.reporting}
           {feed.path !== feed.feed && `, price path of ${feed.path}`}
-          {others.length > 0 && `, also weighs ${others.join(", ")}`}
-          {!feed.speaks && feed.basis !== "bank" && ". The bank of hypotheses does not speak yet"}
+          {`. ${servedText(feed)}`}
         </p>
       </header>
       <Facts feed={feed} />
