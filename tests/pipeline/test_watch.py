@@ -13,11 +13,14 @@ import pytest
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.parameters import PipelineParameters
+from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard
 from faultline.pipeline.step import step
 from faultline.pipeline.turnover import HourlyTurnover
 from faultline.signals.events import CATALOGUE, EventType
 from faultline.simulator import Simulation, load_world
+from faultline.store.maps import MapStore
+from faultline.store.zones import ZoneStore
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time_ns
 from faultline.zones.parameters import ZoneParameters
 
@@ -250,3 +253,17 @@ def test_chains_go_on_from_a_checkpoint_inside_one(market, whole) -> None:
     assert cascades_of(again) == cascades_of(shard)
     again.draw_from({"1m": FOLLOW})
     assert cascades_of(run(market, [middle, END], again)[0]) == cascades_of(whole[0])
+
+
+def test_chains_are_published_with_the_zones_of_the_asset_only(market, tmp_path) -> None:
+    shard = run(market, [START, END - 1])[0]
+    zones = ZoneStore(tmp_path / "facts.db")
+    try:
+        publisher = Publisher(MapStore(), None, zones, mode="simulated", simulated=True)
+        publisher.publish(shard, step(shard, cut(market, END - 1, END), END))
+        now = zones.latest("BTC")
+        assert now.chains == shard.watch.cascades.chains
+        assert now.chains.keys() & {zone.id for zone in now.zones}
+        assert not zones.latest("simx:BTCUSDT").chains
+    finally:
+        zones.close()
