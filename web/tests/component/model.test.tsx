@@ -72,7 +72,9 @@ describe("leverage", () => {
   it("shows every share with its band, and what is only assumed as such", async () => {
     await show(model());
     const [low, , , high] = root.querySelectorAll(".bin");
-    expect(low.textContent).toContain("not identified: price never travelled that far; this is the prior");
+    expect(low.textContent).toContain(
+      "not identified: price never travelled that far; this is the prior, scaled",
+    );
     expect(low.querySelector(".band-bar.is-unknown .bar-fill")?.getAttribute("fill")).toContain("hatch");
     expect(high.textContent).toContain("50 %45–55 %");
     expect(high.textContent).not.toContain("not identified");
@@ -80,6 +82,14 @@ describe("leverage", () => {
     expect(text()).toContain("1,200 410 effective");
     expect(text()).toContain("seen / expected 1.20");
     expect(root.querySelector(".hypotheses tr")?.textContent).toBe("incumbent70 %");
+  });
+
+  it("blames the distance only where a nearer band is identified", async () => {
+    const none = feed().bins.map((bin) => ({ ...bin, identified: false }));
+    await show(model({ feeds: [feed({ bins: none })] }));
+    expect(root.querySelectorAll(".bin-note")).toHaveLength(4);
+    expect(text()).toContain("not identified: too few events so far; this is the prior");
+    expect(text()).not.toContain("never travelled");
   });
 
   it("says on which basis a feed speaks", async () => {

@@ -13,7 +13,21 @@ describe("cascade", () => {
     expect(rows.map((row) => row.classList.contains("is-greyed"))).toEqual([false, true, true]);
     expect(rows[0].textContent).toBe("122 %17–27 %50 of 2323 min38 s to 15 min");
     expect(rows[1].textContent).toContain("3 of 12too few");
-    expect(rows[2].textContent).toBe("3–no band0 of 0too fewnot seen");
+    expect(rows[2].textContent).toBe("3no chain came to the level before yet");
+  });
+
+  it("compares forecasts only over enough steps", async () => {
+    await show(model());
+    await choose("cascade");
+    expect(text()).toContain("0.412 better than counting by depth");
+    expect(text()).toContain("244 of 334 hits");
+  });
+
+  it("says how few steps there are", async () => {
+    await show(model({ cascade: cascade({ depths: cascade().depths.slice(1) }) }));
+    await choose("cascade");
+    expect(text()).toContain("too few steps to compare");
+    expect(text()).not.toContain("better than counting");
   });
 
   it("marks modelled USD, open episodes and what chance hardly does", async () => {

@@ -4,16 +4,22 @@ import { utcMinute } from "../../state/format";
 import { BandBar } from "./BandBar";
 import { Frame } from "./Frame";
 import { band, isKnown, share } from "./figures";
-import { NOT_IDENTIFIED } from "./words";
+import { NOT_IDENTIFIED, SCALED, TOO_FEW } from "./words";
 
 const DAY_MS = 86_400_000;
 
 interface PanelProps {
   readonly bin: LeverageBin;
   readonly before: string | null;
+  /** A band of higher leverage, whose levels lie nearer to price, is identified. */
+  readonly nearer: boolean;
 }
 
-function Panel({ bin, before }: PanelProps) {
+const SAME_SHARE = 0.01;
+
+function Panel({ bin, before, nearer }: PanelProps) {
+  const { share: now, assumed_share: assumed } = bin;
+  const scaled = isKnown(now) && isKnown(assumed) && Math.abs(now - assumed) > SAME_SHARE;
   return (
     <div class={`bin ${bin.identified ? "" : "is-unknown"}`}>
       <table>
@@ -57,7 +63,12 @@ function Panel({ bin, before }: PanelProps) {
           </tr>
         </tbody>
       </table>
-      {!bin.identified && <p class="bin-note">{NOT_IDENTIFIED}</p>}
+      {!bin.identified && (
+        <p class="bin-note">
+          {nearer ? NOT_IDENTIFIED : TOO_FEW}
+          {scaled && SCALED}
+        </p>
+      )}
     </div>
   );
 }
@@ -112,8 +123,13 @@ export function BinPanels({ feed }: { feed: ModelFeed }) {
       table={<Columns feed={feed} />}
     >
       <div class="bins">
-        {feed.bins.map((bin) => (
-          <Panel key={bin.label} bin={bin} before={before} />
+        {feed.bins.map((bin, i) => (
+          <Panel
+            key={bin.label}
+            bin={bin}
+            before={before}
+            nearer={feed.bins.slice(i + 1).some(({ identified }) => identified)}
+          />
         ))}
       </div>
     </Frame>

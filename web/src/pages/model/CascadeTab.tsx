@@ -37,7 +37,16 @@ function Step({ step }: { step: CascadeDepth }) {
   );
 }
 
+/** Steps that some chain was at risk of, and the range of levels that none was. */
+export function splitSteps(depths: readonly CascadeDepth[]): [readonly CascadeDepth[], string | null] {
+  const seen = depths.filter((step) => step.n_at_risk > 0);
+  const rest = depths.filter((step) => step.n_at_risk === 0).map(({ depth }) => depth);
+  if (rest.length === 0) return [seen, null];
+  return [seen, rest.length === 1 ? `${rest[0]}` : `${Math.min(...rest)}–${Math.max(...rest)}`];
+}
+
 function Steps({ cascade }: { cascade: Cascade }) {
+  const [seen, unseen] = splitSteps(cascade.depths);
   return (
     <section class="panel steps">
       <h2>From level to level</h2>
@@ -67,9 +76,15 @@ function Steps({ cascade }: { cascade: Cascade }) {
             </tr>
           </thead>
           <tbody>
-            {cascade.depths.map((step) => (
+            {seen.map((step) => (
               <Step key={step.depth} step={step} />
             ))}
+            {unseen && (
+              <tr class="is-greyed">
+                <th scope="row">{unseen}</th>
+                <td colSpan={4}>no chain came to the level before yet</td>
+              </tr>
+            )}
           </tbody>
         </table>
       </ScrollTable>
@@ -77,15 +92,21 @@ function Steps({ cascade }: { cascade: Cascade }) {
   );
 }
 
+/** Below this many steps a comparison says nothing. */
+const FEW_STEPS = 30;
+
 /** Lower is better; the plainer forecast beside it says whether the effort pays. */
 function LogLoss({ cascade }: { cascade: Cascade }) {
   const { log_loss: said, log_loss_beta: plain } = cascade;
+  const n = cascade.depths.reduce((sum, step) => sum + step.n_at_risk, 0);
   const verdict =
-    isKnown(said) && isKnown(plain)
-      ? said < plain
-        ? "better than counting by depth"
-        : "no better than counting by depth"
-      : "not yet comparable";
+    n < FEW_STEPS
+      ? "too few steps to compare"
+      : isKnown(said) && isKnown(plain)
+        ? said < plain
+          ? "better than counting by depth"
+          : "no better than counting by depth"
+        : "not yet comparable";
   return (
     <dl class="feed-facts">
       <div>
@@ -101,8 +122,10 @@ function LogLoss({ cascade }: { cascade: Cascade }) {
         </dd>
       </div>
       <div>
-        <dt>Hits n</dt>
-        <dd>{count(cascade.n_hits)}</dd>
+        <dt>Steps n</dt>
+        <dd>
+          {count(n)} <small>of {count(cascade.n_hits)} hits</small>
+        </dd>
       </div>
     </dl>
   );

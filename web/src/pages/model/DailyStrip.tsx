@@ -6,6 +6,7 @@ import { dayOf, isKnown } from "./figures";
 
 const HEIGHT = 84;
 const GAP = 0.16;
+const MOST_DAY_PX = 46;
 
 /** Ratios here are far below a percent. */
 export const perMille = (ratio: number | null): string =>
@@ -58,7 +59,7 @@ export function DailyStrip({ days, asset }: { days: readonly StripDay[]; asset: 
         {ratios.length === 0 ? (
           <p class="quiet">No day with liquidations and known open interest yet.</p>
         ) : (
-          <div class="daily">
+          <div class="daily" style={{ maxWidth: `${Math.max(120, MOST_DAY_PX * days.length)}px` }}>
             <span class="daily-most quiet">{perMille(most)}</span>
             <Drawing
               class="daily-strip"
@@ -89,7 +90,7 @@ export function DailyStrip({ days, asset }: { days: readonly StripDay[]; asset: 
             </Drawing>
             <p class="strip-ends" aria-hidden="true">
               <time>{dayOf(days[0].day_ms)}</time>
-              <time>{dayOf(days[days.length - 1].day_ms)}</time>
+              {days.length > 1 && <time>{dayOf(days[days.length - 1].day_ms)}</time>}
             </p>
           </div>
         )}
