@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -182,24 +183,24 @@ def test_a_client_that_reconnects_a_hundred_times_gets_every_event_exactly_once_
     rng_writer = random.Random(8)
     got, last_seq, n_open = [], 0, 0
     with LiveServer(app) as server:
-        writer = threading.Thread(target=write)
+        writer = threading.Thread(target=write, daemon=True)
         writer.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while last_seq < n_events:
             assert time.monotonic() < deadline, f"{len(got)} events after {n_open} connections"
             socket = Socket(server.address)
             n_open += 1
             assert socket.receive_json()["type"] == "hello"
             socket.send({"type": "subscribe_events", "after_seq": last_seq})
-            assert socket.receive_json()["type"] == "events_subscribed"
             left = rng.randint(0, 2 * n_events // n_breaks) if n_open <= n_breaks else n_events
-            for _ in range(left):
-                message = socket.receive_json()
-                assert message["type"] == "event"
-                got.append((message["seq"], message["event"]["id"]))
-                last_seq = message["seq"]
-                if last_seq == n_events:
-                    break
+            # On a busy machine the server may drop this client as too slow: one more disconnect.
+            with contextlib.suppress(ConnectionResetError):
+                assert socket.receive_json()["type"] == "events_subscribed"
+                while left and last_seq < n_events:
+                    message = socket.receive_json()
+                    assert message["type"] == "event"
+                    got.append((message["seq"], message["event"]["id"]))
+                    last_seq, left = message["seq"], left - 1
             socket.close()
         writer.join(10)
     assert n_open >= n_breaks

@@ -191,8 +191,10 @@ def test_verification_beside_a_writer_finds_nothing_wrong(tmp_path):
             writer.append([trades(40, seed)])
             report = verify(path)
             assert report.problems == ()
-            assert report.rows >= n_rows
-            n_rows = report.rows
+            # A segment that is sealed between listing and reading is not counted, and that is said.
+            missed = [note for note in report.notes if "verify again" in note.hint]
+            assert report.rows >= n_rows or missed
+            n_rows = max(n_rows, report.rows)
     assert verify(path).rows == 1_000
 
 
