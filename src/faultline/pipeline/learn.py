@@ -285,6 +285,8 @@ class MarketLearner:
             events: liquidations received since the last call.
             upto_ns: last moment learned.
         """
+        if not (self.feeds or len(events.received_ns)):
+            return
         paths = {item.instrument_id: item for item in items}
         for feed_id in np.unique(events.instrument).tolist():
             path_id = feed_id if feed_id in paths else reference_id

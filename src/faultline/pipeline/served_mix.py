@@ -68,6 +68,8 @@ class ServedMix:
 
     def at(self, times_ns: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Mixes (M, L) with the assumed one first, and which of them holds at each time (n,)."""
+        if not len(self._from_ns):
+            return self.assumed[:1], np.zeros(len(times_ns), dtype=np.int64)
         index = np.searchsorted(self._from_ns, times_ns, side="right")
         used = np.unique(index[index > 0])
         mixes = np.concatenate([self.assumed[:1], self._mixes[used - 1, 0]])
