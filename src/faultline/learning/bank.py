@@ -14,7 +14,7 @@ import numpy as np
 
 from faultline.errors import RequestError
 from faultline.heatmap.ledger import LedgerParameters
-from faultline.learning.leverage_kernels import BankArrays
+from faultline.learning.leverage_kernels import BankArrays, weigh_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,19 +120,18 @@ def distinct_kernels(
     return list(groups.items()), np.array(index, dtype=np.int64)
 
 
-def weigh_members(score: NDArray[np.float64], dispersion: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of members from their discounted log scores, shape (..., M), sum 1.
+def weigh_members(score: NDArray[np.float64], dispersion: float) -> NDArray[np.float64]:
+    """Weights of members from their discounted log scores, shape (M,), sum 1.
 
     Events come in bursts, so a score counts as if there were fewer of them: it is divided by the dispersion of counts.
 
     Args:
-        score: discounted log likelihoods, shape (..., M).
-        dispersion: variance of counts over their expectation, at least 1, shape (..., 1) or a scalar array.
+        score: discounted log likelihoods, shape (M,).
+        dispersion: variance of counts over their expectation, at least 1.
     """
-    scaled = score / dispersion
-    weight = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    total: NDArray[np.float64] = weight / weight.sum(axis=-1, keepdims=True)
-    return total
+    weights = np.zeros(len(score))
+    weigh_kernel(score, float(dispersion), weights)
+    return weights
 
 
 def empty_bank(members: int, columns: int) -> BankArrays:

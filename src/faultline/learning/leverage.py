@@ -16,7 +16,7 @@ import numpy as np
 
 from faultline.errors import RequestError, StoreError
 from faultline.heatmap.ledger import PATH_BAR
-from faultline.learning.bank import Hypothesis, distinct_kernels, empty_bank, star_bank
+from faultline.learning.bank import Hypothesis, distinct_kernels, empty_bank, star_bank, weigh_members
 from faultline.learning.cells import cells_of, event_sizes
 from faultline.learning.closure import close_mix
 from faultline.learning.constants import LearnerSettings
@@ -27,7 +27,7 @@ from faultline.learning.leverage_kernels import (
     filter_bank_kernel,
     fold_mix_kernel,
     judge_kernel,
-    speak_kernel,
+    rates_kernel,
 )
 from faultline.learning.posterior import LearnedWindows, Posterior, join_windows
 from faultline.learning.prior import GENERIC_PRECISION, LearnedShape, MixPrior, generic_prior
@@ -343,13 +343,9 @@ class LeverageLearner:
     @property
     def theta(self) -> NDArray[np.float64]:
         """Rates now per member, events per unit swept, shape (M, L + 1); the last is the floor's."""
-        return self._spoken()[0]
-
-    def _spoken(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Rates (M, L + 1) and weights (M,) now, to the byte what the next window will be given."""
-        theta, weights = np.zeros(self._bank.x.shape), np.zeros(len(self.bank))
-        speak_kernel(self._bank.x, self._bank.score, self._dispersion, theta, weights)
-        return theta, weights
+        theta = np.zeros(self._bank.x.shape)
+        rates_kernel(self._bank.x, theta)
+        return theta
 
     def _note_hour(self, time_ns: int) -> None:
         """Add to the history where a new hour begins."""
@@ -365,7 +361,7 @@ class LeverageLearner:
     @property
     def weights(self) -> NDArray[np.float64]:
         """Weights of the bank's members, shape (M,), sum 1."""
-        return self._spoken()[1]
+        return weigh_members(self._bank.score[:, 0], self._dispersion)
 
     @property
     def _dispersion(self) -> float:

@@ -36,7 +36,8 @@ __all__ = (
     "filter_bank_kernel",
     "fold_mix_kernel",
     "judge_kernel",
-    "speak_kernel",
+    "rates_kernel",
+    "weigh_kernel",
 )
 
 #: Smallest covered share of a bucket, so that every event has a rate.
@@ -416,21 +417,22 @@ def fold_mix_kernel(values: Any, mix: Any, out: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def speak_kernel(x: Any, score: Any, dispersion: float, theta: Any, weights: Any) -> None:
-    """Rates (M, K) and weights (M,) of the members now, to the byte what the next window will be given.
+def weigh_kernel(score: Any, dispersion: float, weights: Any) -> None:
+    """Weights of members from their discounted log scores, both (M,): ``exp(score / dispersion)`` over its sum."""
+    best, total = score.max(), 0.0
+    for m in range(score.shape[0]):
+        weights[m] = math.exp((score[m] - best) / dispersion)
+        total += weights[m]
+    for m in range(score.shape[0]):
+        weights[m] /= total
 
-    ``x`` f8 (M, K) and ``score`` f8 (M, 4) as in ``BankArrays``.
-    """
-    best, total = score[0, 0], 0.0
-    for m in range(x.shape[0]):
-        best = max(best, score[m, 0])
+
+@njit(cache=True, nogil=True)
+def rates_kernel(x: Any, theta: Any) -> None:
+    """Rates (M, K) of the members now, to the byte what the next window will be given: ``exp(x)``."""
     for m in range(x.shape[0]):
         for k in range(x.shape[1]):
             theta[m, k] = math.exp(x[m, k])
-        weights[m] = math.exp((score[m, 0] - best) / dispersion)
-        total += weights[m]
-    for m in range(x.shape[0]):
-        weights[m] /= total
 
 
 @njit(cache=True, nogil=True)
@@ -461,18 +463,9 @@ def judge_kernel(
     """
     n_members = fits.shape[1]
     for w in range(fits.shape[0]):
-        dispersion, best = fits[w, 0, 5], fits[w, 0, 4]
-        for m in range(n_members):
-            best = max(best, fits[w, m, 4])
-        total = 0.0
-        for m in range(n_members):
-            weights[w, m] = math.exp((fits[w, m, 4] - best) / dispersion)
-            total += weights[w, m]
-        top = -math.inf
-        for m in range(n_members):
-            weights[w, m] /= total
-            top = max(top, fits[w, m, 0])
-        mixed = 0.0
+        dispersion = fits[w, 0, 5]
+        weigh_kernel(fits[w, :, 4], dispersion, weights[w])
+        top, mixed = fits[w, :, 0].max(), 0.0
         for m in range(n_members):
             mixed += weights[w, m] * math.exp(fits[w, m, 0] - top)
         out[w, 0], out[w, 1], out[w, 2] = top + math.log(mixed), static[w, 0, 0], guard[1]
