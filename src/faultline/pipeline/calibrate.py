@@ -22,6 +22,7 @@ from faultline.learning.calibrator.sides import SideVerdict
 from faultline.learning.reporting import Likelihood
 from faultline.market.path import PATH_ROW
 from faultline.messages import Kind, empty_rows
+from faultline.pipeline.checkpoint import part_of
 from faultline.units import MINUTE_NS
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class FeedCalibrator:
         )
         feed.calibrator = Calibrator.from_state(
             head.feed_id,
-            _part(state, "calibrator."),
+            part_of(state, "calibrator."),
             tier_caps_usd=head.tier_caps_usd,
             settings=feed.calibrator.settings,
         )
@@ -324,13 +325,9 @@ class MarketCalibrator:
         market = cls(contracts, mixing)
         market._since_ns, market._first_ends_ns = head.since_ns, head.first_ends_ns
         market.feeds = {
-            feed_id: FeedCalibrator.from_state(_part(state, f"{feed_id}/")) for feed_id in head.feeds
+            feed_id: FeedCalibrator.from_state(part_of(state, f"{feed_id}/")) for feed_id in head.feeds
         }
         return market
-
-
-def _part(state: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 def _rows_of(events: LocatedEvents, feed_id: str) -> NDArray[np.void]:

@@ -19,6 +19,7 @@ from faultline.cascades.stream import CascadeStream, Column, Conditions, ZoneHit
 from faultline.cascades.strip import DailyStrip
 from faultline.heatmap.display import DisplayRows
 from faultline.pipeline.cascade_record import CascadeRecord, strip_rows
+from faultline.pipeline.checkpoint import part_of
 from faultline.signals.announcing import is_notable
 from faultline.signals.cascade_notices import cascade_notice
 from faultline.units import DAY_NS, MINUTE_NS, Side
@@ -215,19 +216,14 @@ class CascadeWatch:
     ) -> CascadeWatch:
         """A watch that goes on where ``state()`` was taken, under the same settings."""
         head = msgspec.msgpack.decode(state["head"].tobytes(), type=_Head)
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            start = name + "/"
-            return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
-
         watch = cls(head.asset, head.follow_from_ns, settings)
         chain = settings or ChainSettings()
-        learner = CascadeLearner.from_state(chain, part("learner"))
-        watch.stream = CascadeStream.from_state(learner, part("stream"))
-        watch.strip = DailyStrip.from_state(part("strip"))
+        learner = CascadeLearner.from_state(chain, part_of(state, "learner/"))
+        watch.stream = CascadeStream.from_state(learner, part_of(state, "stream/"))
+        watch.strip = DailyStrip.from_state(part_of(state, "strip/"))
         watch.record, watch.chains = head.record, head.chains
         watch._asked = {
-            at_ns: Recalibration.from_state(chain.half_life_ns, part(f"asked.{at_ns}"))
+            at_ns: Recalibration.from_state(chain.half_life_ns, part_of(state, f"asked.{at_ns}/"))
             for at_ns in head.asked
         }
         if head.column is not None:

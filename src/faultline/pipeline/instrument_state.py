@@ -14,6 +14,7 @@ from faultline.market.interest import OpenInterest
 from faultline.market.opening import OpeningProxy
 from faultline.market.path import PathBuilder
 from faultline.messages import Kind, empty_rows
+from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.history import PathHistory
 from faultline.pipeline.served_mix import ServedMix
 
@@ -152,19 +153,22 @@ class InstrumentState:
             return out
         centre = bucket_of(self.price_usd) - self.ledger.first_bucket
         for k, mix in enumerate(mixes):
-            standing = self.ledger.profile(mix)[0].astype(np.float64)
-            worth = self.worth_usd(mix)
+            profile = self.ledger.profile(mix)
+            standing = profile[0].astype(np.float64)
+            worth = self.worth_usd(mix, profile)
             out[k] = standing * anchor_heat(standing, centre, standing.sum(axis=1), oi_usd, worth)
         return out
 
-    def worth_usd(self, mix: NDArray[np.float64]) -> float:
-        """Slow worth of a unit under a mix; NaN where it is not known yet."""
+    def worth_usd(self, mix: NDArray[np.float64], profile: NDArray[np.float32] | None = None) -> float:
+        """Slow worth of a unit under a mix, of which the ledger's profile may be known; NaN where it is not known."""
         if np.array_equal(mix, self.served.assumed[0]):
             return self.anchor.worth_usd
         # Sums over the cells do not depend on how the bars came; running sums do, in the last digit.
-        units, assumed = (
-            float(self.ledger.profile(one).sum(dtype=np.float64)) for one in (mix, self.served.assumed[0])
+        profiles = (
+            self.ledger.profile(mix) if profile is None else profile,
+            self.ledger.profile(self.served.assumed[0]),
         )
+        units, assumed = (float(one.sum(dtype=np.float64)) for one in profiles)
         return self.anchor.worth_usd * assumed / units if units > 0 else self.anchor.worth_usd
 
     def follow_interest(self, now_ns: int, elapsed_ns: int) -> None:
@@ -192,18 +196,14 @@ class InstrumentState:
         cls, instrument_id: str, parameters: LedgerParameters, state: Mapping[str, NDArray[Any]]
     ) -> InstrumentState:
         """An instrument that goes on where ``state()`` was taken; its history starts empty."""
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            return {key[len(name) + 1 :]: value for key, value in state.items() if key.startswith(name + ".")}
-
-        served = ServedMix.from_state(part("served"))
+        served = ServedMix.from_state(part_of(state, "served."))
         instrument = cls(instrument_id, parameters, served.assumed)
         instrument.served = served
         instrument.pending = state["pending"].copy()
         instrument.price_usd = float(state["price"][0])
-        instrument.path = PathBuilder.from_state(part("path"))
-        instrument.opening = OpeningProxy.from_state(part("opening"))
-        instrument.interest = OpenInterest.from_state(part("interest"))
-        instrument.anchor = InterestAnchor.from_state(part("anchor"))
-        instrument.ledger = Ledger.from_state([parameters], part("ledger"))
+        instrument.path = PathBuilder.from_state(part_of(state, "path."))
+        instrument.opening = OpeningProxy.from_state(part_of(state, "opening."))
+        instrument.interest = OpenInterest.from_state(part_of(state, "interest."))
+        instrument.anchor = InterestAnchor.from_state(part_of(state, "anchor."))
+        instrument.ledger = Ledger.from_state([parameters], part_of(state, "ledger."))
         return instrument

@@ -20,6 +20,7 @@ from faultline.learning.bank import Hypothesis, star_bank
 from faultline.learning.leverage import LeverageLearner
 from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
+from faultline.pipeline.checkpoint import part_of
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:
@@ -250,8 +251,9 @@ class FeedLearner:
         kernel = kernels[head["path"]]
         reporting = msgspec.convert(head["reporting"], Reporting)
         feed = cls(head["feed"], head["path"], kernel, reporting, settings)
-        part = {key[8:]: value for key, value in state.items() if key.startswith("learner.")}
-        feed.learner = LeverageLearner.from_state(part, feed.learner.reporting, feed.learner.bank, settings)
+        feed.learner = LeverageLearner.from_state(
+            part_of(state, "learner."), feed.learner.reporting, feed.learner.bank, settings
+        )
         feed._bars, feed._events = state["bars"].copy(), state["events"].copy()
         feed._heard = state["heard"].copy()
         feed.events, feed.expected, speaks, feed.share, feed._spread, feed._advantage = state[
@@ -353,12 +355,7 @@ class MarketLearner:
         """A learner that goes on where ``state()`` was taken; ``kernels`` are those of the instruments."""
         market = cls(reporting, settings)
         for feed_id in msgspec.json.decode(state["feeds"].tobytes()):
-            part = {
-                key[len(feed_id) + 1 :]: value
-                for key, value in state.items()
-                if key.startswith(feed_id + "/")
-            }
-            market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part)
+            market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part_of(state, f"{feed_id}/"))
         return market
 
 

@@ -12,6 +12,7 @@ from faultline.heatmap.columns import ColumnSeries
 from faultline.heatmap.display import RowChooser
 from faultline.heatmap.forecast import ForecastChain
 from faultline.pipeline.calibrate import MarketCalibrator
+from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.instrument_state import InstrumentState
 from faultline.pipeline.learn import MarketLearner
 from faultline.pipeline.watch import MarketWatch
@@ -203,24 +204,20 @@ class Shard:
         shard.reference_id = head["reference_id"]
         shard.chain = ForecastChain(head["chain_head"], head["chain_count"])
         shard.steps, shard.messages = head["steps"], head["messages"]
-        shard.rows = RowChooser.from_state(_part(state, "rows."))
+        shard.rows = RowChooser.from_state(part_of(state, "rows."))
         for iid in head["members"]:
             settings = shard.member(iid).parameters
-            shard.members[iid] = InstrumentState.from_state(iid, settings, _part(state, f"{iid}/"))
+            shard.members[iid] = InstrumentState.from_state(iid, settings, part_of(state, f"{iid}/"))
         if shard.learner is not None:
             kernels = {iid: item.parameters for iid, item in shard.members.items()}
             shard.learner = MarketLearner.from_state(
-                parameters.reporting, parameters.learner, kernels, _part(state, "learner.")
+                parameters.reporting, parameters.learner, kernels, part_of(state, "learner.")
             )
         if shard.calibrator is not None:
             shard.calibrator = MarketCalibrator.from_state(
-                shard.contracts, ARCHIVE_VENUES, _part(state, "calibrator.")
+                shard.contracts, ARCHIVE_VENUES, part_of(state, "calibrator.")
             )
         if "watch.head" in state:
             ledgers = {iid: item.parameters for iid, item in shard.members.items()}
-            shard.watch = MarketWatch.from_state(parameters.zones, ledgers, _part(state, "watch."))
+            shard.watch = MarketWatch.from_state(parameters.zones, ledgers, part_of(state, "watch."))
         return shard
-
-
-def _part(state: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}

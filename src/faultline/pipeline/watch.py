@@ -15,6 +15,7 @@ import numpy as np
 
 from faultline.pipeline.accounting import ACCOUNT_NS, Accountant
 from faultline.pipeline.cascading import CascadeWatch
+from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.turnover import HourlyTurnover
 from faultline.signals.announcing import Announcer
 from faultline.signals.events import EventType
@@ -311,25 +312,25 @@ class MarketWatch:
     ) -> MarketWatch:
         """A watch that goes on where ``state()`` was taken; ``ledgers`` are the ledgers' parameters by instrument."""
         head = msgspec.json.decode(state["head"].tobytes(), type=_Head)
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            start = name + "|"
-            return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
-
         watch = cls(head.asset, parameters, head.follow_from_ns)
         watch.trackers = {
-            scope: ZoneTracker.from_state(parameters, part(f"tracker.{scope}")) for scope in head.trackers
+            scope: ZoneTracker.from_state(parameters, part_of(state, f"tracker.{scope}|"))
+            for scope in head.trackers
         }
-        watch._turnover = {iid: HourlyTurnover.from_state(part(f"turnover.{iid}")) for iid in head.turnover}
-        watch._silences = {iid: SilenceWatch.from_state(part(f"silence.{iid}")) for iid in head.silences}
-        watch._large = LargeLiquidations.from_state(part("large"))
+        watch._turnover = {
+            iid: HourlyTurnover.from_state(part_of(state, f"turnover.{iid}|")) for iid in head.turnover
+        }
+        watch._silences = {
+            iid: SilenceWatch.from_state(part_of(state, f"silence.{iid}|")) for iid in head.silences
+        }
+        watch._large = LargeLiquidations.from_state(part_of(state, "large|"))
         watch._recent = state["recent"].copy()
         watch._hit_ns, watch._ended, watch._prices = head.hit_ns, head.ended, head.prices
         watch._apart = set(head.apart)
         watch._announcer = Announcer(head.told)
         watch.shown_divergence = head.divergence
-        watch.accountant = Accountant.from_state(part("accountant"), ledgers)
-        watch.cascades = CascadeWatch.from_state(part("cascades"))
+        watch.accountant = Accountant.from_state(part_of(state, "accountant|"), ledgers)
+        watch.cascades = CascadeWatch.from_state(part_of(state, "cascades|"))
         return watch
 
     def _tracker(self, scope: str) -> ZoneTracker:
