@@ -1,4 +1,5 @@
 // Zones of the made-up market: clusters of exposure followed from column to column. Development only.
+import { chainOf } from "./chains.mjs";
 import { barAt, codeUsd, columnAt, market } from "./market.mjs";
 
 const TF = "5m";
@@ -201,13 +202,18 @@ export function zones(scope, clock, query, empty) {
   const column = Math.min(clock.column, wanted === null ? clock.column : columnOf(map, Number(wanted)));
   const from = map.t0Ms + FIRST_COLUMN * map.dtMs;
   const none = empty || column < FIRST_COLUMN;
+  const found = none ? [] : bodies(scope, column);
+  const told = wanted === null && !scope.includes(":");
+  const open = found.filter((zone) => zone.ended_ms === null);
+  const chain = (zone) =>
+    told && zone.ended_ms === null ? chainOf(zone, open, map.t0Ms + column * map.dtMs) : null;
   return {
     scope,
     at_ms: wanted === null ? clock.asOfMs() : Number(wanted),
     price_usd: map.bars[Math.max(0, column)].close,
     tracked_from_ms: from,
-    zones: none ? [] : bodies(scope, column),
-    divergence: none || wanted !== null || scope.includes(":") ? null : apart(map.t0Ms + column * map.dtMs),
+    zones: found.map((zone) => ({ ...zone, chain: chain(zone) })),
+    divergence: none || !told ? null : apart(map.t0Ms + column * map.dtMs),
   };
 }
 

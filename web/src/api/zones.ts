@@ -16,6 +16,32 @@ export interface ZoneFlows {
   readonly over_s: number;
 }
 
+/** One level of a chain: where it lies, and how likely it is that it is reached once the zone is hit. */
+export interface ChainStep {
+  readonly depth: number;
+  readonly price_usd: number;
+  readonly prob: number;
+  /** 95 % interval of `prob`. */
+  readonly low: number;
+  readonly high: number;
+  /** Notional to expect there. */
+  readonly expected_usd: number;
+  /** Median time from the hit, given that it is reached. */
+  readonly delay_s: number | null;
+  /** Forced flow that moves price there. */
+  readonly needed_usd: number | null;
+  /** Such steps seen so far; older ones count less. */
+  readonly n_at_risk: number;
+  /** Fewer than 30 of them. */
+  readonly greyed: boolean;
+}
+
+/** How far a cascade would run, were the zone hit at `at_ms`; no steps where nothing stands out beyond it. */
+export interface ZoneChain {
+  readonly at_ms: number;
+  readonly steps: readonly ChainStep[];
+}
+
 export interface Zone {
   readonly id: string;
   readonly scope: string;
@@ -49,6 +75,8 @@ export interface Zone {
   readonly seen_ms: number;
   readonly end_reason: string | null;
   readonly touches: number;
+  /** Told at the present of the asset's map, of the nearest notable zones; an older engine may leave it out. */
+  readonly chain?: ZoneChain | null;
 }
 
 /** How far the maps of an asset's venues lie apart on one side. */

@@ -1,5 +1,21 @@
 /** A zone for tests: every field known, changed where a test needs it. */
-import type { Zone } from "../../src/api/zones";
+import type { ChainStep, Zone } from "../../src/api/zones";
+
+export function chainStep(depth: number, change: Partial<ChainStep> = {}): ChainStep {
+  return {
+    depth,
+    price_usd: 95_000 - 700 * depth,
+    prob: 0.6 ** depth,
+    low: 0.4 ** depth,
+    high: 0.8 ** depth,
+    expected_usd: 4e6 / depth,
+    delay_s: 240 * depth,
+    needed_usd: 30e6 * depth,
+    n_at_risk: 90 / depth,
+    greyed: depth > 3,
+    ...change,
+  };
+}
 
 export function zone(change: Partial<Zone>): Zone {
   return {
@@ -37,6 +53,7 @@ export function zone(change: Partial<Zone>): Zone {
     seen_ms: 1_770_010_800_000,
     end_reason: null,
     touches: 2,
+    chain: null,
     ...change,
   };
 }

@@ -6,6 +6,7 @@ import { currentAsset } from "../../../state/view";
 import { focusedZone, zonesState } from "../../../state/zones";
 import { Icon } from "../../../ui/Icon";
 import { measured, skillHere } from "../measured";
+import { ZoneChain } from "./ZoneChain";
 import { ZoneFlowTable, ZoneParts } from "./ZoneFacts";
 import { ZoneLife } from "./ZoneLife";
 import * as text from "./zoneText";
@@ -112,6 +113,9 @@ export function ZoneCard() {
           <SkillHere zone={zone} />
           <Rows zone={zone} rowUsd={rowUsd} />
           <ZoneLife zone={zone} />
+          {zonesState.value.kind === "ready" && zonesState.value.momentMs === null && (
+            <ZoneChain zone={zone} rowUsd={rowUsd} />
+          )}
           <ZoneParts zone={zone} />
           <ZoneFlowTable zone={zone} />
           <p class="quiet">

@@ -1,0 +1,87 @@
+// @vitest-environment happy-dom
+import { render } from "preact";
+import { act } from "preact/test-utils";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ZoneCard } from "../../src/pages/map/zones/ZoneCard";
+import { focus } from "../../src/state/focus";
+import { zoneLife, zonesState } from "../../src/state/zones";
+import { chainStep, zone } from "../unit/zone";
+
+const T0 = 1_770_000_000_000;
+
+let root: HTMLElement;
+beforeEach(() => {
+  root = document.body.appendChild(document.createElement("div"));
+});
+afterEach(() => {
+  render(null, root);
+  root.remove();
+  focus.value = null;
+  zonesState.value = { kind: "loading" };
+  zoneLife.value = { kind: "none" };
+});
+
+function show(change: Parameters<typeof zone>[0], momentMs: number | null = null): string {
+  const shown = zone(change);
+  const answer = {
+    simulated: true,
+    stale: false,
+    scope: shown.scope,
+    at_ms: T0,
+    price_usd: 97_000,
+    tracked_from_ms: T0,
+    zones: [shown],
+  };
+  zonesState.value = { kind: "ready", answer, momentMs };
+  focus.value = { tMs: T0, priceUsd: 95_225, src: "zone", eventId: shown.id };
+  act(() => render(<ZoneCard />, root));
+  return root.textContent ?? "";
+}
+
+const rows = () => [...root.querySelectorAll(".chain tbody tr")];
+
+describe("the chain on the card of a zone", () => {
+  it("tells chance with its interval, what to expect and what it takes, how soon, and from how many", () => {
+    const text = show({ chain: { at_ms: T0, steps: [chainStep(1), chainStep(2)] } });
+    expect(rows().map((row) => row.textContent)).toEqual([
+      "1 94,30060 % 40–80 %$4Mneeds $30M4 minn 90",
+      "2 93,60036 % 16–64 %$2Mneeds $60M8 minn 45",
+    ]);
+    expect(root.querySelector(".chance b")?.getAttribute("style")).toMatch(/left: 40.0%; width: 40.0%/);
+    expect(text).toContain("Chain, were price here now est. Feb 2 02:40 UTC");
+    expect(text).not.toContain("Grey:");
+  });
+
+  it("says which levels rest on too little, and folds those far out", () => {
+    const steps = [1, 2, 3, 4, 5, 6].map((depth) => chainStep(depth));
+    const text = show({ chain: { at_ms: T0, steps } });
+    expect(rows()).toHaveLength(4);
+    expect(rows().map((row) => row.classList.contains("is-greyed"))).toEqual([false, false, false, true]);
+    expect(text).toContain("Grey: fewer than 30 such steps seen");
+    const more = root.querySelector<HTMLButtonElement>(".chain ~ .chip");
+    expect(more?.textContent).toBe("all 6 levels");
+    act(() => more?.click());
+    expect(rows()).toHaveLength(6);
+    act(() => more?.click());
+  });
+
+  it("leaves out what is not known instead of showing zero", () => {
+    show({ chain: { at_ms: T0, steps: [chainStep(1, { delay_s: null, needed_usd: null })] } });
+    expect(rows()[0].textContent).toContain("needs ––n 90");
+  });
+
+  it("tells a zone without levels beyond it from one of which nothing was said yet", () => {
+    expect(show({ chain: { at_ms: T0, steps: [] } })).toContain("a cascade would end here");
+    expect(show({ chain: null })).toContain("no chain yet");
+  });
+
+  it("is silent where no chain is to be expected", () => {
+    for (const change of [
+      { loaded: false, share_ratio: 0.01 },
+      { scope: "okx:BTCUSDT" },
+      { ended_ms: T0, state: "swept" as const, end_reason: "swept" },
+    ])
+      expect(show({ chain: null, ...change })).not.toContain("Chain");
+    expect(show({ chain: null }, T0 - 60_000)).not.toContain("Chain");
+  });
+});
