@@ -21,6 +21,7 @@ from faultline.learning.leverage import LeverageLearner
 from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
 from faultline.pipeline.checkpoint import part_of
+from faultline.pipeline.given_mixes import GivenMixes
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from faultline.heatmap.ledger import LedgerParameters
     from faultline.learning.constants import LearnerSettings
     from faultline.learning.posterior import LearnedWindows
+    from faultline.learning.prior import MixPrior
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.step import LocatedEvents
 
@@ -77,6 +79,7 @@ class FeedLearner:
         kernel: margins and lifetimes of the incumbent hypothesis.
         reporting: what the feed publishes.
         settings: constants of the learner.
+        prior: where it starts; by default lognormal around 50x.
     """
 
     def __init__(
@@ -86,9 +89,11 @@ class FeedLearner:
         kernel: LedgerParameters,
         reporting: Reporting,
         settings: LearnerSettings,
+        prior: MixPrior | None = None,
     ) -> None:
         self.feed_id, self.path_id, self.kernel = feed_id, path_id, kernel
-        self.learner = LeverageLearner(reporting, star_bank(Hypothesis(kernel=kernel)), settings=settings)
+        bank = star_bank(Hypothesis(kernel=kernel))
+        self.learner = LeverageLearner(reporting, bank, prior, settings)
         # The map's ledger has the incumbent's kernel: shares learned under another do not fit it.
         first = self.learner.bank[0]
         self._alike = np.array(
@@ -105,8 +110,10 @@ class FeedLearner:
         self.expected = 0.0
         #: Windows learned since they were last taken.
         self.learned: list[LearnedWindows] = []
+        #: Log score of the learned mix over the static prior's, all windows counted whole.
+        self.gained_nats = 0.0
         self._spread = 0.0
-        #: Discounted log score of the learned mix over the assumed one.
+        #: The same, faded: what trust goes by.
         self._advantage = 0.0
         self._bars = np.zeros(0, dtype=PATH_BAR)
         self._events = np.zeros(0, dtype=EVENT)
@@ -172,10 +179,17 @@ class FeedLearner:
         gains = np.where(taught, mixed - learned.prior_log_likelihood, 0.0)
         fades = np.where(taught, 0.5 ** (MINUTE_NS / HOUR_NS / _MEMORY_H), 1.0)
         for w in range(len(taught)):
+            self.gained_nats += float(gains[w])
             self._advantage = self._advantage * float(fades[w]) + float(gains[w])
-            odds = math.exp(-min(max(LEARNING_RATE * self._advantage, -50.0), 50.0))
-            out[w] = FLOOR + (1.0 - 2.0 * FLOOR) / (1.0 + odds)
+            out[w] = _trust_of(self._advantage)
         return out
+
+    def served_now(self) -> tuple[NDArray[np.float64], float]:
+        """The mix that holds now with the two ends of its band, shape (3, L), and how much of it is data."""
+        theta, weights = self.learner.theta[None], self.learner.weights[None]
+        trust = np.array([_trust_of(self._advantage)])
+        mixes = self._mixes(theta[:, self._alike, :-1], self._served(weights), trust)
+        return mixes[0], float(trust[0]) * self.share
 
     def _served(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weights (n, m) of the members whose kernel the map has, from those of all (n, M); rows sum to 1."""
@@ -234,7 +248,15 @@ class FeedLearner:
         }
         out["head"] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
         out["numbers"] = np.array(
-            [self.events, self.expected, self.speaks, self.share, self._spread, self._advantage]
+            [
+                self.events,
+                self.expected,
+                self.speaks,
+                self.share,
+                self._spread,
+                self._advantage,
+                self.gained_nats,
+            ]
         )
         out["times"] = np.array([self._hour, self._from_ns, self._ended_ns], dtype=np.int64)
         return out
@@ -256,9 +278,9 @@ class FeedLearner:
         )
         feed._bars, feed._events = state["bars"].copy(), state["events"].copy()
         feed._heard = state["heard"].copy()
-        feed.events, feed.expected, speaks, feed.share, feed._spread, feed._advantage = state[
-            "numbers"
-        ].tolist()
+        numbers = state["numbers"].tolist()
+        feed.events, feed.expected, speaks, feed.share, feed._spread = numbers[:5]
+        feed._advantage, feed.gained_nats = numbers[5:]
         feed.speaks = bool(speaks)
         feed._hour, feed._from_ns, feed._ended_ns = state["times"].tolist()
         return feed
@@ -270,10 +292,13 @@ class MarketLearner:
     Args:
         reporting: what each venue publishes, by slug; a venue that is not in it is taken to publish everything.
         settings: constants of the learners.
+        given: mixes of feeds that are served as they are, and those that feeds start from.
     """
 
-    def __init__(self, reporting: Mapping[str, Reporting], settings: LearnerSettings) -> None:
-        self._reporting, self._settings = reporting, settings
+    def __init__(
+        self, reporting: Mapping[str, Reporting], settings: LearnerSettings, given: GivenMixes | None = None
+    ) -> None:
+        self._reporting, self._settings, self._given = reporting, settings, given or GivenMixes()
         self.feeds: dict[str, FeedLearner] = {}
 
     def apply(
@@ -292,13 +317,12 @@ class MarketLearner:
         paths = {item.instrument_id: item for item in items}
         for feed_id in np.unique(events.instrument).tolist():
             path_id = feed_id if feed_id in paths else reference_id
-            if feed_id not in self.feeds and path_id in paths:
+            if feed_id not in self.feeds and path_id in paths and not self._given.is_fixed(feed_id):
                 reporting = self._reporting.get(feed_id.partition(":")[0], Reporting())
                 if _is_coarse(paths[path_id].ready(upto_ns)):
                     reporting = Reporting()
-                self.feeds[feed_id] = FeedLearner(
-                    feed_id, path_id, paths[path_id].parameters, reporting, self._settings
-                )
+                kernel, prior = paths[path_id].parameters, self._given.prior_of(feed_id)
+                self.feeds[feed_id] = FeedLearner(feed_id, path_id, kernel, reporting, self._settings, prior)
         learned: dict[str, LearnedMixes] = {}
         for feed_id, feed in sorted(self.feeds.items()):
             if feed.path_id in paths:
@@ -307,7 +331,8 @@ class MarketLearner:
                 if found is not None:
                     learned[feed_id] = found
         for item in items:
-            self._serve(item, learned)
+            if self._given.served_by(item.instrument_id) is None:
+                self._serve(item, learned)
 
     def take(self) -> list[tuple[str, LearnedWindows]]:
         """Windows learned since the last call, with their feed; feed by feed, in order of time."""
@@ -351,12 +376,19 @@ class MarketLearner:
         settings: LearnerSettings,
         kernels: Mapping[str, LedgerParameters],
         state: Mapping[str, NDArray[Any]],
+        given: GivenMixes | None = None,
     ) -> MarketLearner:
         """A learner that goes on where ``state()`` was taken; ``kernels`` are those of the instruments."""
-        market = cls(reporting, settings)
+        market = cls(reporting, settings, given)
         for feed_id in msgspec.json.decode(state["feeds"].tobytes()):
             market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part_of(state, f"{feed_id}/"))
         return market
+
+
+def _trust_of(advantage_nats: float) -> float:
+    """Weight of the learned mix beside the assumed one."""
+    odds = math.exp(-min(max(LEARNING_RATE * advantage_nats, -50.0), 50.0))
+    return FLOOR + (1.0 - 2.0 * FLOOR) / (1.0 + odds)
 
 
 def _is_coarse(bars: NDArray[np.void]) -> bool:

@@ -15,6 +15,7 @@ from faultline.heatmap.ledger import LedgerParameters
 from faultline.learning.constants import LearnerSettings
 from faultline.learning.mixes import smooth_prior
 from faultline.learning.reporting import Reporting
+from faultline.pipeline.given_mixes import GivenMixes
 from faultline.units import MINUTE_NS, SECOND_NS
 from faultline.zones.parameters import ZoneParameters
 
@@ -49,6 +50,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         calibrates: whether it is learned what the venues do to their liquidations: where and how late they print,
             which share, and whether their sides and engines are what is assumed.
         reporting: what a venue publishes of its liquidations, by slug; everything where it is not named.
+        given: leverage mixes that are known beforehand; ``faultline learn`` writes them.
     """
 
     ledger: LedgerParameters = msgspec.field(default_factory=LedgerParameters)
@@ -63,6 +65,15 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     learner: LearnerSettings = msgspec.field(default_factory=LearnerSettings)
     calibrates: bool = True
     reporting: dict[str, Reporting] = msgspec.field(default_factory=lambda: dict(_REPORTING))
+    given: GivenMixes = GivenMixes()
+
+    def __post_init__(self) -> None:
+        sizes = {len(each.mix) for each in self.given.fixed} | {
+            len(mix) for mix in self.given.starts.values()
+        }
+        if sizes - {len(self.ledger.leverages)}:
+            msg = f"given mixes need {len(self.ledger.leverages)} shares, one per leverage of the ledger"
+            raise ValueError(msg)
 
     def mixes(self) -> NDArray[np.float64]:
         """Leverage mixes, shape (3, L): the assumed one, then the two ends of the band. Rows sum to 1."""

@@ -71,7 +71,9 @@ class Shard:
         #: Follows zones and gives notices, where somebody wants them.
         self.watch: MarketWatch | None = None
         #: Learns the leverage mix of every instrument; None where the assumed one is served.
-        self.learner = MarketLearner(parameters.reporting, parameters.learner) if parameters.learns else None
+        self.learner: MarketLearner | None = None
+        if parameters.learns:
+            self.learner = MarketLearner(parameters.reporting, parameters.learner, parameters.given)
         #: Learns what the venues do to their liquidations before they are printed; None where nobody asks.
         self.calibrator = MarketCalibrator(self.contracts, ARCHIVE_VENUES) if parameters.calibrates else None
         self.steps = 0
@@ -83,7 +85,10 @@ class Shard:
             settings = msgspec.structs.replace(
                 self.parameters.ledger, maintenance_ratio=self.maintenance_ratio(instrument_id)
             )
-            self.members[instrument_id] = InstrumentState(instrument_id, settings, self.mixes)
+            item = self.members[instrument_id] = InstrumentState(instrument_id, settings, self.mixes)
+            fixed = self.parameters.given.served_by(instrument_id)
+            if fixed is not None:
+                item.served.hold(np.array([0]), fixed.mixes()[None], np.array([fixed.data_ratio]))
         return self.members[instrument_id]
 
     def maintenance_ratio(self, instrument_id: str) -> float:
@@ -211,7 +216,11 @@ class Shard:
         if shard.learner is not None:
             kernels = {iid: item.parameters for iid, item in shard.members.items()}
             shard.learner = MarketLearner.from_state(
-                parameters.reporting, parameters.learner, kernels, part_of(state, "learner.")
+                parameters.reporting,
+                parameters.learner,
+                kernels,
+                part_of(state, "learner."),
+                parameters.given,
             )
         if shard.calibrator is not None:
             shard.calibrator = MarketCalibrator.from_state(
