@@ -203,9 +203,32 @@ def test_a_profile_of_arrays_becomes_lists(client, store):
         "row_usd": 50.0,
     }
     body = client.get("/api/v1/profile/BTC").json()
+    assert body["reproduction"] is None
     assert body["short_usd"] == [1.0, None, 3.0]
     assert (body["oi_long_usd"], body["oi_short_usd"]) == (7.0, None)
     assert client.get("/api/v1/profile/ETH").status_code == 404
+
+
+def test_a_profile_says_of_each_row_how_much_it_feeds_its_own_move(client, store):
+    ones = np.ones(2)
+    known = {
+        "value": np.array([0.2, np.nan]),
+        "low": ones / 10,
+        "high": ones,
+        "n_flows": 41.5,
+        "established": True,
+    }
+    names = ("prices_usd", "long_usd", "short_usd", "lo_usd", "hi_usd")
+    totals = dict.fromkeys(("oi_long_usd", "oi_short_usd", "learned_share"), 1.0)
+    store.profile_of = lambda scope: dict.fromkeys(names, ones) | totals | {"reproduction": known}
+    found = client.get("/api/v1/profile/BTC").json()["reproduction"]
+    assert found == {
+        "value": [0.2, None],
+        "low": [0.1, 0.1],
+        "high": [1.0, 1.0],
+        "n_flows": 41.5,
+        "established": True,
+    }
 
 
 def test_questions_before_the_pipeline_is_there_say_that_it_is_not_ready(client):

@@ -12,6 +12,7 @@ import pytest
 
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Batch, Kind, empty_rows
+from faultline.pipeline.explain import profile_usd
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard
@@ -86,6 +87,26 @@ def test_zones_are_found_and_followed(whole) -> None:
     assert {"created"} <= {change.kind for change in changes}
     assert {zone.scope for zone in states} == {"BTC", "simx:BTCUSDT", "simy:BTCUSDT"}
     assert all(notice.at_ns >= FOLLOW for notice in notices)
+
+
+def test_the_profile_says_how_much_each_row_feeds_its_own_move(whole) -> None:
+    shard = whole[0]
+    profile = profile_usd(shard, "BTC", shard.rows.rows)
+    found, usd = profile["reproduction"], profile["long_usd"] + profile["short_usd"]
+    assert len(found["value"]) == len(profile["prices_usd"])
+    assert (found["value"][usd > 1e5] > 0).all()
+    assert (found["low"] <= found["value"]).all()
+    assert (found["value"] <= found["high"]).all()
+    assert found["established"] == (found["n_flows"] >= 30)
+    # One venue's heat is only a part of what would be released on the way.
+    assert profile_usd(shard, "simx:BTCUSDT")["reproduction"] is None
+
+
+def test_nothing_is_said_of_reproduction_where_no_market_is_watched(market) -> None:
+    watched = new_shard(market)
+    shard = Shard("BTC", watched.contracts, watched.parameters, START - 1)
+    step(shard, cut(market, START, START + HOUR_NS), START + HOUR_NS)
+    assert profile_usd(shard, "BTC")["reproduction"] is None
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -38,6 +38,7 @@ __all__ = (
     "ProfileBody",
     "ReplayRequest",
     "ReportBody",
+    "ReproductionBody",
     "ScoresBody",
     "StatusBody",
     "VenueBody",
@@ -197,8 +198,27 @@ class CellBody(Envelope):
     distance_ratio: float | None = None
 
 
+class ReproductionBody(msgspec.Struct, kw_only=True):
+    """The local reproduction number R by row of a profile: above 1 what a row releases moves price farther than it is
+    wide.
+
+    ``value`` with its 95 % interval ``low`` to ``high`` over what is believed of impact and of the share liquidated; of
+    longs below the price, of shorts above it. ``n_flows`` is how many flows with a move the law was learned from,
+    faded; ``established`` is false where they are too few to lean on.
+    """
+
+    value: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    n_flows: float
+    established: bool
+
+
 class ProfileBody(Envelope):
-    """The newest column as a profile: USD by price with its interval."""
+    """The newest column as a profile: USD by price with its interval.
+
+    ``reproduction`` is null of one venue's part of an asset, and before volatility and volume are known.
+    """
 
     prices_usd: list[float]
     long_usd: list[float | None]
@@ -210,6 +230,7 @@ class ProfileBody(Envelope):
     learned_share: float | None
     row_usd: float | None = None
     price_usd: float | None = None
+    reproduction: ReproductionBody | None = None
 
 
 class ModelBody(msgspec.Struct, kw_only=True):

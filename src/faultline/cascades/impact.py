@@ -110,6 +110,11 @@ class ImpactLaw:
         return Impact(math.exp(log_scale), max(exponent, 0.05))
 
     @property
+    def n_flows(self) -> float:
+        """Flows with a move that were learned from, faded."""
+        return self._posterior.n
+
+    @property
     def sd(self) -> tuple[float, float]:
         """Standard deviations of log Y and delta."""
         spread = self._posterior.sd()

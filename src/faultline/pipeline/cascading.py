@@ -15,6 +15,7 @@ import numpy as np
 from faultline.cascades.chain import CascadeLearner, ChainForecast, ChainSettings
 from faultline.cascades.collector import FORCED
 from faultline.cascades.recalibration import Recalibration
+from faultline.cascades.reproduction import RowReproduction, row_reproduction
 from faultline.cascades.stream import CascadeStream, Column, Conditions, ZoneHit
 from faultline.cascades.strip import DailyStrip
 from faultline.heatmap.display import DisplayRows
@@ -150,6 +151,26 @@ class CascadeWatch:
             chosen += sorted(mine, key=_distance)[:_ZONES_A_SIDE]
         found = self.stream.forecasts(chosen, column, time_ns, _conditions(hourly_turnover_usd))
         self.chains = {forecast.zone_id: forecast for forecast in found}
+
+    def reproduction(
+        self,
+        edges_usd: NDArray[np.float64],
+        usd: NDArray[np.float64],
+        price_usd: float,
+        hourly_turnover_usd: float | None,
+    ) -> RowReproduction | None:
+        """R of every row of the asset's map; None before volatility and volume are known."""
+        moves, known = self.stream.volatility.volatility(), _conditions(hourly_turnover_usd)
+        if moves is None or known.volume_day_usd is None or not price_usd > 0:
+            return None
+        return row_reproduction(
+            edges_usd,
+            usd,
+            price_usd,
+            self.stream.learner,
+            sigma_day=moves.sigma_day,
+            volume_day_usd=known.volume_day_usd,
+        )
 
     def report(self) -> dict[str, Any]:
         """How chains went and how well they were foretold (``CascadeRecord.report``), and the strip of days."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from faultline.cascades.chain import GREY_BELOW
 from faultline.heatmap.anchor import anchor_heat
 from faultline.heatmap.bands import BAND_LABELS, band_of
 from faultline.heatmap.display import DisplayRows
@@ -28,7 +29,8 @@ def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> di
 
     The band is the range over leverage mixes: where one was learned, over those whose mean log leverage lies at the
     ends of its 95 % interval; else over mixes centred at 25x and 100x, which is no credible interval. With ``rows``
-    None every row that holds anything is returned, so each side sums to its open interest.
+    None every row that holds anything is returned, so each side sums to its open interest. ``reproduction`` is R by
+    row, None where it is not known.
     """
     items = shard.priced(scope)
     window = rows or _whole_rows(shard, items)
@@ -52,7 +54,25 @@ def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> di
         "oi_long_usd": oi_usd,
         "oi_short_usd": oi_usd,
         "price_usd": shard.price_usd,
+        "reproduction": _reproduction(shard, items, window, heat[0]),
     }
+
+
+def _reproduction(
+    shard: Shard, items: list[InstrumentState], rows: DisplayRows, usd: NDArray[np.float64]
+) -> dict[str, Any] | None:
+    """R by row (``cascades.reproduction``); None of a part of the asset, because all heat on the way moves price.
+
+    ``established`` says whether the law rests on as many flows as a step of a chain must, not to be grey.
+    """
+    if shard.watch is None or len(items) < len(shard.priced(shard.asset)):
+        return None
+    edges = np.arange(rows.first_row, rows.first_row + rows.n_rows + 1, dtype=np.float64) * rows.row_usd
+    found = shard.watch.reproduction(edges, usd, shard.price_usd)
+    if found is None:
+        return None
+    known = {name: getattr(found, name) for name in ("value", "low", "high", "n_flows")}
+    return known | {"established": found.n_flows >= GREY_BELOW}
 
 
 def _whole_rows(shard: Shard, items: list[InstrumentState]) -> DisplayRows:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from faultline.cascades.reproduction import RowReproduction
     from faultline.heatmap.display import DisplayRows
     from faultline.heatmap.ledger import LedgerParameters
     from faultline.pipeline.step import LocatedEvents
@@ -196,6 +197,14 @@ class MarketWatch:
         hits += self._walk(tracker, path[begin:])
         if scope == self.asset:
             self._notices += self.cascades.apply_path(path, hits, tracker.density.hourly_turnover_usd)
+
+    def reproduction(
+        self, edges_usd: NDArray[np.float64], usd: NDArray[np.float64], price_usd: float
+    ) -> RowReproduction | None:
+        """R of every row of the asset's map (``CascadeWatch.reproduction``)."""
+        tracker = self.trackers.get(self.asset)
+        turnover_usd = None if tracker is None else tracker.density.hourly_turnover_usd
+        return self.cascades.reproduction(edges_usd, usd, price_usd, turnover_usd)
 
     def account_due(self, time_ns: int) -> bool:
         """Whether accounts are taken at that moment."""
