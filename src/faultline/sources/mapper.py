@@ -1,0 +1,103 @@
+"""Frames of one connection in, rows and controls out: the part of a mapper that is the same for every venue."""
+
+from __future__ import annotations
+
+import abc
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import msgspec
+
+from faultline.sources.rows import FrameReject, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from faultline.instruments import Instrument
+    from faultline.sources.rows import Rows
+
+__all__ = ("FRAME_BYTES_MAX", "VenueMapper")
+
+#: A longer frame is refused unread.
+FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+class VenueMapper(abc.ABC):
+    """Turns what a venue sends into rows; pure: no I/O, no clock.
+
+    One mapper belongs to one connection (or to the polls of a venue) and keeps what spans frames: book sequences,
+    tickers that come as changes, ids already seen. ``reset`` is called for every new connection.
+
+    Args:
+        contracts: instruments by the venue's symbol. Facts of other symbols are rejected as unknown.
+    """
+
+    #: Slug of the venue.
+    venue: ClassVar[str]
+
+    def __init__(self, contracts: Mapping[str, Instrument]) -> None:
+        self.contracts = dict(contracts)
+        self.reset()
+
+    def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
+        """Map one frame of the socket. Never raises for what a venue may send: it counts a reject."""
+        out.begin(frame, received_ns)
+        if len(frame) > FRAME_BYTES_MAX:
+            out.reject(Reason.TOO_LARGE, f"{len(frame)} bytes")
+            return
+        try:
+            self._map_frame(frame, out)
+        except FrameReject as exc:
+            out.reject(exc.reason, exc.detail)
+        except msgspec.ValidationError as exc:
+            out.reject(Reason.WRONG_SHAPE, str(exc))
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            out.reject(Reason.NOT_JSON, str(exc))
+
+    def map_answer(self, channel: str, symbol: str, body: bytes, received_ns: int, out: Rows) -> None:
+        """Map the answer to a poll or to a snapshot request; rejects as ``map`` does."""
+        out.begin(body, received_ns)
+        out.channel = channel
+        if len(body) > FRAME_BYTES_MAX:
+            out.reject(Reason.TOO_LARGE, f"{len(body)} bytes")
+            return
+        try:
+            self._map_answer(channel, symbol, body, out)
+        except FrameReject as exc:
+            out.reject(exc.reason, exc.detail)
+        except msgspec.ValidationError as exc:
+            out.reject(Reason.WRONG_SHAPE, str(exc))
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            out.reject(Reason.NOT_JSON, str(exc))
+
+    @abc.abstractmethod
+    def reset(self) -> None:
+        """Forget what spans frames: the connection is new. Called by the constructor too."""
+
+    def contract(self, symbol: str) -> Instrument:
+        """The contract of a symbol.
+
+        Raises:
+            FrameReject: it was not asked for, or is not known.
+        """
+        found = self.contracts.get(symbol)
+        if found is None:
+            raise FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
+        return found
+
+    @abc.abstractmethod
+    def _map_frame(self, frame: bytes, out: Rows) -> None:
+        """Map a frame; set ``out.channel`` as soon as it is known.
+
+        Raises:
+            FrameReject: the frame cannot be taken.
+            msgspec.MsgspecError: it is not of the expected shape.
+        """
+
+    @abc.abstractmethod
+    def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
+        """Map the answer to a poll or a snapshot request; a venue without them rejects it.
+
+        Raises:
+            FrameReject: the answer cannot be taken.
+            msgspec.MsgspecError: it is not of the expected shape.
+        """

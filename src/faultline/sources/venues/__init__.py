@@ -1,0 +1,3 @@
+"""One folder a venue in, its plans and mappers out; every folder has the same files."""
+
+from __future__ import annotations
