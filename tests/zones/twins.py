@@ -72,3 +72,12 @@ def moved_bps(one, other, bucket_bps):
         carried += a - b
         distance += abs(carried) * bucket_bps
     return distance
+
+
+def fits(zone, find, p):
+    """Whether a zone and a find can be the same: enough of the narrower one overlaps, or peaks are near."""
+    overlap = min(zone.high, find.high) - max(zone.low, find.low)
+    narrower = min(zone.high - zone.low, find.high - find.low)
+    holds = find.low <= zone.peak <= find.high or zone.low <= find.peak <= zone.high
+    near = abs(zone.peak - find.peak) / find.peak * 1e4 <= p.near_bps
+    return (holds and overlap >= p.overlap_ratio * narrower) or near

@@ -27,6 +27,8 @@ __all__ = ("ACCOUNT_NS", "Accountant")
 
 #: Time between two accounts.
 ACCOUNT_NS: Final = HOUR_NS // 4
+#: Fewer venues than this cannot be compared.
+_VENUES_MIN: Final = 2
 
 
 class Accountant:
@@ -75,6 +77,8 @@ class Accountant:
             items: instruments of the asset; of several on one venue the first with a map counts.
             draws: draws of the leverage mix, for the noise floor, shape (n, L).
         """
+        if len({item.venue for item in items}) < _VENUES_MIN:
+            return []
         shapes: dict[str, NDArray[np.float64]] = {}
         floors: dict[str, NDArray[np.float64]] = {}
         for item in items:
@@ -85,7 +89,7 @@ class Accountant:
             shapes[item.venue] = near_shape(heat, standing.first_bucket, item.price_usd)
             lanes = standing.units * standing.worth_usd[0][..., None]
             floors[item.venue] = noise_floor_bps(lanes, standing.first_bucket, item.price_usd, draws)
-        return compare_venues(shapes, floors) if len(shapes) > 1 else []
+        return compare_venues(shapes, floors) if len(shapes) >= _VENUES_MIN else []
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""

@@ -36,7 +36,8 @@ class DensityScale:
         self._turnover = np.zeros((0, 2))
         self._samples = np.zeros((0, 2))
         self._median_usd = math.nan
-        self._sorted = np.zeros(0)
+        #: Densities in order; None while nobody asked since they changed.
+        self._sorted: NDArray[np.float64] | None = None
 
     def feed_hour(self, end_ns: int, traded_usd: float, stand_in_usd: float = math.nan) -> None:
         """Take in one hour's traded notional.
@@ -51,14 +52,14 @@ class DensityScale:
         if 0.0 <= turnover_usd < math.inf:
             kept = np.vstack([kept, [float(end_ns), turnover_usd]])
         self._turnover = kept
-        self._rank()
+        self._median_usd = float(np.median(kept[:, 1])) if len(kept) else math.nan
 
     def sample(self, time_ns: int, notionals_usd: Sequence[float]) -> None:
         """Remember the densities of the zones that stand, once an hour."""
         ratios = [self.ratio(usd) for usd in notionals_usd]
         fresh = np.array([(float(time_ns), ratio) for ratio in ratios if ratio is not None]).reshape(-1, 2)
         self._samples = np.vstack([self._samples[self._samples[:, 0] > time_ns - TRAILING_NS], fresh])
-        self._rank()
+        self._sorted = None
 
     @property
     def hourly_turnover_usd(self) -> float | None:
@@ -81,15 +82,13 @@ class DensityScale:
 
         Of equal densities half count as smaller.
         """
-        if ratio is None or len(self._sorted) < LEVEL_SAMPLES_MIN:
+        if ratio is None or len(self._samples) < LEVEL_SAMPLES_MIN:
             return None
-        below = np.searchsorted(self._sorted, ratio, side="left")
-        upto = np.searchsorted(self._sorted, ratio, side="right")
+        if self._sorted is None:
+            self._sorted = np.sort(self._samples[:, 1])
+        below = self._sorted.searchsorted(ratio, side="left")
+        upto = self._sorted.searchsorted(ratio, side="right")
         return min(10, int(5.0 * float(below + upto) / len(self._sorted)) + 1)
-
-    def _rank(self) -> None:
-        self._median_usd = float(np.median(self._turnover[:, 1])) if len(self._turnover) else math.nan
-        self._sorted = np.sort(self._samples[:, 1])
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on: hours (end in ns, USD) and samples (time in ns, density), each (n, 2)."""
@@ -100,7 +99,7 @@ class DensityScale:
         """A scale that goes on where ``state()`` was taken."""
         scale = cls()
         scale._turnover, scale._samples = state["turnover"].copy(), state["samples"].copy()
-        scale._rank()
+        scale._median_usd = float(np.median(scale._turnover[:, 1])) if len(scale._turnover) else math.nan
         return scale
 
 

@@ -11,10 +11,10 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.signal import find_peaks, peak_prominences, peak_widths
 
 from faultline.errors import RequestError
 from faultline.heatmap.columns import smooth_rows
+from faultline.zones.detection_kernels import find_kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,91 +110,26 @@ def detect_zones(
     smooth = usd.astype(np.float64)
     if parameters.smooth_bps > 0:
         smooth = smooth_rows(smooth, parameters.smooth_bps, rows)
-    cumulative = cumulative_usd(usd)
-    sides = [
-        _find_side(
-            smooth[side], cumulative[side], side, rows, price_usd, parameters, known[known["side"] == side]
-        )
-        for side in range(2)
-        if totals[side] > 0
-    ]
-    return np.concatenate(sides)
-
-
-def _find_side(
-    heat: NDArray[np.float64],
-    cumulative: NDArray[np.float64],
-    side: int,
-    rows: DisplayRows,
-    price_usd: float,
-    parameters: ZoneParameters,
-    known: NDArray[np.void],
-) -> NDArray[np.void]:
-    """Finds of one side."""
-    row_bps = rows.row_usd / price_usd * 1e4
-    per_weight = row_bps / 100.0 * cumulative[-1]
-    least = parameters.life_ratio * parameters.birth_side_ratio * per_weight
-    peaks, _ = find_peaks(heat, height=max(least, 1e-300))
-    here = price_usd / rows.row_usd - rows.first_row - 0.5
-    ahead = peaks < here if side == 0 else peaks > here
-    peaks = peaks[ahead & (np.abs(peaks - here) <= parameters.reach_ratio * 1e4 / row_bps)]
-    if not len(peaks):
-        return NO_FINDS
-    prominences = peak_prominences(heat, peaks)[0]
-    share, weight = prominences / heat[peaks], prominences / per_weight
-    strength = np.minimum(
-        share / parameters.birth_peak_ratio, weight / max(parameters.birth_side_ratio, 1e-300)
+    ratios = np.array(
+        [
+            parameters.birth_peak_ratio,
+            parameters.birth_side_ratio,
+            parameters.life_ratio,
+            parameters.edge_ratio,
+            parameters.edge_drop_ratio,
+            parameters.reach_ratio,
+        ]
     )
-    strong = strength >= 1.0
-    centres = (rows.first_row + peaks + 0.5) * rows.row_usd
-    taken = strong | _lives_on(centres, prominences, strength >= parameters.life_ratio, known)
-    peaks, share, weight, strong, centres = (part[taken] for part in (peaks, share, weight, strong, centres))
-    if not len(peaks):
-        return NO_FINDS
-    low, high = _edges(heat, peaks, row_bps, parameters)
-    out = np.empty(len(peaks), dtype=FIND)
-    out["side"] = side
-    out["low_usd"] = (rows.first_row + 0.5 + low) * rows.row_usd
-    out["high_usd"] = (rows.first_row + 0.5 + high) * rows.row_usd
-    out["peak_usd"] = centres
-    out["notional_usd"] = held_usd(cumulative, rows, out["low_usd"], out["high_usd"])
-    out["prominence"], out["weight"], out["is_strong"] = share, weight, strong
-    return out
-
-
-def _lives_on(
-    centres: NDArray[np.float64],
-    prominences: NDArray[np.float64],
-    enough: NDArray[np.bool_],
-    known: NDArray[np.void],
-) -> NDArray[np.bool_]:
-    """Which peaks are the most prominent ones inside places where a zone stands already."""
-    inside = enough & (centres >= known["low_usd"][:, None]) & (centres <= known["high_usd"][:, None])
-    best = np.where(inside, prominences, -1.0).argmax(axis=1)
-    out = np.zeros(len(centres), dtype=np.bool_)
-    out[best[inside.any(axis=1)]] = True
-    return out
-
-
-def _edges(
-    heat: NDArray[np.float64], peaks: NDArray[np.int64], row_bps: float, parameters: ZoneParameters
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper edges in rows (centres of rows are whole numbers).
-
-    Each side of a peak is judged by its own valley: the lowest row before the next peak that was taken. So it does not
-    matter for two neighbours which of them is the higher one.
-    """
-    far = math.ceil(parameters.half_width_max_bps / row_bps)
-    bounds = np.concatenate([[0], peaks, [len(heat) - 1]])
-    valleys = [
-        int(bounds[k] + np.argmin(heat[bounds[k] : bounds[k + 1] + 1])) for k in range(len(bounds) - 1)
-    ]
-    left = np.maximum(valleys[:-1], peaks - far)
-    right = np.minimum(valleys[1:], peaks + far)
-    edges = []
-    for beside, first, last in ((valleys[:-1], left, peaks), (valleys[1:], peaks, right)):
-        top = heat[peaks]
-        drop = parameters.edge_ratio * np.minimum(top - heat[beside], parameters.edge_drop_ratio * top)
-        # The width at full depth of a made-up prominence: where heat has fallen by ``drop`` inside the bounds.
-        edges.append(peak_widths(heat, peaks, rel_height=1.0, prominence_data=(drop, first, last))[2:])
-    return edges[0][0], edges[1][1]
+    out = np.empty(rows.n_rows, dtype=FIND)
+    n_finds = find_kernel(
+        smooth,
+        cumulative_usd(usd),
+        known,
+        price_usd,
+        rows.row_usd,
+        rows.first_row,
+        parameters.half_width_max_bps,
+        ratios,
+        out,
+    )
+    return out[:n_finds].copy()

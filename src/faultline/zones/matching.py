@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from faultline.zones.detection import held_usd
+from faultline.zones.detection_kernels import pair_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +47,18 @@ def match(
     if not tracks or not len(finds):
         return {}
     own = np.array([(t.low_usd, t.high_usd, t.peak_usd) for t in tracks])
-    low = np.maximum(own[:, None, 0], finds["low_usd"])
-    high = np.minimum(own[:, None, 1], finds["high_usd"])
-    width = np.minimum((own[:, 1] - own[:, 0])[:, None], finds["high_usd"] - finds["low_usd"])
-    apart = np.abs(own[:, None, 2] - finds["peak_usd"]) / finds["peak_usd"] * 1e4
-    inside = (own[:, None, 2] >= finds["low_usd"]) & (own[:, None, 2] <= finds["high_usd"])
-    inside |= (finds["peak_usd"] >= own[:, None, 0]) & (finds["peak_usd"] <= own[:, None, 1])
-    fits = (inside & (high - low >= parameters.overlap_ratio * width)) | (apart <= parameters.near_bps)
-    shared = held_usd(cumulative, rows, low, np.maximum(high, low))
+    shared, apart = np.empty((2, len(tracks), len(finds)))
+    pair_kernel(
+        own,
+        finds,
+        cumulative,
+        rows.row_usd,
+        rows.first_row,
+        parameters.overlap_ratio,
+        parameters.near_bps,
+        shared,
+        apart,
+    )
     pairs = sorted(
         (
             not tracks[i].confirmed,
@@ -65,7 +69,7 @@ def match(
             int(k),
             i,
         )
-        for i, k in np.argwhere(fits).tolist()
+        for i, k in np.argwhere(~np.isnan(shared)).tolist()
     )
     out: dict[int, int] = {}
     taken: set[int] = set()
