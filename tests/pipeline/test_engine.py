@@ -52,7 +52,7 @@ def market(tape: Tape, *, to_ns: int = START + HOURS * HOUR_NS) -> Market:
     )
 
 
-def eventually(holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
+def eventually(holds: Callable[[], bool], timeout_s: float = 240.0) -> None:
     end = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < end, "did not happen in time"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from faultline.messages import Kind
     from faultline.tape import Tape
 
-__all__ = ("MessageFeed", "TapeCursor")
+__all__ = ("MessageFeed", "TapeCursor", "between")
 
 
 class MessageFeed(Protocol):
@@ -58,12 +58,13 @@ class TapeCursor:
                 )
                 self._held = [batch for _, _, batches in pieces for batch in batches]
             end_ns = min(to_ns, self._held_to_ns)
-            out += _between(self._held, self._at_ns, end_ns)
+            out += between(self._held, self._at_ns, end_ns)
             self._at_ns = end_ns
         return out
 
 
-def _between(batches: Sequence[Batch], from_ns: int, to_ns: int) -> list[Batch]:
+def between(batches: Sequence[Batch], from_ns: int, to_ns: int) -> list[Batch]:
+    """The rows of sorted batches received in [from_ns, to_ns)."""
     out = []
     for batch in batches:
         times = batch.rows["ts_received_ns"]

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from faultline.clock import SystemClock
 from faultline.errors import FaultlineError, NotFound, RequestError
+from faultline.instruments import instruments_from_rows
+from faultline.messages import Kind
 from faultline.pipeline.explain import explain_cell, profile_usd
 from faultline.pipeline.model_report import learned_of
 from faultline.pipeline.publish import Publisher
@@ -60,7 +63,7 @@ class Market:
     """What an engine plays.
 
     Attributes:
-        mode: ``replay`` or ``simulated``.
+        mode: ``live``, ``replay`` or ``simulated``.
         simulated: whether the messages come from a simulator.
         world: name of the simulated world, or None.
         assets: assets to map.
@@ -70,6 +73,7 @@ class Market:
         to_ns: end of the messages, or None where they never end.
         open_feed: gives a feed that starts at a moment.
         can_seek: whether the present can be moved.
+        present: gives the present of a live market; None where it runs at a speed.
     """
 
     mode: str
@@ -82,6 +86,7 @@ class Market:
     to_ns: int | None
     open_feed: Callable[[int], MessageFeed]
     can_seek: bool
+    present: Callable[[], int] | None = None
 
 
 class Engine:
@@ -111,7 +116,9 @@ class Engine:
         zones: ZoneStore | None = None,
     ) -> None:
         self._market, self._store, self._parameters = market, store, parameters
-        self._publisher = Publisher(store, events, zones, mode=market.mode, simulated=market.simulated)
+        self._publisher = Publisher(
+            store, events, zones, mode=market.mode, simulated=market.simulated, clock=SystemClock()
+        )
         self._version = version
         self._start_ns = market.from_ns if start_ns is None else start_ns
         self._speed, self._paused = speed, False
@@ -121,6 +128,8 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._shards: dict[str, Shard] = {}
         self._feed: MessageFeed | None = None
+        #: Contracts of every asset, those that were listed since the start too.
+        self._contracts: dict[str, Instrument] = {}
         self._now_ns = 0
         store.explain = self.explain
         store.profile_of = self.profile
@@ -239,8 +248,8 @@ class Engine:
             wall = now
             draws = now - drawn >= TURN_S
             if not self._paused:
-                end = self._market.to_ns
-                target = self._now_ns + elapsed_ns
+                present, end = self._market.present, self._market.to_ns
+                target = self._now_ns + elapsed_ns if present is None else present()
                 self._move(target if end is None else min(target, end), draws=draws)
             if draws:
                 self._status("ready")
@@ -266,7 +275,7 @@ class Engine:
     def _load(self, at_ns: int) -> None:
         """Rebuild every shard from the market's beginning to ``at_ns``, drawing only the columns that will be seen."""
         warm = min(self._market.warm_ns, at_ns)
-        contracts = {item.id: item for item in self._market.contracts}
+        contracts = self._contracts = {item.id: item for item in self._market.contracts}
         with self._lock:
             for shard in self._shards.values():
                 for scope in shard.scopes():
@@ -310,10 +319,15 @@ class Engine:
             return
         began_s = time.perf_counter()
         batches = self._feed.advance(to_ns)
+        for batch in batches:
+            if batch.kind is Kind.INSTRUMENT:
+                self._contracts[batch.instrument_id] = instruments_from_rows(batch.instrument_id, batch.rows)[
+                    -1
+                ][1]
         together = rebuilt or to_ns - self._now_ns > _TOGETHER_NS
         moved: list[tuple[Shard, StepOutputs]] = []
         for asset, shard in self._shards.items():
-            mine = [batch for batch in batches if asset_of(batch.instrument_id, shard.contracts) == asset]
+            mine = [batch for batch in batches if asset_of(batch.instrument_id, self._contracts) == asset]
             if not (mine or draws or rebuilt):
                 continue
             with self._lock:

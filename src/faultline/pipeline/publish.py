@@ -13,6 +13,7 @@ from faultline.units import MILLISECOND_NS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from faultline.clock import Clock
     from faultline.heatmap.columns import Columns
     from faultline.pipeline.shard import Shard
     from faultline.pipeline.step import StepOutputs
@@ -32,6 +33,7 @@ class Publisher:
         zones: zones now and before; None keeps none.
         mode: ``live``, ``replay`` or ``simulated``.
         simulated: whether the market is simulated.
+        clock: what latencies of a live market are measured by; other markets run on a time of their own.
     """
 
     def __init__(
@@ -42,9 +44,11 @@ class Publisher:
         *,
         mode: str,
         simulated: bool,
+        clock: Clock | None = None,
     ) -> None:
         self._maps, self._events, self._zones = maps, events, zones
         self._mode, self._simulated = mode, simulated
+        self._clock = clock if mode == "live" else None
         self._run = ""
 
     @property
@@ -81,16 +85,19 @@ class Publisher:
             return
         told.sort(key=lambda each: each[0].at_ns)
         spent_ms = (time.perf_counter() - began_s) * 1e3
+
+        def latency_ms(at_ns: int, reached_ns: int) -> float | None:
+            if rebuilt:
+                return None
+            if self._clock is not None:
+                return max(0, self._clock.now_ns() - at_ns) / MILLISECOND_NS
+            return spent_ms + max(0, reached_ns - at_ns) / speed / MILLISECOND_NS
+
+        mode = "rebuilt" if rebuilt else self._mode
         self._events.append(
             [
                 notice.event(
-                    simulated=self._simulated,
-                    mode="rebuilt" if rebuilt else self._mode,
-                    latency_ms=(
-                        None
-                        if rebuilt
-                        else spent_ms + max(0, reached_ns - notice.at_ns) / speed / MILLISECOND_NS
-                    ),
+                    simulated=self._simulated, mode=mode, latency_ms=latency_ms(notice.at_ns, reached_ns)
                 )
                 for notice, reached_ns in told
             ]
