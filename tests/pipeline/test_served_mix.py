@@ -33,6 +33,8 @@ def test_a_time_gets_the_mix_that_was_known_then():
     np.testing.assert_array_equal(mixes[0], ASSUMED[0])
     assert served.share_at(0) == 0.0
     assert served.share_at(MINUTE_NS) == 0.25
+    np.testing.assert_array_equal(served.band_at(MINUTE_NS - 1), ASSUMED)
+    assert served.band_at(2 * MINUTE_NS)[:, 0].tolist() == [0.2, 0.2, 0.2]
 
 
 def test_old_mixes_are_kept_by_the_hour_and_then_forgotten():

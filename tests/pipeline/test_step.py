@@ -204,10 +204,24 @@ def test_a_cell_is_explained_by_the_ledger_of_its_moment(market) -> None:
     assert cell["long_usd"] == pytest.approx(usd[0, row], rel=1e-4)
     assert cell["short_usd"] == pytest.approx(usd[1, row], rel=1e-4, abs=1.0)
     assert sum(band["long_usd"] for band in cell["bands"]) == pytest.approx(cell["long_usd"])
+    assert 0.0 < cell["long_lo_usd"] < cell["long_usd"] * (1 + 1e-9)
+    assert cell["long_usd"] <= cell["long_hi_usd"] * (1 + 1e-9)
+    assert cell["long_lo_usd"] < cell["long_hi_usd"]
     assert {venue["venue"] for venue in cell["venues"]} == {"simx", "simy"}
     assert 0.0 < cell["learned_share"] < 1.0
     assert cell["assumed_share"] == 1.0 - cell["learned_share"]
     assert cell["oi_source"] == "open_interest"
+
+
+def test_the_band_of_a_cell_is_that_of_the_profile(whole) -> None:
+    shard = whole[0]
+    profile = profile_usd(shard, "BTC", shard.rows.rows)
+    for usd, side in ((profile["long_usd"], "long"), (profile["short_usd"], "short")):
+        row = int(usd.argmax())
+        cell = explain_cell(shard, "BTC", "1m", shard.reached_ns, profile["prices_usd"][row] + 0.1)
+        assert cell[f"{side}_usd"] == pytest.approx(usd[row], rel=1e-4)
+        both = [cell[f"long_{end}_usd"] + cell[f"short_{end}_usd"] for end in ("lo", "hi")]
+        assert both == pytest.approx([profile["lo_usd"][row], profile["hi_usd"][row]], rel=1e-4)
 
 
 def test_an_event_shows_as_real_at_once(market) -> None:

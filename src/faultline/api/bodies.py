@@ -179,13 +179,21 @@ class EntryWindow(msgspec.Struct, kw_only=True):
 
 
 class CellBody(Envelope):
-    """Everything known about one cell of a map."""
+    """Everything known about one cell of a map.
+
+    ``long_lo_usd`` to ``long_hi_usd`` is the band of ``long_usd``, as in the profile: over leverage mixes of the 95 %
+    interval where one was learned, else over assumed ones; the same of shorts.
+    """
 
     price_low_usd: float
     price_high_usd: float
     t_ms: int
     long_usd: float | None
     short_usd: float | None
+    long_lo_usd: float | None = None
+    long_hi_usd: float | None = None
+    short_lo_usd: float | None = None
+    short_hi_usd: float | None = None
     real_long_usd: float | None = None
     real_short_usd: float | None = None
     venues: list[VenueBody] = []

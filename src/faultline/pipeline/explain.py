@@ -105,13 +105,16 @@ def explain_cell(
     moment = min(time_ns // length * length + length, shard.reached_ns)
     row = int(np.floor(price_usd / rows.row_usd))
     bands = np.zeros((len(BAND_LABELS), 2))
+    range_usd = np.zeros((3, 2))
     venues: dict[str, float] = {}
     learned_usd = 0.0
     for item in items:
-        cell = _cell_usd(shard, item, moment, row, rows.row_usd)
-        if cell is None:
+        found = _cell_usd(shard, item, moment, row, rows.row_usd)
+        if found is None:
             return None
+        cell, under = found
         np.add.at(bands, band_of(item.parameters.leverages), cell.T)
+        range_usd += under
         venues[item.venue] = venues.get(item.venue, 0.0) + float(cell.sum())
         learned_usd += float(cell.sum()) * item.served.share_at(moment)
     anchor = shard.members.get(shard.reference_id, items[0])
@@ -124,6 +127,11 @@ def explain_cell(
         "t_ms": moment // MILLISECOND_NS,
         "long_usd": float(usd[0]),
         "short_usd": float(usd[1]),
+        **{
+            f"{side}_{end}_usd": float(ends[k])
+            for end, ends in (("lo", range_usd.min(axis=0)), ("hi", range_usd.max(axis=0)))
+            for k, side in enumerate(_SIDES)
+        },
         "venues": [{"venue": name, "usd": value} for name, value in sorted(venues.items())],
         "bands": [
             {"label": label, "long_usd": float(pair[0]), "short_usd": float(pair[1])}
@@ -140,29 +148,44 @@ def explain_cell(
 
 def _cell_usd(
     shard: Shard, item: InstrumentState, moment_ns: int, row: int, row_usd: float
-) -> NDArray[np.float64] | None:
-    """USD of one display row by side and leverage, shape (2, L); None where that past is forgotten."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """USD of one display row by side and leverage (2, L), and by side (3, 2) under the mix and the ends of its band.
+
+    None where that past is forgotten.
+    """
     past = (item.ledger, item.anchor.worth_usd)
     if moment_ns < shard.reached_ns:
         known = item.history.ledger_at(moment_ns, [item.parameters])
         if known is None:
             return None
         past = known
-    ledger, worth_usd = past
-    mixes, which = item.served.at(np.array([moment_ns]))
-    mix = mixes[which[0]]
+    ledger, assumed_worth_usd = past
     closes = item.history.bars(moment_ns - DAY_NS, moment_ns)["close_usd"]
     price = float(closes[-1]) if len(closes) else item.price_usd
     oi_usd = float(np.nan_to_num(item.open_interest_usd(np.array([moment_ns]), np.array([price])))[0])
-    whole = ledger.profile(mix)[0].astype(np.float64)
-    if which[0]:
-        worth_usd *= float(ledger.total(mixes[:1]).sum()) / max(float(ledger.total(mix[None]).sum()), 1e-300)
-    worth = anchor_heat(whole, bucket_of(price) - ledger.first_bucket, whole.sum(axis=1), oi_usd, worth_usd)
-    out = np.zeros((2, len(mix)))
-    for lane in range(len(mix)):
-        units = ledger.profile(np.where(np.arange(len(mix)) == lane, mix, 0.0))[0]
-        out[:, lane] = project_rows(units * worth, ledger.first_bucket, row_usd, row, 1)[:, 0]
-    return out
+    assumed = item.served.assumed[:1]
+
+    def worth_of(mix: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Units (2, B) under a mix, and USD per unit."""
+        units = ledger.profile(mix)[0].astype(np.float64)
+        worth_usd = assumed_worth_usd
+        if not np.array_equal(mix, assumed[0]):
+            worth_usd *= float(ledger.total(assumed).sum()) / max(
+                float(ledger.total(mix[None]).sum()), 1e-300
+            )
+        centre = bucket_of(price) - ledger.first_bucket
+        return units, anchor_heat(units, centre, units.sum(axis=1), oi_usd, worth_usd)
+
+    def in_row(usd: NDArray[np.float64]) -> NDArray[np.float64]:
+        return project_rows(usd, ledger.first_bucket, row_usd, row, 1)[:, 0]
+
+    mixes = item.served.band_at(moment_ns)
+    worths = [worth_of(mix) for mix in mixes]
+    out = np.zeros((2, len(mixes[0])))
+    for lane in range(out.shape[1]):
+        units = ledger.profile(np.where(np.arange(out.shape[1]) == lane, mixes[0], 0.0))[0]
+        out[:, lane] = in_row(units * worths[0][1])
+    return out, np.stack([in_row(units * worth) for units, worth in worths])
 
 
 def _entry_window(

@@ -30,6 +30,8 @@ class ServedMix:
 
     def __init__(self, assumed: NDArray[np.float64]) -> None:
         self.assumed = assumed
+        #: What the mix is pooled of: one to fall back on, and what was learned, shape (2, L).
+        self.rivals = assumed[[0, 0]]
         self._from_ns = np.zeros(0, dtype=np.int64)
         self._mixes = np.zeros((0, *assumed.shape))
         self._shares = np.zeros(0)
@@ -75,6 +77,12 @@ class ServedMix:
         mixes = np.concatenate([self.assumed[:1], self._mixes[used - 1, 0]])
         return mixes, np.where(index > 0, np.searchsorted(used, index) + 1, 0)
 
+    def band_at(self, time_ns: int) -> NDArray[np.float64]:
+        """The mix that holds at a time and the two ends of its band, shape (3, L)."""
+        index = int(np.searchsorted(self._from_ns, time_ns, side="right"))
+        mixes: NDArray[np.float64] = self._mixes[index - 1] if index else self.assumed
+        return mixes
+
     def share_at(self, time_ns: int) -> float:
         """How much of the mix that holds at a time is data."""
         index = int(np.searchsorted(self._from_ns, time_ns, side="right"))
@@ -97,6 +105,7 @@ class ServedMix:
             "mixes": self._mixes.copy(),
             "shares": self._shares.copy(),
             "assumed": self.assumed.copy(),
+            "rivals": self.rivals.copy(),
         }
 
     @classmethod
@@ -104,5 +113,5 @@ class ServedMix:
         """Mixes that go on where ``state()`` was taken."""
         served = cls(state["assumed"].copy())
         served._from_ns, served._mixes = state["from_ns"].copy(), state["mixes"].copy()
-        served._shares = state["shares"].copy()
+        served._shares, served.rivals = state["shares"].copy(), state["rivals"].copy()
         return served
