@@ -16,6 +16,7 @@ from scipy.special import betaincinv
 from faultline.cascades.chain import GREY_BELOW
 from faultline.cascades.episodes import Episode
 from faultline.cascades.levels import LEVELS_MAX
+from faultline.cascades.situation import passage_probs
 from faultline.units import MILLISECOND_NS
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class CascadeRecord(msgspec.Struct):
         bins: of the probabilities of whole chains: how many, their sum, how many came true; by bin.
         losses: hops at risk, and the summed log loss of what was said and of the rival by depth.
         told: episodes, oldest first.
+        passage_loss: summed log loss of plain volatility alone, on the same hops.
     """
 
     n_hits: int = 0
@@ -67,6 +69,12 @@ class CascadeRecord(msgspec.Struct):
     bins: list[list[float]] = msgspec.field(default_factory=lambda: [[0.0, 0.0, 0.0] for _ in range(_BINS)])
     losses: list[float] = msgspec.field(default_factory=lambda: [0.0, 0.0, 0.0])
     told: list[_Told] = []
+    passage_loss: float = 0.0
+
+    @property
+    def gained_nats(self) -> float:
+        """Log score of what was said over that of plain volatility alone, over all hops at risk."""
+        return self.passage_loss - self.losses[1]
 
     def apply_outcome(self, outcome: Outcome, said: NDArray[np.float64]) -> None:
         """Count a chain that is over.
@@ -76,12 +84,14 @@ class CascadeRecord(msgspec.Struct):
             said: probabilities of levels 1..n as they were shown at the hit.
         """
         hops = said / np.concatenate([[1.0], np.maximum(said[:-1], _LEAST)])
+        alone = passage_probs(outcome.situation)
         for j in range(outcome.resolved):
             happened = j < outcome.reached
             rival = (self.reached[j] + 1.0) / (self.at_risk[j] + 2.0)
             self.losses[0] += 1.0
             self.losses[1] += _log_loss(float(hops[j]), happened=happened)
             self.losses[2] += _log_loss(rival, happened=happened)
+            self.passage_loss += _log_loss(float(alone[j]), happened=happened)
             self.at_risk[j] += 1
             self.reached[j] += happened
             if happened:

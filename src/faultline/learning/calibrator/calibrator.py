@@ -121,6 +121,8 @@ class Calibrator:
         self._next_vote_ns = np.full(N_PRICE_KINDS, -1, dtype=np.int64)
         self._counts = np.zeros(2, dtype=np.int64)  # learned, foreign
         self._changes: list[EngineChange] = []
+        #: Log score of the offset filter over its static prior's, and prints scored.
+        self._gained = np.zeros(2)
 
     def apply(
         self, liquidations: NDArray[np.void], path: NDArray[np.void], upto_ns: int
@@ -235,6 +237,8 @@ class Calibrator:
             n_mistimed=self._locator.n_mistimed,
             n_unusable=self._locator.n_unusable,
             n_foreign=int(self._counts[1]),
+            offset_gained_nats=float(self._gained[0]),
+            n_scored=int(self._gained[1]),
         )
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -268,6 +272,7 @@ class Calibrator:
             "since_reset": self._since_reset.copy(),
             "next_vote_ns": self._next_vote_ns.copy(),
             "counts": self._counts.copy(),
+            "gained": self._gained.copy(),
             "changes_whole": np.array([change[:4] for change in changes], dtype=np.int64).reshape(-1, 4),
             "changes_real": np.array([change[4:] for change in changes], dtype=np.float64).reshape(-1, 3),
         }
@@ -311,6 +316,7 @@ class Calibrator:
             np.copyto(kept._since_reset, state["since_reset"], casting="safe")
             np.copyto(kept._next_vote_ns, state["next_vote_ns"], casting="safe")
             np.copyto(kept._counts, state["counts"], casting="safe")
+            np.copyto(kept._gained, state["gained"], casting="safe")
             kept._changes = [
                 EngineChange(
                     int(w[0]), _WHAT[int(w[1])], int(w[2]), float(r[0]), float(r[1]), float(r[2]), int(w[3])
@@ -377,6 +383,8 @@ class Calibrator:
             residuals[rest] = residual
             known = kinds[rest] if alarm is None else kinds[start : start + alarm.row + 1]
             self._since_reset += np.bincount(known, minlength=N_PRICE_KINDS)
+            now = slice(start, start + len(known))
+            self._score(kinds[now], signs[now], offsets[now], residual[: len(known)], variance[: len(known)])
             if alarm is None:
                 break
             # The filter went on past the change: take it back to there.
@@ -415,6 +423,32 @@ class Calibrator:
             if votes[i]:
                 self._next_vote_ns[kind] = max(time_ns + pause_ns, end_ns)
         return votes
+
+    def _score(
+        self,
+        kinds: NDArray[np.int64],
+        signs: NDArray[np.float64],
+        offsets: NDArray[np.float64],
+        residual: NDArray[np.float64],
+        variance: NDArray[np.float64],
+    ) -> None:
+        """Add how much better prints were foretold than by the static prior under the same noise, Student t.
+
+        Print by print, so that sums do not depend on how prints are cut into blocks.
+        """
+        nu = self.settings.offset.degrees_of_freedom
+        priors = np.array(
+            [
+                (p.sym_bps, p.anti_bps, p.sym_sd_bps**2 + p.anti_sd_bps**2)
+                for p in self._offset.priors.values()
+            ]
+        )[kinds]
+        away = offsets - priors[:, 0] - signs * priors[:, 1]
+        wide = variance + priors[:, 2]
+        learned = -0.5 * np.log(variance) - (nu + 1.0) / 2.0 * np.log1p(residual**2 / (nu * variance))
+        static = -0.5 * np.log(wide) - (nu + 1.0) / 2.0 * np.log1p(away**2 / (nu * wide))
+        for gain in (learned - static)[np.isfinite(residual)].tolist():
+            self._gained += (gain, 1.0)
 
     def _gains(
         self,

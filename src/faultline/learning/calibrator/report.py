@@ -109,6 +109,8 @@ class CalibrationReport:
         n_mistimed: prints whose stamp cannot be.
         n_unusable: prints without a price or a side.
         n_foreign: prints so far from the mark that they belong to another instrument.
+        offset_gained_nats: log score of the learned offsets over their static prior's, over all prints scored.
+        n_scored: prints scored, each before it was learned.
     """
 
     instrument_id: str
@@ -126,3 +128,5 @@ class CalibrationReport:
     n_mistimed: int
     n_unusable: int
     n_foreign: int
+    offset_gained_nats: float
+    n_scored: int
