@@ -52,7 +52,8 @@ def names_of(node, path):
             # A request's body reaches a litestar route under this name and no other; an event's own field has it too.
             return [] if node.arg == "data" and ("api/routes" in path or "signals/" in path) else [node.arg]
         case ast.Name(ctx=ast.Store()):
-            return [] if node.id == "data" and "signals/" in path else [node.id]
+            # Payloads spell fields as the venue does.
+            return [] if node.id == "data" and ("signals/" in path or "/payloads.py" in path) else [node.id]
         case ast.Attribute(ctx=ast.Store(), value=ast.Name(id="self")):
             return [node.attr]
     return []

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
+from faultline.instruments import ContractKind
 from faultline.sources.rows import FrameReject, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from faultline.instruments import Instrument
     from faultline.sources.rows import Rows
@@ -36,6 +37,11 @@ class VenueMapper(abc.ABC):
 
     def __init__(self, contracts: Mapping[str, Instrument]) -> None:
         self.contracts = dict(contracts)
+        # One contract at a price of 1: base units (linear) or USD (inverse). Looked up once a fact, so kept here.
+        self._units = {
+            symbol: (item.qty_base(1.0, 1.0), item.contract_kind is ContractKind.INVERSE)
+            for symbol, item in self.contracts.items()
+        }
         self.reset()
 
     def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
@@ -50,7 +56,7 @@ class VenueMapper(abc.ABC):
             out.reject(exc.reason, exc.detail)
         except msgspec.ValidationError as exc:
             out.reject(Reason.WRONG_SHAPE, str(exc))
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             out.reject(Reason.NOT_JSON, str(exc))
 
     def map_answer(self, channel: str, symbol: str, body: bytes, received_ns: int, out: Rows) -> None:
@@ -66,7 +72,7 @@ class VenueMapper(abc.ABC):
             out.reject(exc.reason, exc.detail)
         except msgspec.ValidationError as exc:
             out.reject(Reason.WRONG_SHAPE, str(exc))
-        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             out.reject(Reason.NOT_JSON, str(exc))
 
     @abc.abstractmethod
@@ -80,6 +86,37 @@ class VenueMapper(abc.ABC):
             FrameReject: it was not asked for, or is not known.
         """
         found = self.contracts.get(symbol)
+        if found is None:
+            raise FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
+        return found
+
+    def amounts(self, symbol: str, qty_contracts: float, price_usd: float) -> tuple[float, float]:
+        """Base units and USD that ``qty_contracts`` are at a price; the first is 0 where the price is impossible.
+
+        Raises:
+            FrameReject: the symbol was not asked for, or is not known.
+        """
+        unit, is_inverse = self._unit(symbol)
+        qty = unit * qty_contracts
+        if is_inverse:
+            return (qty / price_usd if price_usd else 0.0), qty
+        return qty, qty * price_usd
+
+    def base_levels(
+        self, symbol: str, levels: Sequence[tuple[float, float]]
+    ) -> Sequence[tuple[float, float]]:
+        """Levels of (price, contracts) as (price, base units), as ``Rows.levels`` takes them.
+
+        Raises:
+            FrameReject: the symbol was not asked for, or is not known.
+        """
+        unit, is_inverse = self._unit(symbol)
+        if is_inverse:
+            return [(price, unit * qty / price if price > 0 else -1.0) for price, qty in levels]
+        return levels if unit == 1.0 else [(price, unit * qty) for price, qty in levels]
+
+    def _unit(self, symbol: str) -> tuple[float, bool]:
+        found = self._units.get(symbol)
         if found is None:
             raise FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
         return found

@@ -7,21 +7,28 @@ of one sample frame. ``drain`` gives what came since the last call as NumPy rows
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import enum
 import hashlib
+import itertools
+import struct
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from faultline.messages import KINDS, NO_SEQ, Batch, Flag, Kind, TradeCause
+from faultline.sources.depth_kernels import write_levels_kernel
 from faultline.units import DAY_NS, HOUR_NS, PriceKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from faultline.sources.control import Control
+
+    #: Levels of one side: pairs of price and quantity, or f8 (n, 2).
+    Levels = Sequence[tuple[float, float]] | NDArray[np.float64]
 
 __all__ = ("LARGEST", "FrameReject", "Reason", "Rejects", "Rows")
 
@@ -32,9 +39,19 @@ _OLDEST_NS: Final = 366 * DAY_NS
 #: An event may be this much later than its receipt: clocks differ.
 _AHEAD_NS: Final = HOUR_NS
 _SAMPLE_BYTES: Final = 300
+#: First sequence that a row cannot hold.
+_SEQ_END: Final = 2**63
+_WALLET_BYTES_MAX: Final = 66
 
 _DTYPES: Final = {kind: spec.dtype for kind, spec in KINDS.items()}
 _NAN: Final = float("nan")
+#: A row of kind ``trade`` as its bytes: much quicker than a tuple that becomes a row later.
+_TRADE_ROW: Final = struct.Struct("<qqIqddbB")
+_pack_trade = _TRADE_ROW.pack
+_LEVEL_BYTES: Final = _DTYPES[Kind.BOOK_LEVEL].itemsize
+_FLOAT: Final = np.dtype(np.float64)
+#: Levels for which there is room from the beginning.
+_LEVELS_ROOM: Final = 1024
 #: Fields of a position after its entry, in order, where a venue does not tell them.
 _POSITION_UNKNOWN: Final = {
     "leverage": _NAN,
@@ -110,9 +127,12 @@ class Rows:
         self.rejects: dict[tuple[str, Reason], Rejects] = {}
         self.n_rows = 0
         self.heard: dict[str, list[int]] = {}
-        self._rows: collections.defaultdict[tuple[Kind, str], list[tuple[Any, ...]]] = (
-            collections.defaultdict(list)
-        )
+        #: Rows waiting, as tuples, or, where there are many, as bytes.
+        self._rows: dict[tuple[Kind, str], list[tuple[Any, ...]] | bytearray] = {}
+        #: The bytes again, by symbol.
+        self._trades: dict[str, bytearray] = {}
+        self._books: dict[str, bytearray] = {}
+        self._make_room(_LEVELS_ROOM)
 
     def begin(self, frame: bytes, received_ns: int) -> None:
         """Take the next frame in hand."""
@@ -140,14 +160,23 @@ class Rows:
         flags: int = 0,
     ) -> None:
         """One trade; ``seq`` is the venue's id where that is a number."""
+        received_ns = self.received_ns
         if not (0.0 < price_usd < LARGEST and 0.0 < qty_base < LARGEST):
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a trade of {qty_base} at {price_usd}")
             return
-        self._add(
-            Kind.TRADE,
-            symbol,
-            (ts_event_ns, self.received_ns, flags, seq, price_usd, qty_base, taker_side, cause),
-        )
+        if not -_AHEAD_NS < received_ns - ts_event_ns < _OLDEST_NS:
+            self._reject_time(ts_event_ns)
+            return
+        try:
+            row = _pack_trade(ts_event_ns, received_ns, flags, seq, price_usd, qty_base, taker_side, cause)
+        except struct.error:
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a trade with the id {seq}")
+            return
+        rows = self._trades.get(symbol)
+        if rows is None:
+            rows = self._trades[symbol] = self._rows[(Kind.TRADE, symbol)] = bytearray()
+        rows += row
+        self._note(ts_event_ns, 1)
 
     def liquidation(
         self,
@@ -175,25 +204,39 @@ class Rows:
         symbol: str,
         ts_event_ns: int,
         seq: int,
-        bids: Sequence[tuple[float, float]],
-        asks: Sequence[tuple[float, float]],
+        bids: Levels,
+        asks: Levels,
         *,
         is_snapshot: bool = False,
     ) -> None:
         """Levels of the book, as (price, quantity in base units); quantity 0 means the level is gone.
 
-        One impossible level rejects them all: half a change is a wrong book.
+        Arrays f8 (n, 2) are the quick way. One impossible level rejects them all: half a change is a wrong book.
         """
-        flags = Flag.SNAPSHOT if is_snapshot else 0
-        received_ns = self.received_ns
-        rows: list[tuple[Any, ...]] = []
-        for side, levels in ((1, bids), (-1, asks)):
-            for price_usd, qty_base in levels:
-                if not (0.0 < price_usd < LARGEST and 0.0 <= qty_base < LARGEST):
-                    self.reject(Reason.IMPOSSIBLE_VALUE, f"a level of {qty_base} at {price_usd}")
-                    return
-                rows.append((ts_event_ns, received_ns, flags, seq, side, price_usd, qty_base))
-        self._extend(Kind.BOOK_LEVEL, symbol, ts_event_ns, rows)
+        bids, asks = _as_array(bids), _as_array(asks)
+        n_bids = len(bids)
+        n = n_bids + len(asks)
+        if n > len(self._levels):
+            self._make_room(2 * n)
+        flags = int(Flag.SNAPSHOT) if is_snapshot else 0
+        in_time = -_AHEAD_NS < self.received_ns - ts_event_ns < _OLDEST_NS
+        fits = in_time and -_SEQ_END <= seq < _SEQ_END
+        header = (ts_event_ns, self.received_ns, flags, seq) if fits else (0, 0, 0, 0)
+        bad = write_levels_kernel(bids, asks, LARGEST, *header, self._levels)
+        if bad >= 0:
+            price_usd, qty_base = (bids[bad] if bad < n_bids else asks[bad - n_bids]).tolist()
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a level of {qty_base} at {price_usd}")
+        elif not in_time:
+            self._reject_time(ts_event_ns)
+        elif not fits:
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a book with the id {seq}")
+        else:
+            self._note(ts_event_ns, n)
+            if n:
+                rows = self._books.get(symbol)
+                if rows is None:
+                    rows = self._books[symbol] = self._rows[(Kind.BOOK_LEVEL, symbol)] = bytearray()
+                rows += self._level_bytes[: n * _LEVEL_BYTES]
 
     def mark(self, symbol: str, ts_event_ns: int, mark_usd: float, index_usd: float = _NAN) -> None:
         """The mark price, and the index where it is told (NaN where not)."""
@@ -206,7 +249,7 @@ class Rows:
         self, symbol: str, ts_event_ns: int, rate_ratio: float, *, interval_ns: int = 0, next_ns: int = 0
     ) -> None:
         """A funding rate for one interval; times are 0 where they are not told."""
-        if not -1.0 < rate_ratio < 1.0 or interval_ns < 0 or next_ns < 0:
+        if not (-1.0 < rate_ratio < 1.0 and 0 <= interval_ns < _SEQ_END and 0 <= next_ns < _SEQ_END):
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a funding rate of {rate_ratio}")
             return
         self._add(
@@ -242,7 +285,11 @@ class Rows:
         wallet: str = "",
     ) -> None:
         """A position closed by auto-deleveraging; ``side`` is that of the closed position."""
-        if not (0.0 < price_usd < LARGEST and 0.0 < qty_base < LARGEST) or side not in {1, -1}:
+        if (
+            not (0.0 < price_usd < LARGEST and 0.0 < qty_base < LARGEST)
+            or side not in {1, -1}
+            or len(wallet) > _WALLET_BYTES_MAX
+        ):
             self.reject(Reason.IMPOSSIBLE_VALUE, f"an ADL of {qty_base} ({side}) at {price_usd}")
             return
         self._add(
@@ -266,7 +313,7 @@ class Rows:
         ``known`` has further fields of the kind, and ``seq``; what is not there is NaN, ``is_taker`` -1.
         """
         possible = 0.0 < price_usd < LARGEST and 0.0 < qty_base < LARGEST
-        if not possible or side not in {1, -1} or not wallet:
+        if not possible or side not in {1, -1} or not 0 < len(wallet) <= _WALLET_BYTES_MAX:
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a fill of {qty_base} ({side}) at {price_usd}")
             return
         known = {"start_qty_base": _NAN, "closed_pnl_usd": _NAN, "is_taker": -1, "is_liquidation": 0, **known}
@@ -290,7 +337,7 @@ class Rows:
         ``known`` has further fields of the kind; what is not there is NaN, ``is_cross`` -1.
         """
         stands = side in {1, -1} and 0.0 < qty_base < LARGEST and 0.0 < entry_price_usd < LARGEST
-        if not (stands or (side == 0 and qty_base == 0.0)) or not wallet:
+        if not (stands or (side == 0 and qty_base == 0.0)) or not 0 < len(wallet) <= _WALLET_BYTES_MAX:
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a position of {qty_base} ({side}) from {entry_price_usd}")
             return
         known = {**_POSITION_UNKNOWN, **known}
@@ -301,34 +348,41 @@ class Rows:
     def gap(self, symbol: str, missing: Kind, from_ns: int, to_ns: int, reason: str) -> None:
         """A stretch in which rows are missing: ``sequence`` or ``disconnect``."""
         row = (to_ns, self.received_ns, 0, NO_SEQ, missing.value.encode(), from_ns, to_ns, reason.encode())
-        self._rows[(Kind.GAP, symbol)].append(row)
+        self._append(Kind.GAP, symbol, row)
         self.n_rows += 1
 
     def drain(self) -> list[Batch]:
         """Rows since the last call: one batch per kind and symbol, in receive order."""
         batches = [
-            Batch(kind, f"{self.venue}:{symbol}", np.array(rows, dtype=_DTYPES[kind]))
+            Batch(kind, f"{self.venue}:{symbol}", _as_rows(rows, _DTYPES[kind]))
             for (kind, symbol), rows in self._rows.items()
         ]
-        self._rows.clear()
+        self._rows, self._trades, self._books = {}, {}, {}
         self.heard, self.n_rows = {}, 0
         return batches
 
     def _add(self, kind: Kind, symbol: str, row: tuple[Any, ...]) -> None:
         if not -_AHEAD_NS < self.received_ns - row[0] < _OLDEST_NS:
-            self.reject(Reason.IMPOSSIBLE_TIME, f"an event at {row[0]} ns, received at {self.received_ns} ns")
-            return
-        self._rows[(kind, symbol)].append(row)
-        self._note(row[0], 1)
+            self._reject_time(row[0])
+        elif not -_SEQ_END <= row[3] < _SEQ_END:
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a {kind} with the id {row[3]}")
+        else:
+            self._append(kind, symbol, row)
+            self._note(row[0], 1)
 
-    def _extend(self, kind: Kind, symbol: str, ts_event_ns: int, rows: list[tuple[Any, ...]]) -> None:
-        if not -_AHEAD_NS < self.received_ns - ts_event_ns < _OLDEST_NS:
-            self.reject(
-                Reason.IMPOSSIBLE_TIME, f"a book at {ts_event_ns} ns, received at {self.received_ns} ns"
-            )
-            return
-        self._rows[(kind, symbol)].extend(rows)
-        self._note(ts_event_ns, len(rows))
+    def _append(self, kind: Kind, symbol: str, row: tuple[Any, ...]) -> None:
+        rows = self._rows.get((kind, symbol))
+        if rows is None:
+            rows = self._rows[(kind, symbol)] = []
+        rows.append(row)  # type: ignore[arg-type]  # bytes are those of trades and levels only
+
+    def _reject_time(self, ts_event_ns: int) -> None:
+        detail = f"an event at {ts_event_ns} ns, received at {self.received_ns} ns"
+        self.reject(Reason.IMPOSSIBLE_TIME, detail)
+
+    def _make_room(self, n: int) -> None:
+        self._levels = np.zeros(n, dtype=_DTYPES[Kind.BOOK_LEVEL])
+        self._level_bytes = self._levels.view(np.uint8).data
 
     def _note(self, ts_event_ns: int, n: int) -> None:
         self.n_rows += n
@@ -337,4 +391,27 @@ class Rows:
             self.heard[self.channel] = [n, ts_event_ns]
         else:
             heard[0] += n
-            heard[1] = max(heard[1], ts_event_ns)
+            if ts_event_ns > heard[1]:  # noqa: PLR1730 - max() takes longer than all the rest
+                heard[1] = ts_event_ns
+
+
+def _as_array(levels: Levels) -> NDArray[np.float64]:
+    """Levels as f8 (n, 2), contiguous; an array that already is comes back as it is.
+
+    Raises:
+        ValueError: they are not pairs.
+    """
+    if isinstance(levels, np.ndarray):
+        if levels.ndim != 2 or levels.shape[1] != 2:
+            raise ValueError(f"levels have shape (n, 2), not {levels.shape}")
+        is_as_wanted = levels.dtype is _FLOAT and levels.flags.carray
+        return levels if is_as_wanted else np.array(levels, dtype=np.float64, order="C")
+    numbers = itertools.chain.from_iterable(levels)
+    array = np.fromiter(numbers, np.float64, 2 * len(levels)).reshape(-1, 2)
+    if next(numbers, None) is not None:
+        raise ValueError(f"levels are pairs of price and quantity, not {levels[0]}")
+    return array
+
+
+def _as_rows(rows: list[tuple[Any, ...]] | bytearray, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    return np.frombuffer(rows, dtype=dtype) if isinstance(rows, bytearray) else np.array(rows, dtype=dtype)

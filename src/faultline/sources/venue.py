@@ -146,7 +146,7 @@ class Feed(Protocol):
         """Perpetual contracts of the answers (name -> pages). A contract that cannot be read is left out.
 
         Raises:
-            PayloadRejected: an answer as a whole cannot be read.
+            msgspec.MsgspecError: an answer as a whole cannot be read.
         """
         ...
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from faultline.instruments import Instrument
     from faultline.sources.plan import Wanted
 
-__all__ = ("VENUE", "BybitFeed")
+__all__ = ("LIMITS", "VENUE", "BybitFeed")
 
 _DOCS: Final = "https://bybit-exchange.github.io/docs/v5/"
 #: Topics by kind; a topic that gives several kinds stands once with each.
@@ -48,7 +48,7 @@ _TOPICS_PER_FRAME: Final = 10
 
 _COVERAGE: Final = (
     Coverage(
-        Kind.TRADE, TRADES, Transport.SOCKET, Evidence.DOCUMENTED, Throttle.ALL,
+        Kind.TRADE, TRADES, Transport.SOCKET, Evidence.RECORDED, Throttle.ALL,
         side=SideMeaning.TAKER, unit=Unit.BASE, source=_DOCS + "websocket/public/trade",
         note="Inverse contracts: quantity in USD. Up to 1,024 trades a frame.",
     ),

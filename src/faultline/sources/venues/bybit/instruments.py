@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from faultline.instruments import ContractKind, Instrument
+from faultline.sources.listing import read_each
 from faultline.sources.plan import Request
 from faultline.sources.venues.bybit.margin import FORMULA_FAMILY, tiers_of
-from faultline.sources.venues.bybit.payloads import Contract, Contracts, Prices, RiskLimit, RiskLimits
+from faultline.sources.venues.bybit.payloads import Contract, Contracts, Price, Prices, RiskLimit, RiskLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ LISTING: Final = tuple(
     )
 )
 _TYPES: Final = {"contracts": Contracts, "limits": RiskLimits}
+_CONTRACT: Final = msgspec.json.Decoder(Contract, strict=False)
+_LIMIT: Final = msgspec.json.Decoder(RiskLimit, strict=False)
+_PRICE: Final = msgspec.json.Decoder(Price, strict=False)
 
 
 def next_page(name: str, body: bytes) -> Request | None:
@@ -58,15 +62,15 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     for category in ("linear", "inverse"):
         limits: dict[str, list[RiskLimit]] = {}
         for body in answers[f"limits-{category}"]:
-            for limit in msgspec.json.decode(body, type=RiskLimits, strict=False).result.rows:
+            for limit in read_each(msgspec.json.decode(body, type=RiskLimits).result.rows, _LIMIT):
                 limits.setdefault(limit.symbol, []).append(limit)
         prices = {
             price.symbol: price.markPrice
             for body in answers[f"prices-{category}"]
-            for price in msgspec.json.decode(body, type=Prices, strict=False).result.rows
+            for price in read_each(msgspec.json.decode(body, type=Prices).result.rows, _PRICE)
         }
         for body in answers[f"contracts-{category}"]:
-            for contract in msgspec.json.decode(body, type=Contracts, strict=False).result.rows:
+            for contract in read_each(msgspec.json.decode(body, type=Contracts).result.rows, _CONTRACT):
                 if contract.symbol in limits and contract.symbol in prices:
                     out += _instrument(contract, limits[contract.symbol], prices[contract.symbol])
     return out

@@ -9,9 +9,11 @@ import msgspec
 from faultline.instruments import ContractKind
 from faultline.messages import Kind
 from faultline.sources.control import Confirmed, Refused, Resync
+from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
 from faultline.sources.venues.bybit.payloads import (
+    BOOK_LAYOUT,
     AccountRatios,
     BookFrame,
     Head,
@@ -25,7 +27,10 @@ from faultline.units import HOUR_NS, MILLISECOND_NS, PriceKind, Side, TakerSide
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultline.sources.rows import Rows
+    from faultline.sources.rows import Levels, Rows
+
+    #: Channel, decoder and method of a topic.
+    Route = tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]
 
 __all__ = ("ACCOUNT_RATIO", "BOOK", "LIQUIDATIONS", "TICKERS", "TRADES", "BybitMapper")
 
@@ -40,6 +45,10 @@ _TAKER: Final = {"Buy": TakerSide.BUY, "Sell": TakerSide.SELL}
 #: ``S`` of a liquidation is the side of the position: a Buy is a long that was liquidated.
 _POSITION: Final = {"Buy": Side.LONG, "Sell": Side.SHORT}
 _START: Final = b'{"topic":"'
+_START_BYTES: Final = len(_START)
+#: Topics whose way is remembered; a connection has fewer.
+_ROUTES_MAX: Final = 4096
+_INVERSE: Final = ContractKind.INVERSE
 
 
 class BybitMapper(VenueMapper):
@@ -51,16 +60,33 @@ class BybitMapper(VenueMapper):
         """Forget books and tickers."""
         self._update_ids: dict[str, int] = {}
         self._tickers: dict[str, Ticker] = {}
+        self._routes: dict[bytes, Route] = {}
+        self._depth = DepthReader(*BOOK_LAYOUTS)
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
-        topic = _topic_of(frame, out)
-        if not topic:
-            return
-        channel = out.channel = topic.partition(".")[0]
+        end = frame.find(b'"', _START_BYTES)
+        route = self._routes.get(frame[:end])
+        if route is None:
+            topic = _topic_of(frame, out)
+            if not topic:
+                return
+            out.channel = topic.partition(".")[0]
+            route = self._route(topic, frame[:end])
+        out.channel, decode, apply = route
+        apply(self, decode(frame), out)
+
+    def _route(self, topic: str, start: bytes) -> Route:
+        """The way of a topic, remembered by the bytes that frames with it begin with."""
+        channel = topic.partition(".")[0]
         apply = self._APPLY.get(channel)
         if apply is None:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, topic)
-        apply(self, _DECODERS[channel].decode(frame), out)
+        decode = self._read_book if channel == BOOK else _DECODERS[channel].decode
+        if start.startswith(_START):
+            if len(self._routes) >= _ROUTES_MAX:
+                self._routes.clear()
+            self._routes[start] = (channel, decode, apply)
+        return channel, decode, apply
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
         if channel != ACCOUNT_RATIO:
@@ -79,21 +105,24 @@ class BybitMapper(VenueMapper):
             side = _TAKER.get(trade.S)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"S {trade.S!r}")
-            qty_base, _ = self._amounts(trade.s, trade.v, trade.p)
-            out.trade(trade.s, trade.T * MILLISECOND_NS, trade.seq, trade.p, qty_base, side)
+            symbol, price_usd, qty_base = trade.s, trade.p, trade.v
+            if self.contract(symbol).contract_kind is _INVERSE:
+                qty_base = qty_base / price_usd if price_usd else 0.0
+            out.trade(symbol, trade.T * MILLISECOND_NS, trade.seq, price_usd, qty_base, side)
 
     def _apply_liquidations(self, frame: LiquidationFrame, out: Rows) -> None:
         for one in frame.data:
             side = _POSITION.get(one.S)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"S {one.S!r}")
-            qty_base, notional_usd = self._amounts(one.s, one.v, one.p)
+            qty_base, notional_usd = self.amounts(one.s, one.v, one.p)
             out.liquidation(
                 one.s, one.T * MILLISECOND_NS, side, PriceKind.BANKRUPTCY, one.p, qty_base, notional_usd
             )
 
     def _apply_book(self, frame: BookFrame, out: Rows) -> None:
         book, is_snapshot = frame.data, frame.type == "snapshot"
+        self.contract(book.s)
         last = self._update_ids.get(book.s)
         if not is_snapshot and last is None:
             return  # Changes before the first snapshot, or after a resync was asked for.
@@ -104,12 +133,7 @@ class BybitMapper(VenueMapper):
             out.gap(book.s, Kind.BOOK_LEVEL, frame.ts * MILLISECOND_NS, out.received_ns, "sequence")
             return
         self._update_ids[book.s] = book.u
-        scale = self._amounts(book.s, 1.0, 1.0)[0]
-        bids, asks = book.b, book.a
-        if self.contracts[book.s].contract_kind is ContractKind.INVERSE:
-            bids, asks = (
-                [(price, scale * qty / price) for price, qty in side if price > 0] for side in (bids, asks)
-            )
+        bids, asks = self.base_levels(book.s, book.b), self.base_levels(book.s, book.a)
         out.levels(book.s, frame.ts * MILLISECOND_NS, book.u, bids, asks, is_snapshot=is_snapshot)
 
     def _apply_ticker(self, frame: TickerFrame, out: Rows) -> None:
@@ -137,16 +161,10 @@ class BybitMapper(VenueMapper):
             )
         if changed & {"openInterest", "singleOpenInterest"}:
             one_side = _one_side(state)
-            if contract.contract_kind is ContractKind.INVERSE:
+            if contract.contract_kind is _INVERSE:
                 out.open_interest(new.symbol, ts_ns, oi_usd=one_side)
             else:
                 out.open_interest(new.symbol, ts_ns, oi_base=one_side)
-
-    def _amounts(self, symbol: str, qty: float, price_usd: float) -> tuple[float, float]:
-        """Quantity in base units and notional in USD of a venue's quantity: base (linear) or USD (inverse)."""
-        if self.contract(symbol).contract_kind is ContractKind.INVERSE:
-            return (qty / price_usd if price_usd else 0.0), qty
-        return qty, qty * price_usd
 
     _APPLY: ClassVar[dict[str, Callable[[Any, Any, Rows], None]]] = {
         TRADES: _apply_trades,

@@ -9,17 +9,24 @@ import msgspec
 
 __all__ = (
     "AccountRatio",
+    "AccountRatioList",
     "AccountRatios",
     "Book",
     "BookFrame",
     "Contract",
+    "ContractList",
     "Contracts",
     "Head",
+    "LeverageFilter",
     "Liquidation",
     "LiquidationFrame",
+    "LotSizeFilter",
     "Price",
+    "PriceFilter",
+    "PriceList",
     "Prices",
     "RiskLimit",
+    "RiskLimitList",
     "RiskLimits",
     "Ticker",
     "TickerFrame",
@@ -197,9 +204,9 @@ class Contract(msgspec.Struct):
 
 
 class ContractList(msgspec.Struct):
-    """One page."""
+    """One page, each a ``Contract``."""
 
-    rows: list[Contract] = msgspec.field(name="list")
+    rows: list[msgspec.Raw] = msgspec.field(name="list")
     nextPageCursor: str | None = None
 
 
@@ -227,9 +234,9 @@ class RiskLimit(msgspec.Struct):
 
 
 class RiskLimitList(msgspec.Struct):
-    """One page."""
+    """One page, each a ``RiskLimit``."""
 
-    rows: list[RiskLimit] = msgspec.field(name="list")
+    rows: list[msgspec.Raw] = msgspec.field(name="list")
     nextPageCursor: str | None = None
 
 
@@ -251,9 +258,9 @@ class Price(msgspec.Struct):
 
 
 class PriceList(msgspec.Struct):
-    """Every contract of a category."""
+    """Every contract of a category, each a ``Price``."""
 
-    rows: list[Price] = msgspec.field(name="list")
+    rows: list[msgspec.Raw] = msgspec.field(name="list")
 
 
 class Prices(msgspec.Struct):
