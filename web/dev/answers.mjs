@@ -126,6 +126,10 @@ export function cell(map, clock, tMs, price) {
     price_high_usd: low + map.row,
     long_usd: long,
     short_usd: short,
+    long_lo_usd: long * 0.7,
+    long_hi_usd: long * 1.45,
+    short_lo_usd: short * 0.7,
+    short_hi_usd: short * 1.45,
     real_long_usd: usdOf(map, "real", "long", column, row),
     real_short_usd: usdOf(map, "real", "short", column, row),
     venues: venue.map(([name, share]) => ({ venue: name, usd: share * (long + short) })),
@@ -146,12 +150,39 @@ export function cell(map, clock, tMs, price) {
   };
 }
 
+const IMPACT = 1.6e-7;
+
+/** How much each row feeds its own move, by a square-root law of what was set free on the way; SOL has seen too little. */
+function reproduction(map, heat, price) {
+  const value = heat.map(() => 0);
+  const start = Math.floor(price / map.row) - map.firstRow;
+  for (const step of [-1, 1]) {
+    let flow = 0;
+    for (let i = step < 0 ? start : start + 1; i >= 0 && i < heat.length; i += step) {
+      const next = flow + heat[i];
+      value[i] = (IMPACT * (Math.sqrt(next) - Math.sqrt(flow)) * price) / map.row;
+      flow = next;
+    }
+  }
+  const few = map.scope === "SOL";
+  return {
+    value,
+    low: value.map((r) => r * 0.4),
+    high: value.map((r) => r * 2.6),
+    n_flows: few ? 3.2 : 44.7,
+    established: !few,
+  };
+}
+
 export function profile(map, clock) {
   const { column, k } = clock.at(map.tf);
   const side = (name) =>
     Array.from(columnAt(map, "synthetic", name, column, k), (code) => codeUsd(code, map.planes.synthetic));
   const [long, short] = [side("long"), side("short")];
+  const price = map.bars[column].close;
+  const heat = long.map((value, i) => value + short[i]);
   return {
+    reproduction: map.scope.includes(":") ? null : reproduction(map, heat, price),
     prices_usd: long.map((_, row) => (map.firstRow + row) * map.row),
     long_usd: long,
     short_usd: short,

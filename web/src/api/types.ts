@@ -76,6 +76,11 @@ export interface CellAnswer extends Envelope {
   readonly price_high_usd: number;
   readonly long_usd: number | null;
   readonly short_usd: number | null;
+  /** Between which amounts they lie, over leverage mixes; an older engine leaves them out. */
+  readonly long_lo_usd?: number | null;
+  readonly long_hi_usd?: number | null;
+  readonly short_lo_usd?: number | null;
+  readonly short_hi_usd?: number | null;
   readonly real_long_usd: number | null;
   readonly real_short_usd: number | null;
   readonly venues: readonly { readonly venue: string; readonly usd: number | null }[];
@@ -92,6 +97,18 @@ export interface CellAnswer extends Envelope {
   readonly distance_ratio: number | null;
 }
 
+/** R by row: above 1 what a row releases moves price farther than it is wide. */
+export interface Reproduction {
+  readonly value: Series;
+  /** 95 % interval over what is believed of impact and of the share liquidated. */
+  readonly low: Series;
+  readonly high: Series;
+  /** Flows with a move that it was learned from, faded. */
+  readonly n_flows: number;
+  /** `false`: too few to lean on. */
+  readonly established: boolean;
+}
+
 export interface Profile extends Envelope {
   readonly prices_usd: readonly number[];
   readonly long_usd: Series;
@@ -101,6 +118,8 @@ export interface Profile extends Envelope {
   readonly oi_long_usd: number | null;
   readonly oi_short_usd: number | null;
   readonly learned_share: number | null;
+  /** `null` of one venue, and before volatility and volume are known; an older engine leaves it out. */
+  readonly reproduction?: Reproduction | null;
 }
 
 export type Interval = readonly [number | null, number | null];

@@ -6,7 +6,7 @@ import type { CellAnswer } from "../api/types";
 import { cellUsd, pick } from "../heat/pick";
 import { focus, type Point } from "./focus";
 import { mapData } from "./map";
-import type { Bar, MapPlane } from "./mapData";
+import type { Bar, MapData, MapPlane } from "./mapData";
 import { scope, timeframe } from "./view";
 
 export interface CellReading {
@@ -78,6 +78,19 @@ export type CellDetail =
 
 export const cellDetail = signal<CellDetail>({ kind: "none" });
 
+/** When a column of the grid begins. */
+const startOf = (data: MapData, column: number) => data.t0Ms + (column - data.columnOffset) * data.dtMs;
+
+/** The engine's answer about the very cell that is read; `null` while it is asked. */
+export const answerHere = computed<CellAnswer | null>(() => {
+  const [cell, detail, data] = [reading.value, cellDetail.value, mapData.value];
+  if (!cell || !data || detail.kind !== "ready") return null;
+  const { answer } = detail;
+  const sameRow = Math.abs(answer.price_low_usd - cell.lowUsd) < (cell.highUsd - cell.lowUsd) / 2;
+  const later = answer.t_ms - startOf(data, cell.column);
+  return sameRow && later >= 0 && later <= data.dtMs ? answer : null;
+});
+
 const DEBOUNCE_MS = 160;
 
 /** Ask the engine about the cell once the pointer rests; returns the way to stop. */
@@ -116,8 +129,7 @@ export function watchCell(): () => void {
     if (key === asked) return;
     window.clearTimeout(timer);
     asked = key;
-    const gridT0Ms = data.t0Ms - data.columnOffset * data.dtMs;
-    const tMs = gridT0Ms + cell.column * data.dtMs;
+    const tMs = startOf(data, cell.column);
     timer = window.setTimeout(() => void ask(tMs, (cell.lowUsd + cell.highUsd) / 2), DEBOUNCE_MS);
   });
   return () => {

@@ -19,6 +19,19 @@ export function usd(value: number | null | undefined): string {
   return `${sign}$${size >= 100 ? Math.round(size) : Number(size.toPrecision(2))}`;
 }
 
+/** ` (0.8–1.7)` to stand after `$1.2M`: both ends in the unit of the amount; nothing where there is no band. */
+export function usdBand(
+  value: number | null | undefined,
+  low: number | null | undefined,
+  high: number | null | undefined,
+): string {
+  if (value === null || value === undefined || low === null || low === undefined) return "";
+  if (high === null || high === undefined || !(high > 0)) return "";
+  const unit = UNITS.find(([size]) => Math.abs(value) >= size * 0.9995)?.[0] ?? 1;
+  const end = (usdAt: number) => Number((usdAt / unit).toPrecision(3)).toLocaleString("en-US");
+  return ` (${end(low)}–${end(high)})`;
+}
+
 /** "0.4M", "$2,500,000" or "38m" back to a number; `null` when it is not an amount. */
 export function parseUsd(text: string): number | null {
   const match = /^\s*\$?\s*([\d.,]+)\s*([kmbt]?)\s*$/i.exec(text);

@@ -78,6 +78,15 @@ describe("numbers on screen", () => {
     expect(text.usd(value)).toBe(shown);
   });
 
+  it("a band takes the unit of its amount where it can, and is left out where there is none", () => {
+    expect(text.usdBand(1.2e6, 0.8e6, 1.7e6)).toBe(" (0.8–1.7)");
+    expect(text.usdBand(1.2e6, 0.96e6, 1.7e6)).toBe(" (0.96–1.7)");
+    expect(text.usdBand(1.2e6, 0.4e6, 1.7e6)).toBe(" (0.4–1.7)");
+    expect(text.usdBand(960, 700, 1_700)).toBe(" (700–1,700)");
+    expect(text.usdBand(12e6, null, 14e6)).toBe("");
+    expect(text.usdBand(0, 0, 0)).toBe("");
+  });
+
   it("typed amounts are read back", () => {
     expect(text.parseUsd("$2,500,000")).toBe(2_500_000);
     expect(text.parseUsd("0.4m")).toBe(400_000);

@@ -2,7 +2,7 @@
 import type { CellAnswer } from "../../api/types";
 import { type CellReading, cellDetail, reading } from "../../state/cell";
 import { clearFocus, focus } from "../../state/focus";
-import { duration, MISSING, percent, price, signedPercent, usd, utcShort } from "../../state/format";
+import { duration, MISSING, percent, price, signedPercent, usd, usdBand, utcShort } from "../../state/format";
 import { Icon } from "../../ui/Icon";
 
 function Bands({ answer }: { answer: CellAnswer }) {
@@ -71,6 +71,16 @@ function Answer({ answer }: { answer: CellAnswer }) {
         </dd>
         <dt>Basis</dt>
         <Learned learned={answer.learned_share} assumed={answer.assumed_share} />
+        {answer.long_hi_usd != null && (
+          <>
+            <dt>In brackets</dt>
+            <dd>
+              {answer.learned_share
+                ? "where the learned leverage mix leaves it, 95 %"
+                : "over assumed leverage mixes, no credible band"}
+            </dd>
+          </>
+        )}
       </dl>
     </>
   );
@@ -80,6 +90,10 @@ function Headline({ cell, answer }: { cell: CellReading; answer: CellAnswer | nu
   const rowUsd = cell.highUsd - cell.lowUsd;
   const long = answer?.long_usd ?? cell.longUsd;
   const short = answer?.short_usd ?? cell.shortUsd;
+  const bands = {
+    long: usdBand(long, answer?.long_lo_usd, answer?.long_hi_usd),
+    short: usdBand(short, answer?.short_lo_usd, answer?.short_hi_usd),
+  };
   const realLong = answer?.real_long_usd ?? cell.realLongUsd;
   const realShort = answer?.real_short_usd ?? cell.realShortUsd;
   return (
@@ -94,13 +108,15 @@ function Headline({ cell, answer }: { cell: CellReading; answer: CellAnswer | nu
         <div class="is-long">
           <dt>longs forced out</dt>
           <dd>
-            {usd(long)} <small>est.</small>
+            {usd(long)}
+            <small>{bands.long} est.</small>
           </dd>
         </div>
         <div class="is-short">
           <dt>shorts forced out</dt>
           <dd>
-            {usd(short)} <small>est.</small>
+            {usd(short)}
+            <small>{bands.short} est.</small>
           </dd>
         </div>
       </dl>

@@ -1,6 +1,6 @@
 /** Top line over the chart: the bar, and what the cell under the pointer says. */
-import { hoverBar, reading } from "../../state/cell";
-import { price, signedPercent, usd, utcShort } from "../../state/format";
+import { answerHere, hoverBar, reading } from "../../state/cell";
+import { price, signedPercent, usd, usdBand, utcShort } from "../../state/format";
 import { mapData } from "../../state/map";
 import { mode, scope, timeframe } from "../../state/view";
 import { MODE_TEXT } from "./modes";
@@ -47,6 +47,9 @@ function CellLine() {
   const rowUsd = cell.highUsd - cell.lowUsd;
   const real = cell.realLongUsd + cell.realShortUsd;
   const kind = cell.forward ? "forward est." : "est.";
+  const known = answerHere.value;
+  const long = known?.long_usd ?? cell.longUsd;
+  const short = known?.short_usd ?? cell.shortUsd;
   return (
     <>
       <span class="pair">
@@ -58,11 +61,13 @@ function CellLine() {
       <span class="pair">{signedPercent(cell.distanceRatio)}</span>
       <span class="pair is-long">
         <i>{kind} L</i>
-        {usd(cell.longUsd)}
+        {usd(long)}
+        {usdBand(long, known?.long_lo_usd, known?.long_hi_usd)}
       </span>
       <span class="pair is-short">
         <i>{kind} S</i>
-        {usd(cell.shortUsd)}
+        {usd(short)}
+        {usdBand(short, known?.short_lo_usd, known?.short_hi_usd)}
       </span>
       {real > 0 && (
         <span class="pair">

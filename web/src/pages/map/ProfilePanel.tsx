@@ -1,78 +1,23 @@
 /** Exposure by price beside the chart, on the chart's own price axis; or the same as a table. */
 import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { COLOURS } from "../../chart/theme";
 import { price, usd } from "../../state/format";
-import { mapData, mapTick, profile, profileError } from "../../state/map";
+import { mapTick, profile, profileError } from "../../state/map";
 import { resolvedTheme } from "../../state/prefs";
 import { Icon } from "../../ui/Icon";
-import { geometry, priceToY } from "./geometry";
-import { binProfile, largestLevels } from "./profileBins";
+import { geometry } from "./geometry";
+import { ProfileTip, pointAt } from "./ProfileTip";
+import { largestLevels } from "./profileBins";
+import { drawProfile } from "./profileDraw";
+import { NOT_ESTABLISHED, reproductionText, whyNot } from "./reproduction";
 
-const BIN_PX = 2;
 const LEVELS_IN_TABLE = 12;
 const asTable = signal(false);
-
-function draw(canvas: HTMLCanvasElement): void {
-  const [pane, exposure, last] = [geometry.value, profile.value, mapData.value?.lastPrice];
-  mapTick.value;
-  const ratio = devicePixelRatio;
-  const width = canvas.clientWidth;
-  if (!pane || width === 0) return;
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(pane.heightPx * ratio);
-  canvas.style.height = `${pane.heightPx}px`;
-  const ctx = canvas.getContext("2d");
-  if (!ctx || !exposure || !last) return;
-  ctx.scale(ratio, ratio);
-  const c = COLOURS[resolvedTheme()];
-  const bins = binProfile(exposure, pane, last, BIN_PX);
-  for (let i = 0; i < bins.long.length; i++) {
-    ctx.fillStyle = bins.long[i] >= bins.short[i] ? c.long : c.short;
-    const length = (Math.max(bins.long[i], bins.short[i]) / bins.most) * (width - 8);
-    if (length > 0.3) ctx.fillRect(0, i * BIN_PX, length, BIN_PX);
-    // The band: from its lower to its upper end, over the bar's own end.
-    const [from, to] = [(bins.lo[i] / bins.most) * (width - 8), (bins.hi[i] / bins.most) * (width - 8)];
-    ctx.fillStyle = c.band;
-    if (to - from > 0.5) ctx.fillRect(from, i * BIN_PX, to - from, BIN_PX);
-  }
-  drawCumulative(ctx, bins.cumulative, bins.total, width, c.text);
-  const y = priceToY(last, pane);
-  ctx.strokeStyle = c.now;
-  ctx.setLineDash([3, 4]);
-  ctx.beginPath();
-  ctx.moveTo(0, y);
-  ctx.lineTo(width, y);
-  ctx.stroke();
-}
-
-function drawCumulative(
-  ctx: CanvasRenderingContext2D,
-  sums: Float64Array,
-  total: number,
-  width: number,
-  ink: string,
-) {
-  ctx.strokeStyle = ink;
-  ctx.lineWidth = 1.25;
-  ctx.beginPath();
-  let pen = false;
-  for (let i = 0; i < sums.length; i++) {
-    if (sums[i] === 0) {
-      pen = false;
-      continue;
-    }
-    const x = (sums[i] / total) * (width - 8);
-    if (pen) ctx.lineTo(x, (i + 0.5) * BIN_PX);
-    else ctx.moveTo(x, (i + 0.5) * BIN_PX);
-    pen = true;
-  }
-  ctx.stroke();
-}
 
 function LevelTable() {
   const now = profile.value;
   if (!now) return null;
+  const established = now.reproduction?.established ?? false;
   const rowUsd = now.prices_usd.length > 1 ? now.prices_usd[1] - now.prices_usd[0] : 1;
   return (
     <table class="facts levels">
@@ -82,6 +27,7 @@ function LevelTable() {
           <th>price</th>
           <th>side</th>
           <th>est. USD</th>
+          {established && <th title="How much the row would feed its own move">R(p)</th>}
         </tr>
       </thead>
       <tbody>
@@ -95,10 +41,23 @@ function LevelTable() {
                 {usd(level.loUsd)}–{usd(level.hiUsd)}
               </small>
             </td>
+            {established && <td>{reproductionText(level.feeding)}</td>}
           </tr>
         ))}
       </tbody>
     </table>
+  );
+}
+
+/** What the dots are, or that there are none. */
+function ReproductionKey() {
+  const why = whyNot(profile.value);
+  return why === null ? (
+    <small title="R(p): how much each stretch of price would feed its own move; above 1 it carries itself">
+      dots: R(p), 1 halfway
+    </small>
+  ) : (
+    <small title={why}>R(p) {NOT_ESTABLISHED}</small>
   );
 }
 
@@ -112,7 +71,7 @@ export function ProfilePanel() {
     const stop = effect(() => {
       void [geometry.value, profile.value, mapTick.value, resolvedTheme()];
       cancelAnimationFrame(frame);
-      frame = requestAnimationFrame(() => draw(element));
+      frame = requestAnimationFrame(() => drawProfile(element));
     });
     return () => {
       stop();
@@ -124,11 +83,16 @@ export function ProfilePanel() {
       {shownAsTable ? (
         <LevelTable />
       ) : (
-        <canvas
-          ref={canvas}
-          role="img"
-          aria-label="Estimated exposure by price, long and short, with cumulative curves"
-        />
+        <>
+          <canvas
+            ref={canvas}
+            role="img"
+            aria-label="Estimated exposure by price, long and short, with cumulative curves"
+            onPointerMove={(event) => pointAt(event.offsetY)}
+            onPointerLeave={() => pointAt(null)}
+          />
+          <ProfileTip />
+        </>
       )}
       <div class="profile-foot">
         <span>
@@ -137,6 +101,8 @@ export function ProfilePanel() {
           <small>pale: band</small>
           <br />
           <small>line: cumulative</small>
+          <br />
+          <ReproductionKey />
         </span>
         <button
           type="button"

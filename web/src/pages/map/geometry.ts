@@ -10,3 +10,10 @@ export function priceToY(price: number, pane: PaneGeometry): number {
   const share = isLog ? Math.log(top / price) / Math.log(top / bottom) : (top - price) / (top - bottom);
   return share * heightPx;
 }
+
+/** Price at a pixel of the pane, from its top. */
+export function yToPrice(y: number, pane: PaneGeometry): number {
+  const { top, bottom, heightPx, isLog } = pane;
+  const share = y / heightPx;
+  return isLog ? top * (bottom / top) ** share : top - share * (top - bottom);
+}
