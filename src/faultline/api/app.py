@@ -17,7 +17,7 @@ from faultline.api.hub import Hub
 from faultline.api.metrics import Metrics
 from faultline.api.openapi import openapi_config
 from faultline.api.problems import exception_map
-from faultline.api.routes import engine, maps, model, questions
+from faultline.api.routes import engine, maps, model, questions, sources
 from faultline.api.routes import events as event_routes
 from faultline.api.routes import zones as zone_routes
 from faultline.api.routes.alerts import ALERT_ROUTES
@@ -49,6 +49,7 @@ _ROUTES: Final = (
     maps.legend,
     maps.candles,
     model.model,
+    sources.sources,
     questions.cell,
     questions.profile,
     questions.replay,

@@ -25,6 +25,7 @@ from faultline.pipeline.explain import explain_cell, profile_usd
 from faultline.pipeline.model_report import learned_of
 from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard, asset_of
+from faultline.pipeline.source_report import HeardFeeds
 from faultline.pipeline.step import step
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS, TIMEFRAMES_NS
 
@@ -74,6 +75,7 @@ class Market:
         open_feed: gives a feed that starts at a moment.
         can_seek: whether the present can be moved.
         present: gives the present of a live market; None where it runs at a speed.
+        sources: tells how the connections of a live market fare; None where nothing is connected.
     """
 
     mode: str
@@ -87,6 +89,7 @@ class Market:
     open_feed: Callable[[int], MessageFeed]
     can_seek: bool
     present: Callable[[], int] | None = None
+    sources: Callable[[], dict[str, Any]] | None = None
 
 
 class Engine:
@@ -130,10 +133,12 @@ class Engine:
         self._feed: MessageFeed | None = None
         #: Contracts of every asset, those that were listed since the start too.
         self._contracts: dict[str, Instrument] = {}
+        self._heard = HeardFeeds()
         self._now_ns = 0
         store.explain = self.explain
         store.profile_of = self.profile
         store.model_of = self.model
+        store.sources_of = self.sources if market.sources is None else market.sources
         store.control = self.control if market.can_seek or market.mode == "simulated" else None
 
     def start(self) -> None:
@@ -189,6 +194,10 @@ class Engine:
                 msg = f"no map of {asset}"
                 raise NotFound(msg, where="asset", hint="See /api/v1/assets for the assets that have one.")
             return learned_of(self._shards[asset])
+
+    def sources(self) -> dict[str, Any]:
+        """What came from where, of a market that is played."""
+        return self._heard.report(self._market.mode, self._now_ns)
 
     def control(self, command: Mapping[str, Any]) -> dict[str, Any]:
         """Take ``{at_ns | speed | pause}``; carried out at the next turn.
@@ -289,6 +298,7 @@ class Engine:
                 shard.draw_from(draw)
                 if self._publisher.watches:
                     shard.watch_from(self._parameters.zones, max(draw["1m"], warm))
+        self._heard = HeardFeeds()
         self._publisher.begin(f"{self._market.mode}-{secrets.token_hex(8)}")
         self._feed = self._market.open_feed(warm)
         self._now_ns = warm
@@ -319,6 +329,7 @@ class Engine:
             return
         began_s = time.perf_counter()
         batches = self._feed.advance(to_ns)
+        self._heard.note(batches)
         for batch in batches:
             if batch.kind is Kind.INSTRUMENT:
                 self._contracts[batch.instrument_id] = instruments_from_rows(batch.instrument_id, batch.rows)[

@@ -70,6 +70,8 @@ class MapStore:
     profile_of: Callable[[str], dict[str, Any]] | None = None
     #: Answers what was learned of an asset; set by the engine.
     model_of: Callable[[str], dict[str, Any]] | None = None
+    #: Answers ``/sources``: where the numbers come from and how the connections fare. Set by the engine.
+    sources_of: Callable[[], dict[str, Any]] | None = None
     #: Obeys ``POST /replay``: ({"at_ns"|"speed"|"pause": value}) -> None. None where nothing is replayed.
     control: Callable[[dict[str, Any]], Any] | None = None
 
