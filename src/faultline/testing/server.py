@@ -201,7 +201,10 @@ class VenueServer:
         await self.until(are_there, timeout_s)
 
     async def settle(self, timeout_s: float = 1.0) -> bool:
-        """Have all clients prove what they have read, behind all that is on its way; False where one did not."""
+        """Have all clients prove what they have read, behind all that is on its way.
+
+        Returns False where a client that is still there did not answer in time.
+        """
         loop = asyncio.get_running_loop()
         proofs = []
         for link in self.clients():
