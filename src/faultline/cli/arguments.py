@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from faultline.units import TIMEFRAMES_NS, parse_duration_ns, parse_time_ns
 
-__all__ = ("AsJson", "duration_ns", "names", "time_ns", "timeframe")
+__all__ = ("AsJson", "ParametersFile", "duration_ns", "names", "time_ns", "timeframe")
 
 #: The ``--json`` switch of every command.
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout instead of text.")]
+
+#: The ``--params`` file of every command that runs a market.
+ParametersFile = Annotated[
+    Path | None,
+    typer.Option("--params", help="Settings of the map in JSON, or a file of learned parameters."),
+]
 
 
 def time_ns(text: str | None, option: str) -> int | None:

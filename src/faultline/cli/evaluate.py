@@ -9,8 +9,9 @@ import msgspec
 import typer
 from rich.table import Table
 
-from faultline.cli.arguments import AsJson, duration_ns, time_ns
+from faultline.cli.arguments import AsJson, ParametersFile, duration_ns, time_ns
 from faultline.cli.output import STDOUT, print_json, progress_bar
+from faultline.cli.params import warn
 from faultline.cli.replay import chosen_asset, chosen_parameters
 from faultline.config import read_settings
 from faultline.evaluation.evaluate import evaluate
@@ -68,7 +69,7 @@ def evaluate_command(
     levels: Annotated[
         Path | None, typer.Option(help="CSV of anybody's levels: issued, price_usd, side, notional_usd.")
     ] = None,
-    params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
+    params: ParametersFile = None,
     report: Annotated[Path | None, typer.Option(help="Write a self-contained HTML report.")] = None,
     check: Annotated[
         bool, typer.Option("--check-frozen", help="Rebuild 20 forecasts from the past alone.")
@@ -79,7 +80,15 @@ def evaluate_command(
     reader = Tape(tape)
     name = chosen_asset(reader, asset)
     from_ns, to_ns = time_ns(start, "--from"), time_ns(end, "--to")
-    parameters = chosen_parameters(params, refresh)
+    chosen = chosen_parameters(params, refresh)
+    parameters = chosen.parameters
+    learned, warnings = chosen.said_of(
+        [name],
+        TapeReplay(reader, name, parameters).span(from_ns, to_ns).from_ns,
+        simulated=reader.simulated,
+        world=reader.world,
+    )
+    warn(warnings)
     frozen = (
         list(read_forecasts(forecasts, name))
         if forecasts
@@ -96,15 +105,15 @@ def evaluate_command(
             levels=read_levels(levels) if levels else None,
             progress=progress,
         )
-    body: dict[str, Any] = msgspec.to_builtins(result)
+    body: dict[str, Any] = {**msgspec.to_builtins(result), "learned": learned}
     if check:
         body["frozen"] = _check(reader, name, parameters, frozen, quiet=json)
     if report:
         write_report(result, report)
-    if levels is None:
+    if levels is None and not (learned and learned["looks_ahead"]):
         _keep(result, body, simulated=reader.simulated)
     if json:
-        print_json("evaluation", body, simulated=reader.simulated)
+        print_json("evaluation", body, simulated=reader.simulated, warnings=warnings)
     else:
         _show(body, simulated=reader.simulated)
 

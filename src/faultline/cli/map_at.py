@@ -10,8 +10,9 @@ import numpy as np
 import typer
 from rich.table import Table
 
-from faultline.cli.arguments import AsJson, time_ns, timeframe
+from faultline.cli.arguments import AsJson, ParametersFile, time_ns, timeframe
 from faultline.cli.output import STDOUT, print_json, progress_bar
+from faultline.cli.params import warn
 from faultline.cli.replay import chosen_parameters
 from faultline.errors import NotFound, RequestError
 from faultline.instruments import Instrument
@@ -33,7 +34,7 @@ def map_command(
     at: Annotated[str | None, typer.Option(help="Moment, ISO-8601, UTC; only with --tape.")] = None,
     tf: Annotated[str, typer.Option(help="Timeframe.")] = "1m",
     plane: Annotated[str, typer.Option(help="synthetic: what would be liquidated where.")] = "synthetic",
-    params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
+    params: ParametersFile = None,
     json: AsJson = False,
 ) -> None:
     """The map at one moment: USD that would be liquidated at each price, by side."""
@@ -67,9 +68,11 @@ def _from_tape(
     reader = Tape(path)
     contracts: dict[str, Instrument] = {item.id: item for item in reader.instruments()}
     asset = asset_of(scope, contracts) if ":" in scope else scope
-    replay = TapeReplay(reader, asset, chosen_parameters(params))
+    chosen = chosen_parameters(params)
+    replay = TapeReplay(reader, asset, chosen.parameters)
     at_ns = replay.last_ns if moment is None else moment
     span = replay.span(at_ns, at_ns + 1)
+    warn(chosen.said_of([asset], at_ns, simulated=reader.simulated, world=reader.world)[1])
     shard = replay.shard(span.warm_ns)
     with progress_bar("rebuild", quiet=quiet) as progress:
         replay.run(shard, span, lambda _: None, freeze=False, progress=progress)

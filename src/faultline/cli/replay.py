@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
-from faultline.cli.arguments import AsJson, duration_ns, time_ns
+from faultline.cli.arguments import AsJson, ParametersFile, duration_ns, time_ns
 from faultline.cli.output import STDOUT, print_json, progress_bar
+from faultline.cli.params import ChosenParameters, read_chosen, warn
 from faultline.errors import RequestError
-from faultline.pipeline.parameters import PipelineParameters, read_parameters
 from faultline.pipeline.replay import TapeReplay, tape_assets
 from faultline.store.replay_outputs import ReplayOutputs
 from faultline.tape import Tape
@@ -39,14 +40,13 @@ def chosen_asset(tape: Tape, asset: str | None) -> str:
     return known[0]
 
 
-def chosen_parameters(path: Path | None, freeze: str | None = None) -> PipelineParameters:
+def chosen_parameters(path: Path | None, freeze: str | None = None) -> ChosenParameters:
     """Parameters of a file, or the defaults, with the freeze interval of the command line."""
-    import msgspec
-
-    parameters = read_parameters(path) if path else PipelineParameters()
+    chosen = read_chosen(path)
     if freeze is None:
-        return parameters
-    return msgspec.structs.replace(parameters, freeze_ns=duration_ns(freeze, "--freeze"))
+        return chosen
+    parameters = msgspec.structs.replace(chosen.parameters, freeze_ns=duration_ns(freeze, "--freeze"))
+    return ChosenParameters(parameters, chosen.learned)
 
 
 def replay_command(
@@ -57,15 +57,20 @@ def replay_command(
     ] = None,
     start: Annotated[str | None, typer.Option("--from", help="First moment, ISO-8601, UTC.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="End, exclusive.")] = None,
-    params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
+    params: ParametersFile = None,
     freeze: Annotated[str, typer.Option(help="Time between two frozen forecasts.")] = "5m",
     json: AsJson = False,
 ) -> None:
     """Run a tape through the engine; two runs give the same bytes."""
     reader = Tape(tape)
-    parameters = chosen_parameters(params, freeze)
+    chosen = chosen_parameters(params, freeze)
+    parameters = chosen.parameters
     replay = TapeReplay(reader, chosen_asset(reader, asset), parameters)
     span = replay.span(time_ns(start, "--from"), time_ns(end, "--to"))
+    learned, warnings = chosen.said_of(
+        [replay.asset], span.from_ns, simulated=reader.simulated, world=reader.world
+    )
+    warn(warnings)
     shard = replay.shard(span.warm_ns)
     shard.watch_from(parameters.zones, span.from_ns + 1)
     with (
@@ -82,6 +87,7 @@ def replay_command(
                 "to_ns": span.to_ns,
                 "warm_ns": span.warm_ns,
                 "params_sha256": parameters.sha256(),
+                "learned": learned,
                 "steps": shard.steps,
                 "messages": shard.messages,
                 "forecasts": {"n": shard.chain.count, "chain_sha256": shard.chain.head_sha256},
@@ -89,7 +95,7 @@ def replay_command(
         )
     body = {**manifest, **cost}
     if json:
-        print_json("replay", body, simulated=reader.simulated)
+        print_json("replay", body, simulated=reader.simulated, warnings=warnings)
         return
     STDOUT.print(f"{replay.asset} {format_time_ns(span.from_ns)} .. {format_time_ns(span.to_ns)} -> {out}")
     STDOUT.print(

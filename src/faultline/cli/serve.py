@@ -13,8 +13,9 @@ from faultline.api.app import build_app
 from faultline.api.keys import hash_key
 from faultline.api.server import serve
 from faultline.api.settings import ApiSettings, check_bind
-from faultline.cli.arguments import names, time_ns
+from faultline.cli.arguments import ParametersFile, names, time_ns
 from faultline.cli.output import ERRORS
+from faultline.cli.params import warn
 from faultline.cli.replay import chosen_parameters
 from faultline.clock import Clock, SystemClock
 from faultline.config import Settings, read_alerts, read_settings
@@ -132,7 +133,7 @@ def serve_command(
     end: Annotated[str | None, typer.Option("--to", help="Moment at which a replay ends.")] = None,
     speed: Annotated[float, typer.Option(min=0.001, max=100_000, help="Market seconds per second.")] = 1.0,
     assets: Annotated[str | None, typer.Option(help="Comma-separated assets.")] = None,
-    params: Annotated[Path | None, typer.Option(help="Parameters of the map, JSON.")] = None,
+    params: ParametersFile = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8787,
 ) -> None:
@@ -143,13 +144,16 @@ def serve_command(
     settings = read_settings()
     api = _api_settings(settings, host, port)
     check_bind(api)
-    parameters = chosen_parameters(params)
+    chosen = chosen_parameters(params)
+    parameters = chosen.parameters
     if replay is not None:
         market = tape_market(
             replay, names(assets), parameters, time_ns(start, "--from"), time_ns(end, "--to")
         )
     else:
         market = simulated_market(world, seed, parse_duration_ns(warm), SystemClock())
+    shown_ns = market.from_ns if replay is not None else None
+    warn(chosen.said_of(market.assets, shown_ns, simulated=market.simulated, world=market.world)[1])
     store = MapStore()
     played = settings.played(port)
     events, zones = EventStore(played), ZoneStore(played)
