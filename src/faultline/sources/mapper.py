@@ -6,15 +6,18 @@ import abc
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
+import numpy as np
 
 from faultline.instruments import ContractKind
 from faultline.sources.rows import FrameReject, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from faultline.instruments import Instrument
-    from faultline.sources.rows import Rows
+    from faultline.sources.rows import Levels, Rows
 
 __all__ = ("FRAME_BYTES_MAX", "VenueMapper")
 
@@ -87,7 +90,7 @@ class VenueMapper(abc.ABC):
         """
         found = self.contracts.get(symbol)
         if found is None:
-            raise FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
+            raise _unknown(symbol)
         return found
 
     def amounts(self, symbol: str, qty_contracts: float, price_usd: float) -> tuple[float, float]:
@@ -96,30 +99,32 @@ class VenueMapper(abc.ABC):
         Raises:
             FrameReject: the symbol was not asked for, or is not known.
         """
-        unit, is_inverse = self._unit(symbol)
+        found = self._units.get(symbol)
+        if found is None:
+            raise _unknown(symbol)
+        unit, is_inverse = found
         qty = unit * qty_contracts
         if is_inverse:
             return (qty / price_usd if price_usd else 0.0), qty
         return qty, qty * price_usd
 
-    def base_levels(
-        self, symbol: str, levels: Sequence[tuple[float, float]]
-    ) -> Sequence[tuple[float, float]]:
+    def base_levels(self, symbol: str, levels: Levels) -> Levels:
         """Levels of (price, contracts) as (price, base units), as ``Rows.levels`` takes them.
 
         Raises:
             FrameReject: the symbol was not asked for, or is not known.
         """
-        unit, is_inverse = self._unit(symbol)
-        if is_inverse:
-            return [(price, unit * qty / price if price > 0 else -1.0) for price, qty in levels]
-        return levels if unit == 1.0 else [(price, unit * qty) for price, qty in levels]
-
-    def _unit(self, symbol: str) -> tuple[float, bool]:
         found = self._units.get(symbol)
         if found is None:
-            raise FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
-        return found
+            raise _unknown(symbol)
+        unit, is_inverse = found
+        if unit == 1.0 and not is_inverse:
+            return levels
+        if isinstance(levels, np.ndarray):
+            return _scaled(levels, unit, is_inverse=is_inverse)
+        if is_inverse:
+            return [(price, unit * qty / price if price > 0 else -1.0) for price, qty in levels]
+        return [(price, unit * qty) for price, qty in levels]
 
     @abc.abstractmethod
     def _map_frame(self, frame: bytes, out: Rows) -> None:
@@ -138,3 +143,18 @@ class VenueMapper(abc.ABC):
             FrameReject: the answer cannot be taken.
             msgspec.MsgspecError: it is not of the expected shape.
         """
+
+
+def _unknown(symbol: str) -> FrameReject:
+    return FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
+
+
+def _scaled(levels: NDArray[np.float64], unit: float, *, is_inverse: bool) -> NDArray[np.float64]:
+    out = levels.copy()
+    out[:, 1] *= unit
+    if is_inverse:
+        price_usd = out[:, 0]
+        is_possible = price_usd > 0
+        np.divide(out[:, 1], price_usd, out=out[:, 1], where=is_possible)
+        out[~is_possible, 1] = -1.0
+    return out

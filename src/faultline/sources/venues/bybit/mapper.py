@@ -13,7 +13,7 @@ from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
 from faultline.sources.venues.bybit.payloads import (
-    BOOK_LAYOUT,
+    BOOK_LAYOUTS,
     AccountRatios,
     BookFrame,
     Head,
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from faultline.sources.rows import Levels, Rows
 
-    #: Channel, decoder and method of a topic.
-    Route = tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]
+    #: What reads the frames of a channel, and what applies what was read.
+    Route = tuple[Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]
+    #: Type, time in ms, symbol, update id, bids and asks of a book frame.
+    BookChange = tuple[str, int, str, int, Levels, Levels]
 
 __all__ = ("ACCOUNT_RATIO", "BOOK", "LIQUIDATIONS", "TICKERS", "TRADES", "BybitMapper")
 
@@ -45,10 +47,6 @@ _TAKER: Final = {"Buy": TakerSide.BUY, "Sell": TakerSide.SELL}
 #: ``S`` of a liquidation is the side of the position: a Buy is a long that was liquidated.
 _POSITION: Final = {"Buy": Side.LONG, "Sell": Side.SHORT}
 _START: Final = b'{"topic":"'
-_START_BYTES: Final = len(_START)
-#: Topics whose way is remembered; a connection has fewer.
-_ROUTES_MAX: Final = 4096
-_INVERSE: Final = ContractKind.INVERSE
 
 
 class BybitMapper(VenueMapper):
@@ -60,33 +58,29 @@ class BybitMapper(VenueMapper):
         """Forget books and tickers."""
         self._update_ids: dict[str, int] = {}
         self._tickers: dict[str, Ticker] = {}
-        self._routes: dict[bytes, Route] = {}
         self._depth = DepthReader(*BOOK_LAYOUTS)
+        #: Beginnings of frames, the most frequent first.
+        self._routes: list[tuple[bytes, str, Route]] = [
+            (f'{{"topic":"{channel}.'.encode(), channel, self._route(channel))
+            for channel in (TRADES, BOOK, LIQUIDATIONS, TICKERS)
+        ]
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
-        end = frame.find(b'"', _START_BYTES)
-        route = self._routes.get(frame[:end])
-        if route is None:
-            topic = _topic_of(frame, out)
-            if not topic:
+        for start, channel, (decode, apply) in self._routes:
+            if frame.startswith(start):
+                out.channel = channel
+                apply(self, decode(frame), out)
                 return
+        if topic := _topic_of(frame, out):
             out.channel = topic.partition(".")[0]
-            route = self._route(topic, frame[:end])
-        out.channel, decode, apply = route
-        apply(self, decode(frame), out)
+            decode, apply = self._route(out.channel)
+            apply(self, decode(frame), out)
 
-    def _route(self, topic: str, start: bytes) -> Route:
-        """The way of a topic, remembered by the bytes that frames with it begin with."""
-        channel = topic.partition(".")[0]
+    def _route(self, channel: str) -> Route:
         apply = self._APPLY.get(channel)
         if apply is None:
-            raise FrameReject(Reason.UNKNOWN_CHANNEL, topic)
-        decode = self._read_book if channel == BOOK else _DECODERS[channel].decode
-        if start.startswith(_START):
-            if len(self._routes) >= _ROUTES_MAX:
-                self._routes.clear()
-            self._routes[start] = (channel, decode, apply)
-        return channel, decode, apply
+            raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
+        return (self._read_book if channel == BOOK else _DECODERS[channel].decode), apply
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
         if channel != ACCOUNT_RATIO:
@@ -105,10 +99,8 @@ class BybitMapper(VenueMapper):
             side = _TAKER.get(trade.S)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"S {trade.S!r}")
-            symbol, price_usd, qty_base = trade.s, trade.p, trade.v
-            if self.contract(symbol).contract_kind is _INVERSE:
-                qty_base = qty_base / price_usd if price_usd else 0.0
-            out.trade(symbol, trade.T * MILLISECOND_NS, trade.seq, price_usd, qty_base, side)
+            qty_base, _ = self.amounts(trade.s, trade.v, trade.p)
+            out.trade(trade.s, trade.T * MILLISECOND_NS, trade.seq, trade.p, qty_base, side)
 
     def _apply_liquidations(self, frame: LiquidationFrame, out: Rows) -> None:
         for one in frame.data:
@@ -120,21 +112,30 @@ class BybitMapper(VenueMapper):
                 one.s, one.T * MILLISECOND_NS, side, PriceKind.BANKRUPTCY, one.p, qty_base, notional_usd
             )
 
-    def _apply_book(self, frame: BookFrame, out: Rows) -> None:
-        book, is_snapshot = frame.data, frame.type == "snapshot"
-        self.contract(book.s)
-        last = self._update_ids.get(book.s)
+    def _read_book(self, frame: bytes) -> BookChange:
+        """From the bytes where the frame is as it always is, else from its JSON."""
+        if (quick := self._depth.read(frame)) is not None:
+            (kind, symbol), (ts_ms, update_id, *_) = quick.texts, quick.numbers
+            return kind, ts_ms, symbol, update_id, quick.bids, quick.asks
+        slow = _BOOK_FRAME.decode(frame)
+        return slow.type, slow.ts, slow.data.s, slow.data.u, slow.data.b, slow.data.a
+
+    def _apply_book(self, change: BookChange, out: Rows) -> None:
+        kind, ts_ms, symbol, update_id, bids, asks = change
+        is_snapshot, ts_ns = kind == "snapshot", ts_ms * MILLISECOND_NS
+        self.contract(symbol)
+        last = self._update_ids.get(symbol)
         if not is_snapshot and last is None:
             return  # Changes before the first snapshot, or after a resync was asked for.
         # Ids rise but may skip (recorded), so only a step back is a broken sequence.
-        if not is_snapshot and last is not None and book.u <= last:
-            del self._update_ids[book.s]
-            out.controls.append(Resync(book.s, f"update {book.u} after {last}"))
-            out.gap(book.s, Kind.BOOK_LEVEL, frame.ts * MILLISECOND_NS, out.received_ns, "sequence")
+        if not is_snapshot and last is not None and update_id <= last:
+            del self._update_ids[symbol]
+            out.controls.append(Resync(symbol, f"update {update_id} after {last}"))
+            out.gap(symbol, Kind.BOOK_LEVEL, ts_ns, out.received_ns, "sequence")
             return
-        self._update_ids[book.s] = book.u
-        bids, asks = self.base_levels(book.s, book.b), self.base_levels(book.s, book.a)
-        out.levels(book.s, frame.ts * MILLISECOND_NS, book.u, bids, asks, is_snapshot=is_snapshot)
+        self._update_ids[symbol] = update_id
+        bids, asks = self.base_levels(symbol, bids), self.base_levels(symbol, asks)
+        out.levels(symbol, ts_ns, update_id, bids, asks, is_snapshot=is_snapshot)
 
     def _apply_ticker(self, frame: TickerFrame, out: Rows) -> None:
         """A delta has only what changed; parts that belong together are told together."""
@@ -161,7 +162,7 @@ class BybitMapper(VenueMapper):
             )
         if changed & {"openInterest", "singleOpenInterest"}:
             one_side = _one_side(state)
-            if contract.contract_kind is _INVERSE:
+            if contract.contract_kind is ContractKind.INVERSE:
                 out.open_interest(new.symbol, ts_ns, oi_usd=one_side)
             else:
                 out.open_interest(new.symbol, ts_ns, oi_base=one_side)
@@ -201,9 +202,9 @@ def _known(value: float | None) -> float:
 
 
 _HEAD: Final = msgspec.json.Decoder(Head)
+_BOOK_FRAME: Final = msgspec.json.Decoder(BookFrame, strict=False)
 _DECODERS: Final[dict[str, msgspec.json.Decoder[Any]]] = {
     TRADES: msgspec.json.Decoder(TradeFrame, strict=False),
     LIQUIDATIONS: msgspec.json.Decoder(LiquidationFrame, strict=False),
-    BOOK: msgspec.json.Decoder(BookFrame, strict=False),
     TICKERS: msgspec.json.Decoder(TickerFrame, strict=False),
 }

@@ -5,9 +5,12 @@ Only fields that are used are declared; the venue may add others. https://bybit-
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 __all__ = (
+    "BOOK_LAYOUTS",
     "AccountRatio",
     "AccountRatioList",
     "AccountRatios",
@@ -48,7 +51,7 @@ class Head(msgspec.Struct):
     req_id: str = ""
 
 
-class Trade(msgspec.Struct):
+class Trade(msgspec.Struct, gc=False):
     """One trade.
 
     https://bybit-exchange.github.io/docs/v5/websocket/public/trade
@@ -65,7 +68,7 @@ class Trade(msgspec.Struct):
     seq: int = -1
 
 
-class TradeFrame(msgspec.Struct):
+class TradeFrame(msgspec.Struct, gc=False):
     """``publicTrade.{symbol}``: up to 1,024 trades."""
 
     data: list[Trade]
@@ -115,6 +118,13 @@ class BookFrame(msgspec.Struct):
     type: str
     ts: int
     data: Book
+
+
+#: ``BookFrame`` as the venue writes it, for ``DepthReader``: texts ``type`` and ``s``, numbers ``ts`` and ``u`` first.
+BOOK_LAYOUTS: Final = tuple(
+    '{"topic":"?","type":"$","ts":#,"data":{"s":"$","b":%,"a":%,"u":#,"seq":#}' + end
+    for end in (',"cts":#}', "}")
+)
 
 
 class Ticker(msgspec.Struct):
