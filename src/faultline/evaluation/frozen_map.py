@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from faultline.errors import RequestError
+from faultline.heatmap.forecast import passed_ratio
 from faultline.heatmap.grid import bucket_position
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def expose_frozen(windows: Windows, cells: Cells, maps: list[FrozenMap]) -> NDAr
         if math.isnan(low[w]):
             continue
         first = maps[held].first_bucket
-        gone = _consumed(density, remaining, first, float(low[w]), float(high[w]))
+        share, remaining = passed_ratio(remaining, first, float(low[w]), float(high[w]))
+        gone = density * share
         if slot[w] >= 0:
             row = slice(int(cells.starts[slot[w]]), int(cells.starts[slot[w] + 1]))
             index = cells.bucket[row] - first
@@ -112,22 +114,3 @@ def expose_frozen(windows: Windows, cells: Cells, maps: list[FrozenMap]) -> NDAr
             out[row, 0][inside] = gone[cells.side[row][inside], index[inside]]
         density -= gone
     return out
-
-
-def _consumed(
-    density: NDArray[np.float64], remaining: NDArray[np.float64], first: int, low: float, high: float
-) -> NDArray[np.float64]:
-    """Amounts (2, n) that a path over ``[low, high]`` (in buckets) consumes; ``remaining`` is moved."""
-    gone = np.zeros_like(density)
-    n = density.shape[1]
-    bucket = first + np.arange(n)
-    long_part = slice(max(0, min(n, math.floor(low) - first)), n)
-    short_part = slice(0, max(0, min(n, math.floor(high) - first + 1)))
-    for side, part in ((0, long_part), (1, short_part)):
-        left = low - bucket[part] if side == 0 else bucket[part] + 1 - high
-        left = np.clip(left, 0.0, 1.0)
-        front = remaining[side, part]
-        share = np.where(left < front, 1.0 - left / np.where(front > 0, front, 1.0), 0.0)
-        gone[side, part] = density[side, part] * share
-        remaining[side, part] = np.minimum(front, left)
-    return gone

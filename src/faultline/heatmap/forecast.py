@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("GENESIS", "Forecast", "ForecastChain")
+__all__ = ("GENESIS", "Forecast", "ForecastChain", "passed_ratio")
 
 #: Hash before the first forecast of a chain.
 GENESIS: Final = hashlib.sha256(b"faultline forecast chain 1").hexdigest()
@@ -108,3 +109,30 @@ class ForecastChain:
         self.head_sha256 = forecast.sha256
         self.count += 1
         return forecast
+
+
+def passed_ratio(
+    remaining: NDArray[np.float64], first_bucket: int, low: float, high: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of what stands in each bucket that a path consumes, and what then remains of it, shapes (2, n).
+
+    Longs at or above the low go, shorts at or below the high; where an end lies in a bucket, the part beyond it stays.
+
+    Args:
+        remaining: part of each bucket and side not yet passed, shape (2, n).
+        first_bucket: log bucket of index 0.
+        low: lowest price of the path, in buckets.
+        high: highest.
+    """
+    share, left = np.zeros(remaining.shape), remaining.copy()
+    n = remaining.shape[1]
+    bucket = first_bucket + np.arange(n)
+    long_part = slice(max(0, min(n, math.floor(low) - first_bucket)), n)
+    short_part = slice(0, max(0, min(n, math.floor(high) - first_bucket + 1)))
+    for side, part in ((0, long_part), (1, short_part)):
+        beyond = low - bucket[part] if side == 0 else bucket[part] + 1 - high
+        beyond = np.clip(beyond, 0.0, 1.0)
+        front = remaining[side, part]
+        share[side, part] = np.where(beyond < front, 1.0 - beyond / np.where(front > 0, front, 1.0), 0.0)
+        left[side, part] = np.minimum(front, beyond)
+    return share, left

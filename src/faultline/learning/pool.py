@@ -2,7 +2,8 @@
 
 Models that were right lately weigh more, none less than a floor: a model that fails in one regime costs little and
 comes back when it is right again. Weights of a window use only the windows before it. Pools and gains go on where
-they stopped: what a sequence of windows gives does not depend on how it is cut into calls.
+they stopped: what a sequence of windows gives does not depend on how it is cut into calls. Maps in money become
+rates by what was swept of them and the events that came.
 """
 
 from __future__ import annotations
@@ -20,12 +21,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("FLOOR", "LEARNING_RATE", "RateGain", "RatePool", "apply_gain", "linear_pool")
+__all__ = ("FLOOR", "LEARNING_RATE", "MapPool", "RateGain", "RatePool", "apply_gain", "linear_pool")
 
 #: Weight of one nat of discounted log likelihood.
 LEARNING_RATE: Final = 0.05
 #: Smallest weight of a model.
 FLOOR: Final = 0.05
+
+#: Share of the events that a map is read to hold; the rest is even over what price swept.
+_MAP_SHARE: Final = 0.9
+#: Recorded hours after which the level of a map counts half.
+_LEVEL_HALF_LIFE_H: Final = 24.0
+#: Memory of bursts, in recorded hours, and the events assumed beforehand: those of the full engine.
+_BURST_HALF_LIFE_H: Final = 0.25
+_BURST_PSEUDO: Final = 5.0
+#: Events below which the level of a map is not known.
+_LEVEL_EVENTS: Final = 30.0
 
 _STATE_VERSION: Final = 1
 
@@ -250,6 +261,87 @@ class RateGain:
         return gain
 
 
+class MapPool:
+    """Maps in any unit, weighed by how well what price swept of them said how many events came.
+
+    A map is read as rates: nine tenths of the events lately over what was swept of it lately, and a tenth over the
+    area, times a gain with 15 minutes of memory. So maps that say the same up to a factor weigh the same: how many
+    events a dollar stands for is not what they are judged by.
+
+    Args:
+        n_maps: number of maps M.
+
+    Raises:
+        RequestError: there is no map.
+    """
+
+    def __init__(self, n_maps: int) -> None:
+        self._pool = RatePool(n_maps)
+        self._gains = [RateGain(_BURST_HALF_LIFE_H, _BURST_PSEUDO) for _ in range(n_maps)]
+        #: Events, area and amounts of each map so far, fading.
+        self._totals = np.zeros(2 + n_maps)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Weights of the next window, shape (M,), sum 1."""
+        return self._pool.weights
+
+    def learn(
+        self, swept: NDArray[np.float64], area: NDArray[np.float64], counts: NDArray[np.float64], hours: float
+    ) -> None:
+        """Score the maps on one window and take in their levels.
+
+        Args:
+            swept: amount of each map that price passed per cell, shape (M, C), not negative.
+            area: what price passed per cell, shape (C,).
+            counts: events per cell, shape (C,).
+            hours: recorded hours of the window.
+
+        Raises:
+            RequestError: the shapes do not fit.
+        """
+        events, passed, amounts = self._totals[0], self._totals[1], self._totals[2:, None]
+        starts, lasted = np.array([0, len(counts)]), np.array([hours])
+        if events >= _LEVEL_EVENTS and passed > 0:
+            shares = np.divide(swept, amounts, out=np.zeros_like(swept), where=amounts > 0)
+            rates = events * (_MAP_SHARE * shares + (1.0 - _MAP_SHARE) * area / passed)
+            gained = [
+                gain.apply(starts, row, counts, lasted) for gain, row in zip(self._gains, rates, strict=True)
+            ]
+            self._pool.apply(starts, np.stack(gained), counts, lasted)
+        self._totals *= 0.5 ** (hours / _LEVEL_HALF_LIFE_H)
+        self._totals += np.concatenate([[counts.sum(), area.sum()], swept.sum(axis=1)])
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on, as flat arrays; ``from_state`` continues bit for bit."""
+        parts = {"pool": self._pool.state()} | {
+            f"gain{m}": gain.state() for m, gain in enumerate(self._gains)
+        }
+        out = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.items()}
+        return out | {"version": np.array([_STATE_VERSION]), "totals": self._totals.copy()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
+        """A pool that goes on where ``state()`` was taken.
+
+        Raises:
+            StoreError: the state is of another version or is no pool's.
+        """
+        totals, score = _restored({**state, "score": state.get("pool.score")}, "totals", "score")
+        if len(totals) != 2 + len(score):
+            message = f"not the state of a pool of maps: {len(totals)} totals of {len(score)} maps"
+            raise StoreError(message, where="state", hint="rebuild it from the tape")
+        made = cls(len(score))
+        parts: dict[str, dict[str, NDArray[Any]]] = {}
+        for key, value in state.items():
+            name, _, inner = key.partition(".")
+            parts.setdefault(name, {})[inner] = value
+        made._pool = RatePool.from_state(parts["pool"])
+        made._gains = [RateGain.from_state(parts.get(f"gain{m}", {})) for m in range(len(score))]
+        made._totals[:] = totals
+        return made
+
+
 def linear_pool(
     starts: NDArray[np.int64],
     rates: NDArray[np.float64],
@@ -313,9 +405,7 @@ def _plain(
     )
 
 
-def _restored(
-    state: Mapping[str, NDArray[Any]], *names: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _restored(state: Mapping[str, Any], *names: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two named vectors of a state of this version.
 
     Raises:

@@ -1,10 +1,11 @@
 """Path bars and liquidations of one asset in, the leverage mixes that its maps are drawn with from then on out.
 
 Every feed of liquidations has a learner of its own; a feed that mixes several venues is explained by the path of the
-asset's reference. What is served pools the learned mix with the assumed one by discounted log score. Rates move once
-a minute of the tape, so an event changes the next column that closes on a whole minute. Which mix speaks (the bank's,
-the incumbent's, the prior's) and how wide its band is are settled at whole hours, so the result does not depend on
-how the tape is cut into steps.
+asset's reference. What is served pools the learned mix with the assumed one by discounted log score: of the feed's
+own events, then of the events of all feeds under the asset's map (``pipeline.map_trial``). Rates move once a minute
+of the tape, so an event changes the next column that closes on a whole minute. Which mix speaks (the bank's, the
+incumbent's, the prior's) and how wide its band is are settled at whole hours, so the result does not depend on how
+the tape is cut into steps.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
 from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.given_mixes import GivenMixes
+from faultline.pipeline.map_trial import MapTrial
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:
@@ -60,12 +62,14 @@ class LearnedMixes(msgspec.Struct, frozen=True):
     Attributes:
         from_ns: int64 (n,).
         mixes: float64 (n, 3, L): the mix and the two ends of its band.
+        rivals: float64 (n, 2, L): the prior's mix, and the learned one pooled by the feed's own events alone.
         share: float64 (n,), how much of the mix is data rather than prior.
         speaks: bool (n,), whether it is to be served: enough was learned, and it beats the prior.
     """
 
     from_ns: Any
     mixes: Any
+    rivals: Any
     share: Any
     speaks: Any
 
@@ -108,6 +112,8 @@ class FeedLearner:
         self.share = 0.0
         self.events = 0.0
         self.expected = 0.0
+        #: Weight of the maps drawn with what is learned beside those drawn with the prior's mixes.
+        self.map_trust = 1.0
         #: Windows learned since they were last taken.
         self.learned: list[LearnedWindows] = []
         #: Log score of the learned mix over the static prior's, all windows counted whole.
@@ -166,9 +172,12 @@ class FeedLearner:
         theta = np.concatenate([learned.theta[1:], self.learner.theta[None]])
         weights = np.concatenate([learned.weights[1:], self.learner.weights[None]])
         trust = self._trust(learned, taught)
-        mixes = self._mixes(theta[:, self._alike, :-1], self._served(weights), trust)
-        share, speaks = trust * self.share, np.full(len(starts), self.speaks)
-        return LearnedMixes(starts + MINUTE_NS, mixes, share, speaks)
+        theta, weights = theta[:, self._alike, :-1], self._served(weights)
+        mixes = self._mixes(theta, weights, trust * self.map_trust)
+        alone = self._pooled(theta, weights, trust)
+        rivals = np.stack([np.broadcast_to(self.learner.prior.mix, alone.shape), alone], axis=1)
+        share, speaks = trust * self.map_trust * self.share, np.full(len(starts), self.speaks)
+        return LearnedMixes(starts + MINUTE_NS, mixes, rivals, share, speaks)
 
     def _trust(self, learned: LearnedWindows, taught: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Weight of the learned mix beside the assumed one after each window, by discounted log score, shape (W,)."""
@@ -187,7 +196,7 @@ class FeedLearner:
     def served_now(self) -> tuple[NDArray[np.float64], float]:
         """The mix that holds now with the two ends of its band, shape (3, L), and how much of it is data."""
         theta, weights = self.learner.theta[None], self.learner.weights[None]
-        trust = np.array([_trust_of(self._advantage)])
+        trust = np.array([self.map_trust * _trust_of(self._advantage)])
         mixes = self._mixes(theta[:, self._alike, :-1], self._served(weights), trust)
         return mixes[0], float(trust[0]) * self.share
 
@@ -229,13 +238,26 @@ class FeedLearner:
             weights: of the bank's members, shape (n, M).
             trust: weight of the learned mix beside the assumed one, shape (n,).
         """
-        shares = theta / theta.sum(axis=2, keepdims=True)
-        # Products of matrices round by their size; these sums do not, whatever the number of minutes.
-        mix = (weights[:, :, None] * shares).sum(axis=1)
-        mix = trust[:, None] * mix + (1.0 - trust[:, None]) * self.learner.prior.mix
+        mix = self._pooled(theta, weights, trust)
         log_leverage = np.log(np.asarray(self.learner.leverages))
         tilted = [_tilted(mix, log_leverage, way * _BAND_DEVIATIONS * self._spread) for way in (-1.0, 1.0)]
         return np.stack([mix, *tilted], axis=1)
+
+    def _pooled(
+        self, theta: NDArray[np.float64], weights: NDArray[np.float64], trust: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Learned mix beside the prior's, shape (n, L); arguments as of ``_mixes``."""
+        shares = theta / theta.sum(axis=2, keepdims=True)
+        # Products of matrices round by their size; these sums do not, whatever the number of minutes.
+        mix = (weights[:, :, None] * shares).sum(axis=1)
+        pooled: NDArray[np.float64] = trust[:, None] * mix + (1.0 - trust[:, None]) * self.learner.prior.mix
+        return pooled
+
+    def is_up(self, now_ns: int) -> bool:
+        """Whether the feed is taken to be up: it was heard of, and has not been silent for far too long."""
+        first, last, minutes, seen = (int(value) for value in self._heard)
+        usual_ns = minutes * MINUTE_NS / max(seen, 1)
+        return first > 0 and now_ns - last <= max(_SILENCE_NS, _SILENCE_INTERVALS * usual_ns)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
@@ -300,6 +322,7 @@ class MarketLearner:
     ) -> None:
         self._reporting, self._settings, self._given = reporting, settings, given or GivenMixes()
         self.feeds: dict[str, FeedLearner] = {}
+        self._trial = MapTrial()
 
     def apply(
         self, items: Sequence[InstrumentState], reference_id: str, events: LocatedEvents, upto_ns: int
@@ -323,6 +346,7 @@ class MarketLearner:
                     reporting = Reporting()
                 kernel, prior = paths[path_id].parameters, self._given.prior_of(feed_id)
                 self.feeds[feed_id] = FeedLearner(feed_id, path_id, kernel, reporting, self._settings, prior)
+                self.feeds[feed_id].map_trust = self._trial.trust
         learned: dict[str, LearnedMixes] = {}
         for feed_id, feed in sorted(self.feeds.items()):
             if feed.path_id in paths:
@@ -333,6 +357,21 @@ class MarketLearner:
         for item in items:
             if self._given.served_by(item.instrument_id) is None:
                 self._serve(item, learned)
+
+    def watch(self, path: NDArray[np.void], events: LocatedEvents) -> None:
+        """Note how the asset's price went (``market.path.PATH_ROW``) and which liquidations came, for the trial."""
+        self._trial.apply(path, events)
+
+    def judge(self, items: Sequence[InstrumentState], time_ns: int) -> None:
+        """Settle how far the learned maps are trusted, by what came of those that stood until ``time_ns``."""
+        teaches = any(feed.is_up(time_ns) for feed in self.feeds.values())
+        maps = []
+        for item in items:
+            fixed = self._given.served_by(item.instrument_id) is not None
+            maps.append((item, item.served.now[[0, 0]] if fixed else item.served.rivals))
+        self._trial.close(time_ns, maps, teaches=teaches)
+        for feed in self.feeds.values():
+            feed.map_trust = self._trial.trust
 
     def take(self) -> list[tuple[str, LearnedWindows]]:
         """Windows learned since the last call, with their feed; feed by feed, in order of time."""
@@ -351,15 +390,18 @@ class MarketLearner:
         times = np.concatenate([source.from_ns for source in sources])
         speaks = np.concatenate([source.speaks for source in sources])
         mixes = np.concatenate([source.mixes for source in sources])
+        rivals = np.concatenate([source.rivals for source in sources])
         share = np.concatenate([source.share for source in sources])
         rank = np.repeat(np.arange(len(sources)), [len(source.from_ns) for source in sources])
         order = np.lexsort((rank, ~speaks, times))
         chosen = order[np.diff(times[order], prepend=-1) != 0]
         mixes[~speaks] = item.served.assumed
+        rivals[~speaks] = item.served.assumed[0]
         share[~speaks] = 0.0
         if not speaks[chosen].any() and not item.served.is_learned:
             return
         item.served.hold(times[chosen], mixes[chosen], share[chosen])
+        item.served.rivals = rivals[chosen[-1]]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
@@ -367,6 +409,7 @@ class MarketLearner:
         out: dict[str, NDArray[Any]] = {"feeds": np.frombuffer(head, dtype=np.uint8)}
         for feed_id, feed in self.feeds.items():
             out.update({f"{feed_id}/{key}": value for key, value in feed.state().items()})
+        out.update({f"trial/{key}": value for key, value in self._trial.state().items()})
         return out
 
     @classmethod
@@ -382,6 +425,9 @@ class MarketLearner:
         market = cls(reporting, settings, given)
         for feed_id in msgspec.json.decode(state["feeds"].tobytes()):
             market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part_of(state, f"{feed_id}/"))
+        market._trial = MapTrial.from_state(part_of(state, "trial/"))
+        for feed in market.feeds.values():
+            feed.map_trust = market._trial.trust
         return market
 
 

@@ -24,6 +24,7 @@ from faultline.market.location import trigger_prices_usd
 from faultline.market.path import PATH_ROW
 from faultline.messages import Flag, Kind, empty_rows
 from faultline.pipeline.accounting import ACCOUNT_NS
+from faultline.pipeline.map_trial import TRIAL_NS
 from faultline.pipeline.watch_grid import close_accounts, close_hour
 from faultline.signals.notices import calibration_notice, learner_notice
 from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side
@@ -115,6 +116,8 @@ def step(
     for end_ns in _segment_ends(shard, upto_ns, freeze=freeze):
         is_last = end_ns == upto_ns
         columns += _advance(shard, end_ns, paths, events, forming=forming and is_last)
+        if shard.learner is not None and end_ns % TRIAL_NS == 0:
+            shard.learner.judge(shard.priced(shard.asset), end_ns)
         if watch is not None and watch.account_due(end_ns):
             close_accounts(shard, watch, end_ns, says_chains=end_ns + ACCOUNT_NS > upto_ns)
         if end_ns % HOUR_NS == 0:
@@ -190,8 +193,10 @@ def _locate(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> Lo
 
 
 def _segment_ends(shard: Shard, upto_ns: int, *, freeze: bool) -> list[int]:
-    """Moments at which the step pauses: whole hours (rows, reference, checkpoint), accounts, forecasts, its end."""
+    """Moments at which the step pauses: hours (rows, reference, checkpoint), trials, accounts, forecasts, its end."""
     grid_ns = min(HOUR_NS, shard.parameters.freeze_ns) if freeze else HOUR_NS
+    if shard.learner is not None:
+        grid_ns = math.gcd(grid_ns, TRIAL_NS)
     if shard.watch is not None and upto_ns >= shard.watch.follow_from_ns:
         grid_ns = math.gcd(grid_ns, ACCOUNT_NS)
     first = (shard.reached_ns // grid_ns + 1) * grid_ns
@@ -240,6 +245,7 @@ def _learn(
     learned: list[tuple[str, LearnedWindows]] = []
     if shard.learner is not None:
         shard.learner.apply(shard.with_path(), reference_id, events, end_ns)
+        shard.learner.watch(paths.get(reference_id, np.zeros(0, PATH_ROW)), events)
         learned = shard.learner.take()
     if shard.calibrator is not None:
         found = shard.calibrator.apply(paths, reference_id, events, end_ns)
