@@ -8,6 +8,7 @@ import pytest
 
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
+from faultline.units import DAY_NS
 
 COMMON = {"simulated", "as_of_ns", "as_of_ms", "stale"}
 GET_ROUTES = [
@@ -130,7 +131,11 @@ def test_scores_come_from_the_database(open_client, tmp_path):
         to_ns=10**15,
         refresh_s=300,
         n_scored=7,
-        report={"models": models, "differences": differences},
+        report={
+            "models": models,
+            "differences": differences,
+            "days": [{"day": "2026-01-05", "observed": 12.0, "predicted": 10.5}],
+        },
     )
     body = client.get("/api/v1/scores").json()
     assert body["available"] is True
@@ -143,8 +148,29 @@ def test_scores_come_from_the_database(open_client, tmp_path):
             "n_scored": 7,
             "models": [{"name": "map", "ig": 0.4, "t": None, "ci": [0.1, 0.7]}],
             "differences": differences,
+            "days": [{"day": "2026-01-05", "observed": 12.0, "predicted": 10.5}],
         }
     ]
+    assert body["history"] is None
+
+
+def test_the_history_of_scores_is_told_of_the_asset_that_is_asked_for(open_client, tmp_path):
+    scores = ScoreStore(tmp_path / "facts.sqlite")
+    client = open_client(scores=scores)
+    assert client.get("/api/v1/scores?history_of=BTC").json()["history"] == []
+    differences = [{"a": "map", "b": "B4", "metric": "t", "mean": 0.1, "ci": [0.0, 0.2]}]
+    report = {"models": [], "differences": differences}
+    for day in (1, 2):
+        scores.write_report("BTC", from_ns=0, to_ns=day * DAY_NS, refresh_s=300, n_scored=day, report=report)
+    gains = [{"model": "map", "baseline": "B4", "mean": 0.1, "ci": [0.0, 0.2]}]
+    assert client.get("/api/v1/scores?history_of=BTC").json()["history"] == [
+        {"refresh_s": 300, "from_ms": 0, "to_ms": day * 86_400_000, "n_scored": day, "gains": gains}
+        for day in (1, 2)
+    ]
+    assert client.get("/api/v1/scores?history_of=ETH").json()["history"] == []
+    assert client.get("/api/v1/scores?history_of=").status_code == 400
+    nobody = open_client(scores=None)
+    assert nobody.get("/api/v1/scores?history_of=BTC").json()["history"] == []
 
 
 def test_a_report_that_cannot_be_read_is_an_error_with_a_hint(open_client, tmp_path):

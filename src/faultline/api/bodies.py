@@ -24,12 +24,14 @@ __all__ = (
     "CellBody",
     "ChainBody",
     "ChainStepBody",
+    "DayTotalBody",
     "DifferenceBody",
     "DivergenceBody",
     "EntryWindow",
     "Envelope",
     "EventBody",
     "EventsBody",
+    "GainBody",
     "HealthBody",
     "HeatBody",
     "LegendBody",
@@ -39,6 +41,7 @@ __all__ = (
     "ReplayRequest",
     "ReportBody",
     "ReproductionBody",
+    "ScorePointBody",
     "ScoresBody",
     "StatusBody",
     "VenueBody",
@@ -260,6 +263,14 @@ class DifferenceBody(msgspec.Struct, kw_only=True):
     ci: list[float | None] | None = None
 
 
+class DayTotalBody(msgspec.Struct, kw_only=True):
+    """Events of a UTC day, as observed and as the map predicted them."""
+
+    day: str
+    observed: float | None = None
+    predicted: float | None = None
+
+
 class ReportBody(msgspec.Struct, kw_only=True):
     """The last evaluation of one asset at one refresh interval."""
 
@@ -270,13 +281,37 @@ class ReportBody(msgspec.Struct, kw_only=True):
     n_scored: int
     models: list[ModelBody] = []
     differences: list[DifferenceBody] = []
+    days: list[DayTotalBody] = []
+
+
+class GainBody(msgspec.Struct, kw_only=True):
+    """Gain of a model over a baseline in T (nats per event, without locations), with its 95 % interval."""
+
+    model: str
+    baseline: str
+    mean: float | None = None
+    ci: list[float | None] | None = None
+
+
+class ScorePointBody(msgspec.Struct, kw_only=True):
+    """What the last evaluation found whose scored window ends on one UTC day."""
+
+    refresh_s: int
+    from_ms: int
+    to_ms: int
+    n_scored: int
+    gains: list[GainBody]
 
 
 class ScoresBody(Envelope):
-    """Measured skill of the map; ``available`` is false where nothing has been evaluated."""
+    """Measured skill of the map; ``available`` is false where nothing has been evaluated.
+
+    ``history`` is null unless it was asked for: by refresh interval, then oldest first.
+    """
 
     available: bool
     reports: list[ReportBody]
+    history: list[ScorePointBody] | None = None
 
 
 class EventBody(Event, frozen=True, kw_only=True):

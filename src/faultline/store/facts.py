@@ -23,12 +23,13 @@ __all__ = (
     "events_table",
     "open_facts",
     "replay_runs_table",
+    "score_history_table",
     "scores_table",
     "zone_states_table",
 )
 
-#: Version of the tables below. Versions 2 and 3 only added tables, so an older file gains them; a newer one is refused.
-SCHEMA_VERSION: Final = 3
+#: Version of the tables below. Versions 2 to 4 only added tables, so an older file gains them; a newer one is refused.
+SCHEMA_VERSION: Final = 4
 #: All tables.
 TABLES: Final = sa.MetaData()
 
@@ -48,6 +49,18 @@ scores_table: Final = sa.Table(
     sa.Column("to_ms", sa.BigInteger, nullable=False),
     sa.Column("n_scored", sa.Integer, nullable=False),
     sa.Column("report", sa.Text, nullable=False),
+)
+#: What evaluations found over time: one row per asset, refresh interval and UTC day in which the scored window ends.
+score_history_table: Final = sa.Table(
+    "score_history",
+    TABLES,
+    sa.Column("asset", sa.String(32), primary_key=True),
+    sa.Column("refresh_s", sa.Integer, primary_key=True),
+    sa.Column("day", sa.Integer, primary_key=True),
+    sa.Column("from_ms", sa.BigInteger, nullable=False),
+    sa.Column("to_ms", sa.BigInteger, nullable=False),
+    sa.Column("n_scored", sa.Integer, nullable=False),
+    sa.Column("gains", sa.Text, nullable=False),
 )
 #: Replays that ran to their end, by the hash of their manifest.
 replay_runs_table: Final = sa.Table(

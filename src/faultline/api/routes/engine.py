@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.params import QueryParameter
 
-from faultline.api.bodies import AssetBody, AssetsBody, HealthBody, ReportBody, ScoresBody, StatusBody
+from faultline.api.bodies import (
+    AssetBody,
+    AssetsBody,
+    HealthBody,
+    ReportBody,
+    ScorePointBody,
+    ScoresBody,
+    StatusBody,
+)
 from faultline.api.context import ApiContext
 from faultline.api.metrics import METRICS_TYPE
 from faultline.api.openapi import FAILURES
 from faultline.errors import NotFound, StoreError
 
 __all__ = ("assets", "livez", "metrics", "readyz", "scores", "status")
+
+
+_Body = TypeVar("_Body", ReportBody, ScorePointBody)
+_HistoryQuery = Annotated[
+    str | None,
+    QueryParameter(min_length=1, max_length=32, description="Asset whose history of scores is wanted too."),
+]
 
 
 @get("/api/v1/status", responses=FAILURES, summary="State of the engine", tags=["engine"])
@@ -32,10 +48,20 @@ async def assets(context: NamedDependency[ApiContext]) -> AssetsBody:
 
 
 @get("/api/v1/scores", responses=FAILURES, summary="Measured skill of the map", tags=["engine"])
-async def scores(context: NamedDependency[ApiContext]) -> ScoresBody:
+async def scores(context: NamedDependency[ApiContext], history_of: _HistoryQuery = None) -> ScoresBody:
     """The last evaluation per asset and refresh interval; ``available`` is false where there is none."""
-    kept = await context.in_thread(context.scores.reports) if context.scores is not None else []
-    return context.body(ScoresBody, available=bool(kept), reports=[_report(row) for row in kept])
+    if context.scores is None:
+        return context.body(
+            ScoresBody, available=False, reports=[], history=None if history_of is None else []
+        )
+    kept = await context.in_thread(context.scores.reports)
+    past = None if history_of is None else await context.in_thread(context.scores.history, history_of)
+    return context.body(
+        ScoresBody,
+        available=bool(kept),
+        reports=[_read(row, ReportBody) for row in kept],
+        history=None if past is None else [_read(row, ScorePointBody) for row in past],
+    )
 
 
 @get("/livez", summary="Whether the process answers", tags=["health"], responses=FAILURES)
@@ -91,9 +117,9 @@ def _row_usd(context: ApiContext, scope: str, timeframe: str) -> float | None:
         return None
 
 
-def _report(row: dict[str, Any]) -> ReportBody:
+def _read(row: dict[str, Any], body: type[_Body]) -> _Body:
     try:
-        return msgspec.convert(row, ReportBody)
+        return msgspec.convert(row, body)
     except msgspec.ValidationError as exc:
         raise StoreError(
             f"a kept evaluation cannot be read: {exc}", where="scores", hint="run `faultline evaluate` again"
