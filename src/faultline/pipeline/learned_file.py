@@ -302,6 +302,8 @@ def snapshot_of(
         feeds=tuple(feeds),
         cascades=tuple(cascades),
     )
+    # A whole number where a real one is meant would be written, and hashed, otherwise after it was read.
+    bare = msgspec.json.decode(msgspec.json.encode(bare), type=Snapshot)
     return msgspec.structs.replace(bare, sha256=_hash(bare))
 
 
@@ -314,6 +316,7 @@ def first_file(
     world: str,
 ) -> LearnedFile:
     """A file of which the last snapshot is in force."""
+    settings = msgspec.json.decode(msgspec.json.encode(settings), type=PipelineParameters)
     bare = LearnedFile(
         simulated=simulated,
         world=world,
