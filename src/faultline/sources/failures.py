@@ -61,7 +61,7 @@ def failure_of(exc: BaseException, where: str) -> SourceError:
             hint = "check the network and its name server; some networks do not resolve the names of venues"
             return Blocked("the venue's name does not resolve", where=where, hint=hint)
         if isinstance(cause, ssl.SSLCertVerificationError):
-            hint = "something on the way answers in the venue's place, or this machine's clock or certificates are wrong"
+            hint = "something answers in the venue's place, or this machine's clock or certificates are wrong"
             return Blocked(f"the certificate is refused: {cause.verify_message}", where=where, hint=hint)
     if isinstance(exc, WSHandshakeError) and exc.response is not None:
         headers = exc.response.headers

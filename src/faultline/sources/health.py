@@ -399,7 +399,7 @@ class Health:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._meters: dict[str, VenueMeter] = {}
-        self._writer = WriterHealth(0, 0, 0, False, 0, 0.0, "")
+        self._writer = WriterHealth(0, 0, 0, is_paused=False, n_pauses=0, paused_s=0.0, failure="")
         self._last_ns = 0
 
     def meter(self, venue: Venue, at_ns: int) -> VenueMeter:

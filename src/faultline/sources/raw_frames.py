@@ -11,7 +11,7 @@ import binascii
 import datetime as dt
 import gzip
 import re
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from faultline.units import HOUR_NS, SECOND_NS
 
@@ -33,7 +33,7 @@ class RawFrames:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._files: dict[tuple[str, str], tuple[int, IO[bytes]]] = {}
+        self._files: dict[tuple[str, str], tuple[int, gzip.GzipFile]] = {}
         #: Frames written so far.
         self.n_frames = 0
 
@@ -59,12 +59,12 @@ class RawFrames:
             file.close()
         self._files.clear()
 
-    def _open(self, venue: str, connection: str, hour: int) -> IO[bytes]:
+    def _open(self, venue: str, connection: str, hour: int) -> gzip.GzipFile:
         moment = dt.datetime.fromtimestamp(hour * HOUR_NS // SECOND_NS, tz=dt.UTC)
         name = re.sub(r"[^A-Za-z0-9._-]", "_", connection)
         path = self.folder / venue / f"{name}-{moment:%Y%m%dT%H}.gz"
         path.parent.mkdir(parents=True, exist_ok=True)
-        return gzip.open(path, "ab", compresslevel=6)
+        return gzip.GzipFile(path, "ab", compresslevel=6)
 
 
 def read_raw_frames(path: Path) -> Iterator[tuple[int, bytes]]:

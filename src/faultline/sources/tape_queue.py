@@ -1,0 +1,105 @@
+"""Batches of the recorder's loop in, rows acknowledged by the tape out, without ever making the loop wait."""
+
+from __future__ import annotations
+
+import collections
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from faultline.errors import FaultlineError, TapeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from faultline.messages import Batch
+    from faultline.tape.writer import TapeWriter
+
+__all__ = ("TapeQueue",)
+
+_LOG = structlog.get_logger(__name__)
+
+
+class TapeQueue:
+    """Rows on their way to a tape, and the thread that appends them.
+
+    The queue drops nothing and does not block: whoever fills it looks at ``is_full`` and stops reading.
+
+    Args:
+        tape: where rows go; the queue does not close it.
+        rows_max: rows that may wait.
+    """
+
+    def __init__(self, tape: TapeWriter, rows_max: int) -> None:
+        self.rows_max = rows_max
+        self._tape = tape
+        self._waiting: collections.deque[Sequence[Batch]] = collections.deque()
+        self._changed = threading.Condition()
+        self._rows_waiting = 0
+        self._is_closing = False
+        #: Rows the tape has acknowledged.
+        self.n_rows_acknowledged = 0
+        #: Why the tape takes no more; what waits then is not acknowledged.
+        self.failure: FaultlineError | None = None
+        self._thread = threading.Thread(target=self._append_all, name="tape-queue", daemon=True)
+        self._thread.start()
+
+    @property
+    def rows_waiting(self) -> int:
+        """Rows handed over and not acknowledged yet."""
+        return self._rows_waiting
+
+    def put(self, batches: Sequence[Batch]) -> None:
+        """Hand over batches; they are appended in this order."""
+        n_rows = sum(map(len, batches))
+        if not n_rows:
+            return
+        with self._changed:
+            self._waiting.append(batches)
+            self._rows_waiting += n_rows
+            self._changed.notify_all()
+
+    def is_full(self, share: float = 1.0) -> bool:
+        """Whether more than a share of the bound waits."""
+        return self._rows_waiting > share * self.rows_max
+
+    def close(self, timeout_s: float) -> None:
+        """Wait until everything handed over is acknowledged.
+
+        Raises:
+            TapeError: the tape refused, or took longer than ``timeout_s``.
+        """
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        self._thread.join(timeout_s)
+        if self.failure is not None:
+            raise self.failure
+        if self._thread.is_alive():
+            message = f"{self._rows_waiting} rows were not written within {timeout_s:g} s"
+            raise TapeError(message, where=str(self._tape.path), hint="the disk is too slow or hangs")
+
+    def _append_all(self) -> None:
+        """Body of the thread."""
+        while True:
+            with self._changed:
+                while not self._waiting and not self._is_closing:
+                    self._changed.wait()
+                if not self._waiting:
+                    return
+                batches = [batch for group in self._waiting for batch in group]
+                self._waiting.clear()
+            n_rows = sum(map(len, batches))
+            try:
+                self._tape.append(batches)
+            except FaultlineError as exc:
+                self.failure = exc
+            except (OSError, ValueError) as exc:
+                self.failure = TapeError(f"the tape refuses rows: {exc}", where=str(self._tape.path))
+            if self.failure is not None:
+                _LOG.error("tape refused rows", n_rows=n_rows, error=str(self.failure))
+                return
+            with self._changed:
+                self._rows_waiting -= n_rows
+                self.n_rows_acknowledged += n_rows
