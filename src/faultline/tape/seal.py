@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from faultline.tape.manifest import Manifest
 
-__all__ = ("Receipt", "ReceiptLine", "remove_durably", "remove_parts_of", "seal_segment")
+__all__ = ("Receipt", "ReceiptLine", "remove_durably", "remove_parts_of", "seal_segment", "write_durably")
 
 
 class ReceiptLine(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -84,7 +84,7 @@ def seal_segment(root: Path, manifest: Manifest, number: int) -> Receipt:
     receipt = Receipt(number, tuple(lines), lost_bytes)
     if lines or lost_bytes:
         (root / RECEIPT_FOLDER).mkdir(exist_ok=True)
-        _write_durably(receipt_path(root, number), msgspec.json.encode(receipt))
+        write_durably(receipt_path(root, number), msgspec.json.encode(receipt))
         fsync_folder(root / RECEIPT_FOLDER)
         fsync_folder(root)
     remove_durably(path)
@@ -130,7 +130,8 @@ def _days(rows: NDArray[np.void]) -> Iterator[tuple[int, NDArray[np.void]]]:
         yield int(days[start]), rows[start:end]
 
 
-def _write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes) -> None:
+    """Put a whole file in place, synced; its folder is the caller's to sync."""
     temporary = path.with_name(f".{path.name}.tmp")
     with temporary.open("wb") as file:
         file.write(content)

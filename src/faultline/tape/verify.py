@@ -27,6 +27,7 @@ from faultline.tape.layout import (
 )
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest
 from faultline.tape.parts import PartReader
+from faultline.tape.retention import RETENTION_NAME, read_retention
 from faultline.tape.seal import Receipt
 from faultline.tape.segments import SegmentReader, segment_head
 
@@ -209,6 +210,11 @@ def _check_receipts(root: Path, listing: Listing, rows_of: dict[PartFile, int], 
     sealed: Counter[tuple[str, str, str, int]] = Counter()
     # A writer that is at work has an open segment with the highest number: what came later is not in the listing.
     newest = max(listing.segments, default=None)
+    try:
+        gone = read_retention(root)
+    except TapeCorrupt as exc:
+        findings.problem(root / RETENTION_NAME, exc.user_message, exc.hint)
+        return
     for number in list_receipts(root):
         if newest is not None and number >= newest:
             continue
@@ -216,7 +222,8 @@ def _check_receipts(root: Path, listing: Listing, rows_of: dict[PartFile, int], 
         receipt = _read_receipt(path, findings)
         if receipt is not None and receipt.segment not in listing.segments:
             for line in receipt.lines:
-                sealed[line.kind, line.instrument, line.date, receipt.segment] += line.n_rows
+                if not gone.covers(line.kind, line.date):
+                    sealed[line.kind, line.instrument, line.date, receipt.segment] += line.n_rows
             if receipt.lost_bytes:
                 message = (
                     f"segment {receipt.segment} had {receipt.lost_bytes} damaged bytes when it was sealed"

@@ -29,6 +29,7 @@ from faultline.tape.layout import (
 )
 from faultline.tape.lock import TapeLock
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
+from faultline.tape.retention import let_go
 from faultline.tape.seal import remove_durably, remove_parts_of, seal_segment
 from faultline.tape.segments import Loss, SegmentReader, segment_head
 from faultline.units import format_time_ns
@@ -160,6 +161,16 @@ class TapeWriter:
             if self._active.has_rows:
                 self._rotate()
         self._await_seals(0)
+
+    def let_go(self, kept_from_ns: int) -> int:
+        """Remove sealed files of the days before the one of ``kept_from_ns``; contracts stay. Returns how many files.
+
+        Raises:
+            TapeError: the tape is closed.
+            OSError: the disk refuses.
+        """
+        self._check_open()
+        return let_go(self.path, kept_from_ns)
 
     def close(self) -> None:
         """Seal, and let the next writer in. Closing twice does nothing.
