@@ -101,6 +101,7 @@ class Connection:
         rows: what frames said; others drain it.
         phase: where it stands.
         since_ns: since when.
+        born_s: when it was made (``Timer`` seconds).
         ready: set when every subscription is answered, at ``ready_s`` (``Timer`` seconds), ``ready_ns``.
         refused: subscriptions the venue refused or did not answer: key -> why.
         heard_s: channel -> when it last gave rows (``Timer`` seconds); from ``ready`` on.
@@ -113,6 +114,7 @@ class Connection:
     def __init__(self, plan: SocketPlan, mapper: VenueMapper, wiring: Wiring) -> None:
         self.plan, self.rows = plan, Rows(mapper.venue)
         self.phase, self.since_ns = Phase.DIALLING, wiring.stamp()
+        self.born_s = wiring.timer.now_s()
         self.ready = asyncio.Event()
         self.refused: dict[str, str] = {}
         self.heard_s: dict[str, float] = {}
@@ -130,7 +132,8 @@ class Connection:
         self.ready_s = self._last_frame_s = math.inf
         self.ready_ns: int | None = None
         self._is_held = False
-        self._pace = Budget(max(wiring.limits.frames_per_second, 0.1), 1.0, wiring.timer)
+        frames_s = max(wiring.limits.frames_per_second, 0.1)
+        self._pace = Budget(max(frames_s, 1.0), max(1.0 / frames_s, 1.0), wiring.timer)
         self._group: asyncio.TaskGroup | None = None
         self._menders = asyncio.Semaphore(_MENDERS)
         self._mending: set[str] = set()
@@ -179,7 +182,13 @@ class Connection:
         Raises:
             ConnectionLost: always, then.
         """
-        raise ConnectionLost(await self._lost, where=self.plan.url)
+        why = await self._lost
+        if self._transport is not None and self._transport.is_disconnected:
+            try:
+                await self._transport.wait_disconnected()
+            except Exception as exc:  # noqa: BLE001 - picows gives the reason of an end of its own this way
+                why = f"{why}: {exc}"
+        raise ConnectionLost(why, where=self.plan.url)
 
     async def _subscribe(self) -> None:
         """Send the subscriptions and wait for the answers.
@@ -192,16 +201,20 @@ class Connection:
             self._send(frame)
         if not self._outstanding:
             self._settle()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._patience.confirm_s):
-                await self.ready.wait()
-        if self._outstanding:
-            for key in sorted(self._outstanding):
-                self.refused.setdefault(key, "no answer")
-            self._outstanding.clear()
-        if self.plan.expects and len(self.refused) == len(self.plan.expects):
+        while not self.ready.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience.confirm_s):
+                    await self.ready.wait()
+            if not self._is_held:
+                break
+        self.refused |= dict.fromkeys(sorted(self._outstanding), "no answer")
+        self._outstanding.clear()
+        if self.plan.expects and self.plan.expects <= self.refused.keys():
             why = next(iter(self.refused.values()))
-            raise ConnectionLost(f"no subscription was accepted: {why}", where=self.plan.url)
+            if not self.heard_ns:
+                raise ConnectionLost(f"no subscription was accepted: {why}", where=self.plan.url)
+            self._log.warning("rows come, though no subscription was accepted", detail=why)
+            self.refused.clear()
         self._settle()
 
     async def _beat(self) -> None:
@@ -418,10 +431,12 @@ class Connection:
         """Close the socket, politely where the venue still listens."""
         self.phase, self.since_ns = Phase.ENDED, self._wiring.stamp()
         transport = self._transport
-        if transport is None or transport.is_disconnected:
+        if transport is None:
             return
-        transport.send_close()
-        transport.disconnect()
+        if not transport.is_disconnected:
+            transport.send_close()
+            transport.disconnect()
+        # Waiting fetches what picows has to say of the end, which was told or does not matter any more.
         with contextlib.suppress(Exception):
             try:
                 async with asyncio.timeout(self._patience.close_s):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 
-import certifi
+import httpx
 from picows import ws_connect
 
 from faultline.sources.failures import failure_of
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ("dial", "trusted_certificates")
 
+#: What picows says is not lost on whoever wants it, and silent by default: every end of a connection is told here.
+_SOCKET_LOG: Final = logging.getLogger("faultline.sources.picows")
+_SOCKET_LOG.addHandler(logging.NullHandler())
 #: One address of several gets at most this share of the time.
 _ADDRESS_SHARE: Final = 0.5
 _CLOSE_CHECKS: Final = 50
@@ -32,9 +36,7 @@ _CLOSE_CHECK_S: Final = 0.01
 def trusted_certificates() -> ssl.SSLContext:
     """Certificates that the machine trusts; those that httpx brings where it has none."""
     context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"]:
-        context.load_verify_locations(certifi.where())
-    return context
+    return context if context.cert_store_stats()["x509_ca"] else httpx.create_ssl_context(trust_env=False)
 
 
 async def dial(
@@ -60,6 +62,7 @@ async def dial(
                 listen,
                 plan.url,
                 ssl_context=ssl_context,
+                logger_name=_SOCKET_LOG,
                 websocket_handshake_timeout=None,
                 enable_auto_pong=False,
                 max_frame_size=FRAME_BYTES_MAX,

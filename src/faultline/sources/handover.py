@@ -81,9 +81,8 @@ class Known:
         self._compared.discard(connection)
         for memory in self._memories.values():
             memory.told.pop(connection, None)
-            if not self._compared:
+            if not memory.told:
                 memory.taken = None
-                memory.told.clear()
 
     def admit(self, connection: int, batch: Batch) -> Batch:
         """Rows of a batch that were not taken before; they are taken now."""

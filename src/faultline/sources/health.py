@@ -295,6 +295,9 @@ class VenueMeter:
             found.sentence = sentence
             if status is found.status:
                 return
+            if status is Status.ABSENT:
+                found.status, found.since_ns = status, at_ns
+                return
             # Rows tell five words: a quiet channel is a live one on which nothing happened.
             if _told(status) is not _told(found.status):
                 lag_ns = found.lags[-1] if found.lags else -1
@@ -355,6 +358,7 @@ class VenueMeter:
             channel.freeze(at_ns, self._rejects.get(name, {}).values())
             for name, channel in self._channels.items()
         ]
+        status, sentence = _whole([(one.channel, Status(one.status), one.sentence) for one in channels])
         channels += [
             ChannelHealth(
                 name, (), "socket", Status.QUIET.value, "not a channel that was asked for", at_ns, 0, 0.0,
@@ -362,7 +366,6 @@ class VenueMeter:
             )
             for name, found in self._rejects.items() if name not in self._channels
         ]  # fmt: skip
-        status, sentence = _whole([(one.channel, Status(one.status), one.sentence) for one in channels])
         if status is not self._status:
             self._status, self._since_ns = status, at_ns
         channels += [
@@ -424,9 +427,10 @@ def _told(status: Status) -> Status:
 
 
 def _whole(channels: Sequence[tuple[str, Status, str]]) -> tuple[Status, str]:
-    """State of a venue from that of its channels."""
+    """State of a venue from that of its channels; those that nobody asked for do not count."""
+    channels = [one for one in channels if one[1] is not Status.ABSENT]
     if not channels:
-        return Status.DOWN, "no channels"
+        return Status.ABSENT, "nothing that was asked for"
     works = [one for one in channels if one[1] in {Status.LIVE, Status.QUIET}]
     fails = [one for one in channels if one[1] not in {Status.LIVE, Status.QUIET}]
     if not fails:
@@ -445,4 +449,4 @@ def _quantile_ms(lags_ns: Sequence[int], share: float) -> float | None:
     return lags_ns[min(int(share * len(lags_ns)), len(lags_ns) - 1)] / MILLISECOND_NS
 
 
-_WORST: Final = (Status.BLOCKED, Status.DOWN, Status.STALE, Status.PARTIAL, Status.ABSENT)
+_WORST: Final = (Status.BLOCKED, Status.DOWN, Status.STALE, Status.PARTIAL)

@@ -76,7 +76,7 @@ class Polling:
         self._rest, self._mapper, self._stamp, self._timer, self._rng = rest, mapper, stamp, timer, rng
         self._keep_raw = keep_raw
         self._turns: dict[tuple[str, str], _Turn] = {}
-        self._due: list[tuple[float, int, tuple[str, str]]] = []
+        self._due: list[tuple[float, int, _Turn]] = []
         self._order = itertools.count()
         self._changed = asyncio.Event()
         self._is_free = asyncio.Event()
@@ -96,9 +96,9 @@ class Polling:
             if turn is not None:
                 turn.poll = poll
                 continue
-            self._turns[key] = _Turn(poll)
+            turn = self._turns[key] = _Turn(poll)
             first_s = self._rng.uniform(0.0, min(poll.every_s, _SPREAD_S))
-            heapq.heappush(self._due, (now_s + first_s, next(self._order), key))
+            heapq.heappush(self._due, (now_s + first_s, next(self._order), turn))
         self._changed.set()
 
     async def run(self) -> None:
@@ -160,9 +160,8 @@ class Polling:
             if (wait_s := due_s - self._timer.now_s()) > 0.0:
                 await self._timer.sleep(min(wait_s, 1.0))
                 continue
-            _, _, key = heapq.heappop(self._due)
-            turn = self._turns.get(key)
-            if turn is None:
+            turn = heapq.heappop(self._due)[2]
+            if self._turns.get((turn.poll.channel, turn.poll.symbol)) is not turn:
                 continue
             await self._is_free.wait()
             await self._ask(turn)
@@ -172,7 +171,7 @@ class Polling:
                 if slower == 1.0
                 else (self._timer.now_s() + turn.poll.every_s * slower)
             )
-            heapq.heappush(self._due, (next_s, next(self._order), key))
+            heapq.heappush(self._due, (next_s, next(self._order), turn))
 
     async def _ask(self, turn: _Turn) -> None:
         """Ask once and map the answer."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import random
 import threading
 from typing import TYPE_CHECKING, Final, Self
@@ -48,6 +49,7 @@ _RESUME_SHARE: Final = 0.5
 _HEALTH_S: Final = 0.25
 #: The tape may take so long for what waits when the recorder stops.
 _CLOSE_S: Final = 50.0
+_END_CHECK_S: Final = 0.005
 _DEFAULT_PATIENCE: Final = Patience()
 
 
@@ -221,8 +223,23 @@ class Recorder:
             if self._raw is not None:
                 self._raw.close()
             if self._queue is not None:
-                await asyncio.to_thread(self._queue.close, _CLOSE_S)
-                self._tell_health()
+                await self._end(self._queue)
+
+    async def _end(self, queue: TapeQueue) -> None:
+        """Wait for the tape without a thread of the loop's: those may be taken by name look-ups that hang.
+
+        Raises:
+            TapeError: the tape took not all.
+        """
+        queue.end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                while not queue.has_ended:  # noqa: ASYNC110 - a thread ends it
+                    await asyncio.sleep(_END_CHECK_S)
+        try:
+            queue.close(0.0)
+        finally:
+            self._tell_health()
 
     async def _pause_until(self, stop_asked: asyncio.Event) -> None:
         """Wait for the next flush, or for the end."""

@@ -157,9 +157,11 @@ class Slot:
     async def _carry(self) -> SourceError:
         """Carry the plan from one dial to the loss of the last connection; why it was lost."""
         self._present = self._dial()
+        backoff = Backoff(self._patience, self._wiring.rng)
+        wait_s = 0.0
         while True:
             present = self._present
-            renewal = asyncio.ensure_future(self._await_renewal(present))
+            renewal = asyncio.ensure_future(self._await_renewal(present, wait_s))
             try:
                 await asyncio.wait({self._tasks[present], renewal}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -169,6 +171,14 @@ class Slot:
             failure = await self._renew(present)
             if failure is not None:
                 return failure
+            if self._present is not present:
+                backoff.reset()
+                wait_s = 0.0
+                continue
+            # The present connection goes on, and with it the reason to replace it.
+            wait_s = backoff.next_s()
+            if present.plan is not self.plan:
+                self._renewal.set()
 
     def _dial(self, *, is_renewal: bool = False) -> Connection:
         """Begin a connection in a task of its own."""
@@ -184,15 +194,15 @@ class Slot:
         counts.n_reconnects += self._was_carried and not is_renewal
         return connection
 
-    async def _await_renewal(self, present: Connection) -> None:
-        """Return when the present connection should be replaced."""
+    async def _await_renewal(self, present: Connection, wait_s: float) -> None:
+        """Return when the present connection should be replaced, but not within ``wait_s``."""
         life_s = self._wiring.limits.socket_life_s
         age_s = life_s * (_OLD_AGE - _OLD_AGE_SPREAD * self._wiring.rng.random())
-        began_s = self._timer.now_s()
+        await self._timer.sleep(wait_s)
         while not self._renewal.is_set():
             await self._timer.sleep(self._patience.check_s)
             now_s = self._timer.now_s()
-            if now_s - began_s > age_s:
+            if now_s - present.born_s > age_s:
                 self._log.info("connection is old: another takes over")
                 return
             if now_s - self._renewed_s > self._patience.renew_s and self._is_long_silent(present):

@@ -64,15 +64,24 @@ class TapeQueue:
         """Whether more than a share of the bound waits."""
         return self._rows_waiting > share * self.rows_max
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether everything is acknowledged after ``end``, or never will be."""
+        return not self._thread.is_alive()
+
+    def end(self) -> None:
+        """Nothing more will be handed over."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+
     def close(self, timeout_s: float) -> None:
-        """Wait until everything handed over is acknowledged.
+        """End, and wait until everything handed over is acknowledged.
 
         Raises:
             TapeError: the tape refused, or took longer than ``timeout_s``.
         """
-        with self._changed:
-            self._is_closing = True
-            self._changed.notify_all()
+        self.end()
         self._thread.join(timeout_s)
         if self.failure is not None:
             raise self.failure
