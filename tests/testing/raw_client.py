@@ -52,6 +52,23 @@ class RawClient:
                 out.append(frame)
         return out
 
+    async def told(self, server):
+        """Frames that a server has sent so far, all of them; where it cut the connection, until its end."""
+        out = []
+
+        async def collect():
+            while (frame := await self.frame()) is not None:
+                out.append(frame)
+
+        reading = asyncio.create_task(collect())
+        assert await server.settle()
+        if not server.clients():
+            await asyncio.wait_for(reading, PATIENCE_S)
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+        return out
+
     def send(self, payload, opcode=0x1, *, mask=True):
         key = os.urandom(4) if mask else b""
         body = bytes(byte ^ key[i % 4] for i, byte in enumerate(payload)) if mask else payload

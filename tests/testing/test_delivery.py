@@ -84,9 +84,7 @@ def test_what_a_killed_client_may_not_have_read_is_doubtful(trade):
             client.send(b'{"op":"subscribe","args":["publicTrade.BTCUSDT"]}')
             await server.subscribed(TOPIC)
             await server.publish(trade(1), trade(2))
-            reading = asyncio.create_task(client.frames(0.1))
-            assert await server.settle()
-            await reading
+            await client.told(server)
             await server.publish(trade(3))
             before = [one.fact.seq for one in server.delivered]
             peer = client.writer.get_extra_info("socket")

@@ -52,6 +52,8 @@ _TRICKLE_S: Final = 0.01
 #: Who reads so slowly that more than this waits for it is cut, as venues do.
 _WAITING_BYTES_MAX: Final = 64 * 1024 * 1024
 _WAITING_FRAMES_MAX: Final = 100_000
+#: From so many waiting bytes on, ``writable`` is clear: some hundredths of a second of heavy traffic.
+_PAUSE_BYTES: Final = 1024 * 1024
 #: What a script may raise over a request that it does not understand.
 _NOT_UNDERSTOOD: Final = (LookupError, TypeError, ValueError, AttributeError, msgspec.MsgspecError)
 
@@ -145,6 +147,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless connects are reset or left hanging."""
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_PAUSE_BYTES)
         self.writable.set()
         self.number = self._host.joined(self)
         self._rng = np.random.default_rng([self._seed, self.number])

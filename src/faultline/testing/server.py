@@ -277,3 +277,9 @@ class VenueServer:
 
     def _local(self, scheme: str, address: str) -> str:
         return f"{scheme}://{_HOST}:{self._port}{urlsplit(address).path}"
+
+
+if __name__ == "__main__":
+    from faultline.testing.play import main
+
+    main()
