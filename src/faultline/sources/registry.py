@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 __all__ = ("SLUGS", "venue_of", "venues_of")
 
 #: Slugs of all venues, each a folder of ``venues`` (with ``_`` for ``-``).
-SLUGS: Final = ("bybit",)
+SLUGS: Final = (
+    "aster",
+    "binance",
+    "binance-coinm",
+    "bybit",
+)
 
 
 def venue_of(slug: str) -> Venue:

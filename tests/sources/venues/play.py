@@ -301,7 +301,7 @@ def raw_frames(path):
 
 
 def stored_frames(path):
-    """Frames of a file of recorded objects, ``data`` beside a ``timestamp`` in seconds, as ``raw_frames`` gives them."""
+    """Frames of a file of recorded objects, ``data`` and ``timestamp`` in seconds, as ``raw_frames`` gives them."""
     with gzip.open(path, "rt", encoding="utf-8") as stream:
         for one in json.load(stream):
             yield int(one["timestamp"] * 1e6) * 1000, json.dumps(one["data"]).encode()

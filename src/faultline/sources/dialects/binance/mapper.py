@@ -1,0 +1,297 @@
+"""Frames of Binance's futures interface in, rows out.
+
+A book begins with a snapshot that is fetched while changes already arrive. Changes wait until it is there; those that
+it contains are dropped, and the first of the others must follow it: each names the last update of the one before.
+https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+
+from faultline.instruments import ContractKind
+from faultline.messages import Flag, Kind
+from faultline.sources.control import Confirmed, Refused, Resync
+from faultline.sources.depth_bytes import DepthReader
+from faultline.sources.dialects.binance.payloads import (
+    DEPTH_LAYOUTS,
+    AggTrade,
+    AggTradeFrame,
+    Depth,
+    DepthFrame,
+    DepthSnapshot,
+    ErrorAnswer,
+    ForceOrder,
+    ForceOrderFrame,
+    Head,
+    LongShortRatio,
+    MarkPrice,
+    MarkPriceFrame,
+    OpenInterest,
+)
+from faultline.sources.mapper import VenueMapper
+from faultline.sources.rows import FrameReject, Reason
+from faultline.units import MILLISECOND_NS, PriceKind, Side, TakerSide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from faultline.sources.rows import Levels, Rows
+
+    #: Channel, decoder and method of a stream.
+    Route = tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]
+
+__all__ = (
+    "BOOK",
+    "LIQUIDATIONS",
+    "MARKS",
+    "OPEN_INTEREST",
+    "RATIOS",
+    "TRADES",
+    "BinanceDialectMapper",
+)
+
+TRADES: Final = "aggTrade"
+LIQUIDATIONS: Final = "forceOrder"
+BOOK: Final = "depth"
+MARKS: Final = "markPrice"
+OPEN_INTEREST: Final = "openInterest"
+#: Channels of long-short ratios and the kind of ratio that each is.
+RATIOS: Final = {
+    "globalLongShortAccountRatio": "accounts",
+    "topLongShortAccountRatio": "top_accounts",
+    "topLongShortPositionRatio": "top_positions",
+}
+
+_POLLED: Final = frozenset((BOOK, OPEN_INTEREST, *RATIOS))
+#: Channels by the name of the event.
+_CHANNELS: Final = {
+    "aggTrade": TRADES,
+    "forceOrder": LIQUIDATIONS,
+    "depthUpdate": BOOK,
+    "markPriceUpdate": MARKS,
+}
+#: ``S`` is the side of the order that closes the position: a SELL closes a long.
+_POSITION: Final = {"SELL": Side.LONG, "BUY": Side.SHORT}
+_START: Final = b'{"stream":"'
+_START_BYTES: Final = len(_START)
+#: Streams whose way is remembered; a connection has fewer.
+_ROUTES_MAX: Final = 4096
+#: Changes that wait for a snapshot; 100 s of them.
+_WAITING_MAX: Final = 1000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Change:
+    """Levels that changed, from the update after ``before_id`` to ``last_id``."""
+
+    symbol: str
+    ts_ns: int
+    before_id: int
+    last_id: int
+    bids: Levels
+    asks: Levels
+
+
+@dataclasses.dataclass(slots=True)
+class _Chain:
+    """Where the chain of changes of a book stands.
+
+    Attributes:
+        last_id: last update in the book; -1 while a snapshot is awaited.
+        is_fresh: a snapshot came last, so the next change need not begin exactly after it.
+        last_ns: time of the last change.
+        waiting: changes since the snapshot was asked for.
+    """
+
+    last_id: int = -1
+    is_fresh: bool = False
+    last_ns: int = 0
+    waiting: list[_Change] = dataclasses.field(default_factory=list)
+
+
+class BinanceDialectMapper(VenueMapper):
+    """Maps aggregated trades, liquidation orders, book changes and marks, and what is polled beside them."""
+
+    def reset(self) -> None:
+        """Forget books."""
+        self._routes: dict[bytes, Route] = {}
+        self._chains: dict[str, _Chain] = {}
+        self._depth = DepthReader(*DEPTH_LAYOUTS)
+
+    def _map_frame(self, frame: bytes, out: Rows) -> None:
+        end = frame.find(b'"', _START_BYTES)
+        route = self._routes.get(frame[:end])
+        if route is None:
+            route = self._find_route(frame, end, out)
+            if route is None:
+                return
+        out.channel, decode, apply = route
+        apply(self, decode(frame), out)
+
+    def _find_route(self, frame: bytes, end: int, out: Rows) -> Route | None:
+        """The way of a frame; None where it was the answer to a request, which is taken here."""
+        head = _HEAD.decode(frame)
+        event = head.e if head.data is None else head.data.e
+        if not event:
+            self._apply_answer(head, out)
+            return None
+        out.channel = _CHANNELS.get(event, event)
+        if event not in _CHANNELS:
+            raise FrameReject(Reason.UNKNOWN_CHANNEL, f"event {event[:40]!r}")
+        bare, framed, apply = self._WAYS[out.channel]
+        if head.data is None:
+            return out.channel, bare, apply
+        decode = self._read_depth if out.channel == BOOK else framed
+        route = (out.channel, decode, apply)
+        # Remembered by the name of the stream, which says the event; a frame that lies about it is not.
+        if frame.startswith(_START) and frame[_START_BYTES:end].split(b"@")[1:2] == [out.channel.encode()]:
+            if len(self._routes) >= _ROUTES_MAX:
+                self._routes.clear()
+            self._routes[frame[:end]] = route
+        return route
+
+    def _apply_answer(self, head: Head, out: Rows) -> None:
+        out.channel = "answer"
+        error = head.error or (ErrorAnswer(head.code, head.msg) if head.code else None)
+        key = "" if head.id is None else str(head.id)
+        if error is not None:
+            out.controls.append(Refused(key, f"{error.code}: {error.msg}"))
+        elif key:
+            out.controls.append(Confirmed(key))
+        else:
+            raise FrameReject(Reason.WRONG_SHAPE, "neither an event nor an answer")
+
+    def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
+        if channel not in _POLLED:
+            raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
+        contract = self.contract(symbol)
+        if body.startswith(b'{"code"'):
+            error = msgspec.json.decode(body, type=ErrorAnswer)
+            raise FrameReject(Reason.VENUE_ERROR, f"{error.code}: {error.msg}")
+        if channel == BOOK:
+            self._apply_snapshot(symbol, _SNAPSHOT.decode(body), out)
+        elif channel == OPEN_INTEREST:
+            answer = _INTEREST.decode(body)
+            ts_ns = answer.time * MILLISECOND_NS
+            # At a price of 1 the two amounts are base units of a linear contract, and USD of an inverse one.
+            qty_base, value_usd = self.amounts(symbol, answer.openInterest, 1.0)
+            if contract.contract_kind is ContractKind.INVERSE:
+                out.open_interest(symbol, ts_ns, oi_usd=value_usd)
+            else:
+                out.open_interest(symbol, ts_ns, oi_base=qty_base)
+        else:
+            for row in _RATIO.decode(body):
+                ratio = row.longShortRatio
+                share = ratio / (1.0 + ratio) if ratio >= 0 else -1.0
+                out.ratio(symbol, row.timestamp * MILLISECOND_NS, RATIOS[channel], share)
+
+    def _apply_trade(self, trade: AggTrade | AggTradeFrame, out: Rows) -> None:
+        one = trade.data if isinstance(trade, AggTradeFrame) else trade
+        qty_base, _ = self.amounts(one.s, one.q, one.p)
+        side = TakerSide.SELL if one.m else TakerSide.BUY
+        out.trade(one.s, one.T * MILLISECOND_NS, one.a, one.p, qty_base, side)
+
+    def _apply_liquidation(self, frame: ForceOrder | ForceOrderFrame, out: Rows) -> None:
+        order = frame.data.o if isinstance(frame, ForceOrderFrame) else frame.o
+        side = _POSITION.get(order.S)
+        if side is None:
+            raise FrameReject(Reason.UNKNOWN_WORD, f"S {order.S!r}")
+        if order.X != "FILLED":
+            return  # An order that did not fill closed nothing, or will be told again when it has.
+        qty_base, notional_usd = self.amounts(order.s, order.z, order.p)
+        ts_ns = order.T * MILLISECOND_NS
+        out.liquidation(
+            order.s, ts_ns, side, PriceKind.BANKRUPTCY, order.p, qty_base, notional_usd, flags=Flag.SAMPLED
+        )
+
+    def _apply_mark(self, frame: MarkPrice | MarkPriceFrame, out: Rows) -> None:
+        one = frame.data if isinstance(frame, MarkPriceFrame) else frame
+        self.contract(one.s)
+        ts_ns = one.E * MILLISECOND_NS
+        out.mark(one.s, ts_ns, one.p, one.i if one.i is not None and one.i != 0 else float("nan"))
+        if one.r and one.T:
+            try:
+                rate = float(one.r)
+            except ValueError:
+                raise FrameReject(Reason.WRONG_SHAPE, f"r {one.r[:40]!r} is no number") from None
+            out.funding(one.s, ts_ns, rate, next_ns=one.T * MILLISECOND_NS)
+
+    def _read_depth(self, frame: bytes) -> _Change:
+        """From the bytes where the frame is as it always is, else from its JSON."""
+        if (quick := self._depth.read(frame)) is not None:
+            _, ts_ms, _, last_id, before_id = quick.numbers
+            ts_ns = ts_ms * MILLISECOND_NS
+            return _Change(quick.texts[0], ts_ns, before_id, last_id, quick.bids, quick.asks)
+        return _change_of(_DEPTH_FRAME.decode(frame).data)
+
+    def _apply_change(self, change: _Change, out: Rows) -> None:
+        symbol = change.symbol
+        chain = self._chains.get(symbol)
+        if chain is None:
+            self.contract(symbol)
+            chain = self._chains[symbol] = _Chain()
+            out.controls.append(Resync(symbol, "a book begins with a snapshot"))
+        if chain.last_id < 0:
+            if len(chain.waiting) == _WAITING_MAX:
+                del chain.waiting[0]
+            chain.waiting.append(change)
+            return
+        if chain.is_fresh and change.last_id <= chain.last_id:
+            return  # The snapshot contains it.
+        follows = change.before_id == chain.last_id or (chain.is_fresh and change.before_id < chain.last_id)
+        if not follows:
+            detail = f"a change after update {change.before_id}, the book is at {chain.last_id}"
+            out.gap(symbol, Kind.BOOK_LEVEL, min(chain.last_ns, out.received_ns), out.received_ns, "sequence")
+            out.controls.append(Resync(symbol, detail))
+            self._chains[symbol] = _Chain(waiting=[change])
+            return
+        chain.last_id, chain.is_fresh, chain.last_ns = change.last_id, False, change.ts_ns
+        bids, asks = self.base_levels(symbol, change.bids), self.base_levels(symbol, change.asks)
+        out.levels(symbol, change.ts_ns, change.last_id, bids, asks)
+
+    def _apply_snapshot(self, symbol: str, book: DepthSnapshot, out: Rows) -> None:
+        """Begin the book, then apply the changes that waited for it."""
+        chain = self._chains.get(symbol) or _Chain()
+        if book.lastUpdateId < chain.last_id:
+            return  # An answer that came late, to a request before the latest.
+        ts_ns = book.T * MILLISECOND_NS or out.received_ns
+        bids, asks = self.base_levels(symbol, book.bids), self.base_levels(symbol, book.asks)
+        out.levels(symbol, ts_ns, book.lastUpdateId, bids, asks, is_snapshot=True)
+        self._chains[symbol] = _Chain(book.lastUpdateId, is_fresh=True, last_ns=ts_ns)
+        for change in chain.waiting:
+            self._apply_change(change, out)
+
+    def _apply_depth(self, change: Depth | _Change, out: Rows) -> None:
+        self._apply_change(_change_of(change) if isinstance(change, Depth) else change, out)
+
+    #: Decoder of a bare event, decoder of a combined stream, and the method, by channel.
+    _WAYS: ClassVar[
+        dict[str, tuple[Callable[[bytes], Any], Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]]
+    ] = {
+        channel: (
+            msgspec.json.Decoder(bare, strict=False).decode,
+            msgspec.json.Decoder(framed, strict=False).decode,
+            apply,
+        )
+        for channel, bare, framed, apply in (
+            (TRADES, AggTrade, AggTradeFrame, _apply_trade),
+            (LIQUIDATIONS, ForceOrder, ForceOrderFrame, _apply_liquidation),
+            (BOOK, Depth, DepthFrame, _apply_depth),
+            (MARKS, MarkPrice, MarkPriceFrame, _apply_mark),
+        )
+    }
+
+
+def _change_of(depth: Depth) -> _Change:
+    return _Change(depth.s, depth.T * MILLISECOND_NS, depth.pu, depth.u, depth.b, depth.a)
+
+
+_HEAD: Final = msgspec.json.Decoder(Head)
+_DEPTH_FRAME: Final = msgspec.json.Decoder(DepthFrame, strict=False)
+_SNAPSHOT: Final = msgspec.json.Decoder(DepthSnapshot, strict=False)
+_INTEREST: Final = msgspec.json.Decoder(OpenInterest, strict=False)
+_RATIO: Final = msgspec.json.Decoder(list[LongShortRatio], strict=False)

@@ -1,0 +1,15 @@
+"""Aster's frames in, rows out: Binance's futures dialect."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from faultline.sources.dialects.binance.mapper import BinanceDialectMapper
+
+__all__ = ("AsterMapper",)
+
+
+class AsterMapper(BinanceDialectMapper):
+    """Maps what Aster sends; every quantity is in base units."""
+
+    venue: ClassVar[str] = "aster"
