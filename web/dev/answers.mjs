@@ -193,29 +193,3 @@ export function profile(map, clock) {
     learned_share: 0.63,
   };
 }
-
-export function scores(scenario) {
-  if (scenario === "noscores") return { available: false, reports: [] };
-  const report = (refresh_s, t, ci, ig, igCi) => ({
-    asset: "BTC",
-    from_ms: Date.UTC(2026, 0, 5),
-    to_ms: Date.UTC(2026, 1, 5),
-    refresh_s,
-    n_scored: 1843,
-    models: [
-      { name: "map", ig, t, ci: igCi },
-      { name: "B4", ig: 0, t: 0, ci: [0, 0] },
-    ],
-    differences: [
-      { a: "map", b: "B4", metric: "t", mean: t, ci },
-      { a: "map", b: "B4", metric: "ig", mean: ig, ci: igCi },
-    ],
-  });
-  return {
-    available: true,
-    reports: [
-      report(300, 0.071, [0.042, 0.101], 0.118, [0.066, 0.171]),
-      report(3600, 0.004, [-0.019, 0.027], -0.012, [-0.041, 0.018]),
-    ],
-  };
-}

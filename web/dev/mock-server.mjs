@@ -10,6 +10,7 @@ import { clock, known, scenarioOf } from "./clock.mjs";
 import { encodeSnapshot } from "./lhm1.mjs";
 import { columnAt, market, pace, START_BARS } from "./market.mjs";
 import { answerModel } from "./model.mjs";
+import { scores } from "./scores.mjs";
 import { answerSignals, refill } from "./signals.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
@@ -179,7 +180,7 @@ function api(request, response, url) {
     );
   if (route === "status") return json(request, response, scenario, answers.status(clock, scenario));
   if (route === "assets") return json(request, response, scenario, { assets: answers.assets() });
-  if (route === "scores") return json(request, response, scenario, answers.scores(scenario));
+  if (route === "scores") return json(request, response, scenario, scores(scenario, url.searchParams));
   if (route === "legend") return json(request, response, scenario, answers.legend(market(scope, tf)));
   if (route === "candles")
     return json(request, response, scenario, answers.candles(market(scope, tf), clock, scenario === "empty"));

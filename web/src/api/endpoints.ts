@@ -8,7 +8,9 @@ const at = (scope: string, tf: string) => `${encodeURIComponent(scope)}/${encode
 
 export const getStatus = (signal?: AbortSignal) => getJson<Status>("status", signal);
 export const getAssets = (signal?: AbortSignal) => getJson<Assets>("assets", signal);
-export const getScores = (signal?: AbortSignal) => getJson<Scores>("scores", signal);
+/** The last scores of everything, and those of one asset over time where it is named. */
+export const getScores = (historyOf: string | null = null, signal?: AbortSignal) =>
+  getJson<Scores>(historyOf ? `scores?${new URLSearchParams({ history_of: historyOf })}` : "scores", signal);
 
 export const getCandles = (scope: string, tf: string, signal?: AbortSignal) =>
   getJson<Candles>(`candles/${at(scope, tf)}`, signal);

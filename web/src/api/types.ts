@@ -147,11 +147,38 @@ export interface ScoreReport {
   readonly n_scored: number;
   readonly models: readonly ScoreModel[];
   readonly differences: readonly ScoreDifference[];
+  /** Events of each UTC day and what the map expected; an older engine leaves it out. */
+  readonly days?: readonly DayTotal[];
+}
+
+export interface DayTotal {
+  readonly day: string;
+  readonly observed: number | null;
+  readonly predicted: number | null;
+}
+
+/** Gain of a model over a baseline in T. */
+export interface Gain {
+  readonly model: string;
+  readonly baseline: string;
+  readonly mean: number | null;
+  readonly ci: Interval | null;
+}
+
+/** The last evaluation whose scored window ends on one UTC day. */
+export interface ScorePoint {
+  readonly refresh_s: number;
+  readonly from_ms: number;
+  readonly to_ms: number;
+  readonly n_scored: number;
+  readonly gains: readonly Gain[];
 }
 
 export interface Scores extends Envelope {
   readonly available: boolean;
   readonly reports: readonly ScoreReport[];
+  /** Of the asset that was asked for, by refresh interval, oldest first. */
+  readonly history?: readonly ScorePoint[] | null;
 }
 
 export interface Problem {

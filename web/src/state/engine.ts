@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import { getAssets, getScores, getStatus } from "../api/endpoints";
 import { ApiError } from "../api/http";
 import type { LinkState } from "../api/socket";
-import type { Asset, Scores, Status } from "../api/types";
+import type { Asset, ScorePoint, Scores, Status } from "../api/types";
 
 export const status = signal<Status | null>(null);
 export const statusError = signal<ApiError | null>(null);
@@ -11,6 +11,11 @@ export const statusError = signal<ApiError | null>(null);
 export const statusAt = signal(0);
 export const assets = signal<readonly Asset[]>([]);
 export const scores = signal<Scores | null>(null);
+/** Scores of one asset over time, once somebody looked at them. */
+export const scoreHistory = signal<{
+  readonly asset: string;
+  readonly points: readonly ScorePoint[];
+} | null>(null);
 export const link = signal<LinkState>("idle");
 /** Ticks once a second so that ages on screen count up. */
 export const secondTick = signal(Date.now());
@@ -64,9 +69,12 @@ export async function refreshAssets(): Promise<void> {
 }
 
 /** Scores are an extra: the map stands without them, and says that skill is not measured. */
-export async function refreshScores(): Promise<void> {
+export async function refreshScores(historyOf: string | null = null): Promise<void> {
   try {
-    scores.value = await getScores();
+    const answer = await getScores(historyOf);
+    scores.value = answer;
+    // Who asks for the scores of now alone does not take away what somebody else asked for.
+    if (historyOf) scoreHistory.value = { asset: historyOf, points: answer.history ?? [] };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     scores.value = null;

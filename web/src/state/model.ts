@@ -5,7 +5,7 @@ import { getModel, type ModelAnswer } from "../api/model";
 import { assets, refreshScores, status } from "./engine";
 import { currentAsset } from "./view";
 
-export const MODEL_TABS = ["leverage", "cascade", "calibration"] as const;
+export const MODEL_TABS = ["leverage", "cascade", "calibration", "skill"] as const;
 export type ModelTab = (typeof MODEL_TABS)[number];
 
 export type ModelState =
@@ -102,7 +102,8 @@ export function watchModel(): () => void {
       if (engineReady.value) untracked(() => void modelFeed.load());
     }),
     effect(() => {
-      if (engineReady.value && modelTab.value === "calibration") untracked(() => void refreshScores());
+      const asset = shownAsset.value;
+      if (engineReady.value && modelTab.value === "skill") untracked(() => void refreshScores(asset));
     }),
   ];
   addEventListener("popstate", read);

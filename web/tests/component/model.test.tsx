@@ -64,6 +64,7 @@ describe("the states of the page", () => {
     expect(text()).toContain("No zone was hit yet since the engine began to watch");
     await choose("calibration");
     expect(text()).toContain("No feed of BTC is calibrated");
+    await choose("skill");
     expect(text()).toContain("The skill of the map of BTC is not measured yet");
   });
 });

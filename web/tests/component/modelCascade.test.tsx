@@ -1,7 +1,5 @@
 // @vitest-environment happy-dom
-import { act } from "preact/test-utils";
-import { describe, expect, it, vi } from "vitest";
-import { scores } from "../../src/state/engine";
+import { describe, expect, it } from "vitest";
 import { cascade, model } from "../unit/modelMade";
 import { choose, root, show, text } from "./modelShown";
 
@@ -69,39 +67,5 @@ describe("calibration", () => {
     expect(text()).toContain("sides inverted");
     expect(text()).toContain("exists documentation");
     expect(text()).toContain('nothing was found, which is not "none"');
-  });
-
-  it("shows the difference to each baseline with its interval", async () => {
-    vi.stubGlobal("fetch", async (url: URL) =>
-      Response.json(
-        url.pathname.endsWith("/scores")
-          ? {
-              available: true,
-              reports: [
-                {
-                  asset: "BTC",
-                  from_ms: Date.UTC(2026, 0, 5),
-                  to_ms: Date.UTC(2026, 1, 5),
-                  refresh_s: 300,
-                  n_scored: 1843,
-                  models: [],
-                  differences: [
-                    { a: "map", b: "B4", metric: "t", mean: 0.07, ci: [0.04, 0.1] },
-                    { a: "map", b: "B4", metric: "ig", mean: 0.01, ci: null },
-                  ],
-                },
-              ],
-            }
-          : model(),
-      ),
-    );
-    await show(model());
-    await choose("calibration");
-    await act(() => vi.waitFor(() => expect(scores.value?.available).toBe(true)));
-    const rows = [...root.querySelectorAll(".skill-table tbody tr")].map((row) => row.textContent);
-    expect(rows[0]).toBe("5 min refresh 2026-01-05 to 2026-02-05, n 1,843");
-    expect(rows[1]).toContain("map over B4, freshness alone");
-    expect(rows[1]).toContain("+0.070+0.040 to +0.100▲ better");
-    expect(rows).toHaveLength(2);
   });
 });

@@ -4,7 +4,7 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, vi } from "vitest";
 import type { ModelAnswer } from "../../src/api/model";
 import { ModelPage } from "../../src/pages/model/ModelPage";
-import { assets, scores, status, statusError } from "../../src/state/engine";
+import { assets, scoreHistory, scores, status, statusError } from "../../src/state/engine";
 import { modelAsset, modelState, modelTab } from "../../src/state/model";
 
 const ENGINE = {
@@ -48,6 +48,7 @@ afterEach(() => {
   statusError.value = null;
   assets.value = [];
   scores.value = null;
+  scoreHistory.value = null;
   vi.unstubAllGlobals();
 });
 

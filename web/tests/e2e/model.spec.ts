@@ -4,7 +4,7 @@ import { clipped, expectAccessible, REAL, SCREENS, scenario, test } from "./brow
 
 test.skip(REAL, "the figures are made by the development server");
 
-const TABS = ["leverage", "cascade", "calibration"] as const;
+const TABS = ["leverage", "cascade", "calibration", "skill"] as const;
 
 async function openModel(page: Page, search = "", name = "data"): Promise<void> {
   await scenario(page, name);
@@ -72,6 +72,22 @@ test("drawings have words, and the same figures as a table", async ({ page }) =>
   await expect(greyed).toContainText("too few");
   await page.getByRole("button", { name: "show as table: Reliability" }).click();
   await expect(page.getByRole("table", { name: "Reliability of the chances" })).toContainText("142");
+});
+
+test("skill over time is switched by keys between served, learned and assumed", async ({ page }) => {
+  await openModel(page, "?tab=skill");
+  const strip = page.getByRole("img", { name: /T of served over B4/ });
+  await expect(strip).toHaveAccessibleDescription(/evaluations to 2026-02-04; the newest/);
+  await page.getByRole("radio", { name: "served" }).focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("img", { name: /T of learned mix over/ })).toHaveCount(3);
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("img", { name: /T of assumed mix over B0/ })).toBeVisible();
+  await page.getByRole("button", { name: "show as table: Skill over time" }).click();
+  await page.getByRole("button", { name: "show as table: Seen over expected, by day" }).click();
+  await expect(page.getByRole("table", { name: /Events seen and expected/ })).toContainText("2026-02-04");
+  await expectAccessible(page);
+  await page.screenshot({ path: `${SCREENS}/model-skill-table.png` });
 });
 
 test("stale figures and an engine that loads or has failed are said", async ({ page, watch }) => {

@@ -29,6 +29,29 @@ test("the list is sorted by its headings, and a row opens the card", async ({ pa
   await expect(page).not.toHaveURL(/sel=/);
 });
 
+test("the card tells how far a cascade would run, and the profile what feeds its own move", async ({
+  page,
+}) => {
+  test.skip(REAL, "needs a zone with levels beyond it");
+  await openMap(page);
+  await rows(page).nth(1).getByRole("button").click();
+  const chain = card(page).getByRole("table", { name: /Chain, were price here now/ });
+  await expect(chain.locator("tr.is-greyed").first()).toContainText(/n \d/);
+  await expect(card(page)).toContainText("Grey: fewer than 30 such steps seen");
+  await card(page)
+    .getByRole("button", { name: /all \d levels/ })
+    .focus();
+  await page.keyboard.press("Enter");
+  await expect(chain.locator("tbody tr").nth(4)).toBeVisible();
+  const box = await page.locator(".profile canvas").boundingBox();
+  if (!box) throw new Error("no profile");
+  await page.mouse.move(box.x + 20, box.y + 0.8 * box.height);
+  await expect(page.locator(".profile-tip")).toContainText(/R\(p\) [\d.]+ \([\d.]+–[\d.]+\)/);
+  expect(await clipped(page)).toEqual([]);
+  await expectAccessible(page);
+  await page.screenshot({ path: `${SCREENS}/zone-chain.png` });
+});
+
 test("a jump brings the zone's price into view", async ({ page }) => {
   test.skip(REAL, "needs a zone far from price");
   await openMap(page);

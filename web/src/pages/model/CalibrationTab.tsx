@@ -5,7 +5,6 @@ import { StateCard } from "../../ui/StateCard";
 import { BandBar } from "./BandBar";
 import { count, inUnit, isKnown, rangeInUnit, share } from "./figures";
 import { ScrollTable } from "./ScrollTable";
-import { SkillTable } from "./SkillTable";
 import { FACT_TEXT, SIDES_TEXT } from "./words";
 
 function Row({ row }: { row: CalibrationRow }) {
@@ -135,7 +134,6 @@ export function CalibrationTab({ answer }: { answer: ModelAnswer }) {
       ) : (
         answer.feeds.map((feed) => <Feed key={feed.feed} feed={feed} />)
       )}
-      <SkillTable asset={answer.asset} />
     </div>
   );
 }

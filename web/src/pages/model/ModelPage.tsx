@@ -20,19 +20,23 @@ import { CalibrationTab } from "./CalibrationTab";
 import { CascadeTab } from "./CascadeTab";
 import { Hatch } from "./Frame";
 import { LeverageTab } from "./LeverageTab";
+import { SkillTab } from "./SkillTab";
 import "../../styles/model.css";
 import "../../styles/modelcharts.css";
+import "../../styles/modelskill.css";
 import "../../styles/modeltables.css";
 
 const LABELS: Readonly<Record<ModelTab, string>> = {
   leverage: "Leverage",
   cascade: "Cascade",
   calibration: "Calibration",
+  skill: "Skill",
 };
 const PANELS: Readonly<Record<ModelTab, ComponentType<{ answer: ModelAnswer }>>> = {
   leverage: LeverageTab,
   cascade: CascadeTab,
   calibration: CalibrationTab,
+  skill: SkillTab,
 };
 
 const BEHIND_S = 90;

@@ -18,8 +18,9 @@ const NAMES: Readonly<Record<string, string>> = {
   b2: "B2, equal spikes",
   b3h: "B3h, fixed mix",
   b4: "B4, freshness alone",
+  placebo_shifted: "placebo, a week late",
 };
-const nameOf = (model: string) => NAMES[model.toLowerCase()] ?? model;
+export const nameOf = (model: string) => NAMES[model.toLowerCase()] ?? model;
 
 interface Known {
   readonly row: ScoreDifference;
