@@ -118,9 +118,10 @@ async def connected(url, ssl=None):
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, ssl=ssl)
     client = RawClient(reader, writer)
+    target = address.path + (f"?{address.query}" if address.query else "")
     try:
         writer.write(
-            f"GET {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {target} HTTP/1.1\r\nHost: {address.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         async with asyncio.timeout(PATIENCE_S):

@@ -12,7 +12,8 @@ import pytest
 from tests.testing.raw_client import connected, get
 
 from faultline.testing.certificates import make_certificate, server_context, trusting_context
-from faultline.testing.server import VenueServer, script_of
+from faultline.testing.server import VenueServer
+from faultline.testing.venues import script_of
 
 
 def test_a_client_that_knows_the_certificate_is_served(subscribed, trade):

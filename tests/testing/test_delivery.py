@@ -14,7 +14,8 @@ from tests.testing.raw_client import connected
 from faultline.testing.facts import LiquidationFact
 from faultline.testing.faults import Faults
 from faultline.testing.link import Cut
-from faultline.testing.server import VenueServer, script_of
+from faultline.testing.server import VenueServer
+from faultline.testing.venues import script_of
 
 TOPIC = "publicTrade.BTCUSDT"
 SWITCHES = {

@@ -16,7 +16,8 @@ from faultline.clock import ManualClock
 from faultline.errors import ConfigError
 from faultline.testing.faults import Fate, Faults, corrupt, spoil
 from faultline.testing.link import Cut
-from faultline.testing.server import VenueServer, script_of
+from faultline.testing.server import VenueServer
+from faultline.testing.venues import script_of
 
 TOPIC = "publicTrade.BTCUSDT"
 

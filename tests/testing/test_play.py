@@ -16,9 +16,10 @@ from faultline.errors import ConfigError
 from faultline.testing.faults import Faults
 from faultline.testing.link import Cut
 from faultline.testing.play import faults_of, main, play_traffic
-from faultline.testing.server import VenueServer, script_of
+from faultline.testing.server import VenueServer
 from faultline.testing.serving import serving
 from faultline.testing.traffic import Traffic
+from faultline.testing.venues import script_of
 
 START_NS = 1_750_000_000_000_000_000
 SUBSCRIBE = b'{"op":"subscribe","args":["publicTrade.BTCUSDT","orderbook.200.BTCUSDT"],"req_id":"one"}'

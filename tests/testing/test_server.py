@@ -11,9 +11,11 @@ import pytest
 from tests.testing.raw_client import connected, exchange, get
 
 from faultline.testing.facts import RatioFact
-from faultline.testing.server import VenueServer, script_of
+from faultline.testing.server import VenueServer
+from faultline.testing.venues import script_of
 
 TOPIC = "publicTrade.BTCUSDT"
+SUBSCRIBE = b'{"op":"subscribe","args":["publicTrade.BTCUSDT"],"req_id":"one"}'
 
 
 def test_a_subscription_is_confirmed_and_facts_follow(subscribed, trade):
@@ -74,14 +76,17 @@ def test_listings_and_polls_are_answered_under_the_paths_of_the_venue():
                 listing = await client.get("/v5/market/instruments-info", params={"category": "linear"})
                 poll = await client.get("/v5/market/account-ratio?symbol=BTCUSDT&category=linear")
                 missing = await client.get("/v5/none")
-            return listing.json(), poll.json(), missing.status_code, dict(server.counts)
+            asked = [(method, target) for _, method, target in server.requests]
+            return listing.json(), poll.json(), missing.status_code, dict(server.counts), asked
 
-    listing, poll, missing, counts = asyncio.run(run())
+    listing, poll, missing, counts, asked = asyncio.run(run())
     assert listing["result"]["list"][0]["symbol"] == "BTCUSDT"
     assert float(poll["result"]["list"][0]["buyRatio"]) == 0.6
     assert missing == 404
     assert counts["requests"] == 3
     assert counts["pages unknown"] == 1
+    assert asked[0] == ("GET", "/v5/market/instruments-info?category=linear")
+    assert len(asked) == 3
 
 
 def test_addresses_keep_the_paths_of_the_venue_and_stay_on_the_loopback():
@@ -100,6 +105,7 @@ def test_a_request_the_script_cannot_understand_is_counted_and_harms_nobody(subs
         async with VenueServer(script_of("bybit")) as server, subscribed(server) as client:
             client.send(b"not json")
             await server.until(lambda: server.counts["not understood"] == 1)
+            assert [message for _, _, message in server.heard] == [SUBSCRIBE, b"not json"]
             status, _, _ = await get(server.rest_url + "/v5/market/account-ratio")
             await server.publish(trade(1))
             return status, await client.frame()

@@ -20,8 +20,8 @@ from faultline.testing.facts import (
     RatioFact,
     TradeFact,
 )
-from faultline.testing.server import script_of
 from faultline.testing.traffic import SHARES, Traffic
+from faultline.testing.venues import script_of
 
 START_NS = 1_750_000_000_000_000_000
 

@@ -76,6 +76,8 @@ class Host(Protocol):
     clock: Clock
     faults: Faults
     counts: collections.Counter[str]
+    heard: collections.deque[tuple[float, int, bytes]]
+    requests: collections.deque[tuple[float, str, str]]
 
     def joined(self, link: Link) -> int:
         """A client connected; returns its number."""
@@ -306,7 +308,7 @@ class Link(asyncio.Protocol):
             handshake = encode_handshake(request)
             host.counts["sockets"] += 1
             self._state = _State.SOCKET
-            self.client = Client(request.target)
+            self.client = Client(request.path)
             self._put(handshake)
             self.say(host.script.opened(self.client, host.clock.now_ns()))
             if host.script.ping is not None:
@@ -325,6 +327,7 @@ class Link(asyncio.Protocol):
             self._put(encode_frame(CLOSE, payload[:2]), self._end)
         else:
             host.counts["messages heard"] += 1
+            host.heard.append((self._loop.time(), self.number, payload))
             try:
                 answers = host.script.received(self.client, payload, host.clock.now_ns())
             except _NOT_UNDERSTOOD:
@@ -352,6 +355,7 @@ class Link(asyncio.Protocol):
     def _answer(self, request: HttpRequest) -> None:
         host, faults = self._host, self._host.faults
         host.counts["requests"] += 1
+        host.requests.append((self._loop.time(), request.method, request.target))
         if faults.is_stalled:
             host.counts["stalled"] += 1
             return

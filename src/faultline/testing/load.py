@@ -3,7 +3,8 @@
 Facts are put on the wire by the script once, at a time that stands out; whole blocks of frames get the present in its
 place just before they are written. So one frame costs well under a microsecond, and a reader can tell its latency from
 the venue's own time fields, to the millisecond. After ``n_pool`` facts the same ones come again, books beginning with
-a snapshot: sequence numbers and ids repeat. Faults of frames do not apply, and nothing is accounted.
+a snapshot: sequence numbers and ids repeat, and where books are mended over REST they are lost then, so give such
+venues a pool for the whole run. Faults of frames do not apply, and nothing is accounted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import datetime as dt
 import math
 from typing import TYPE_CHECKING, Final
 
+from faultline.testing.facts import LiquidationFact, TradeFact
 from faultline.testing.traffic import Traffic
 from faultline.testing.wire import BINARY, TEXT, encode_frame, zip_frame
 from faultline.units import MILLISECOND_NS
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from faultline.messages import Kind
+    from faultline.testing.facts import Fact
     from faultline.testing.link import Link
     from faultline.testing.server import VenueServer
 
@@ -85,7 +88,12 @@ class Load:
             server.script.contracts, seed, start_ns=_MARK_NS, rate_per_s=math.inf, shares=shares
         )
         facts = [*traffic.snapshots(_MARK_NS), *traffic.take(n_pool)]
-        told = [pair for fact in facts for pair in server.script.frames(fact, _MARK_NS)]
+        # Another script takes the books to their end: what this one shows to who subscribes is their beginning.
+        ahead = type(server.script)()
+        told = [pair for fact in facts for pair in ahead.frames(fact, _MARK_NS)]
+        for fact in _firsts(facts):
+            now_ns = server.clock.now_ns() // MILLISECOND_NS * MILLISECOND_NS
+            server.script.frames(dataclasses.replace(fact, ts_ns=now_ns), now_ns)
         opcode = TEXT if self._zips == "none" else BINARY
         self._pool = [
             (topic, encode_frame(opcode, payload) if self._zips == "none" else payload)
@@ -165,6 +173,15 @@ async def run_loads(loads: Iterable[Load], rate_per_s: float, seconds: float) ->
             load.write(n)
         last_s = now_s
     return last_s - begin_s
+
+
+def _firsts(facts: Iterable[Fact]) -> list[Fact]:
+    """The first fact of every state and contract: books, prices, rates."""
+    firsts: dict[tuple[type, str], Fact] = {}
+    for fact in facts:
+        if not isinstance(fact, TradeFact | LiquidationFact):
+            firsts.setdefault((type(fact), fact.symbol), fact)
+    return list(firsts.values())
 
 
 def _next(course: _Course, n: int) -> list[bytes]:

@@ -21,8 +21,9 @@ from faultline.messages import Kind
 from faultline.testing.faults import Faults
 from faultline.testing.link import Cut
 from faultline.testing.load import Load, run_loads
-from faultline.testing.server import VenueServer, script_of
+from faultline.testing.server import VenueServer
 from faultline.testing.traffic import SHARES, Traffic
+from faultline.testing.venues import script_of
 from faultline.units import MILLISECOND_NS
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_play(asked))
-    except ConfigError as exc:
+    except (ConfigError, ModuleNotFoundError) as exc:
         sys.exit(str(exc))
 
 
@@ -165,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the traffic")
     parser.add_argument("--seed", type=int, default=1, help="of the traffic and the faults")
     parser.add_argument("--kinds", default="", help="kinds of messages, separated by commas; all without it")
-    parser.add_argument("--pool", type=int, default=20_000, help="facts encoded; then they repeat")
+    parser.add_argument("--pool", type=int, default=20_000, help="facts encoded per venue; then they repeat")
     parser.add_argument(
         "--live", action="store_true", help="encode every fact as it is told: slower, never repeats"
     )

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import importlib
 import socket
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from faultline.clock import SystemClock
-from faultline.errors import ConfigError
 from faultline.sources.registry import venue_of
 from faultline.testing.delivery import Delivery
 from faultline.testing.faults import Faults
@@ -30,26 +28,13 @@ if TYPE_CHECKING:
     from faultline.testing.facts import Fact
     from faultline.testing.script import VenueScript
 
-__all__ = ("VenueServer", "script_of")
+__all__ = ("VenueServer",)
 
 _HOST: Final = "127.0.0.1"
 #: Longest time for connections to end when the server does.
 _END_S: Final = 1.0
-
-
-def script_of(slug: str) -> VenueScript:
-    """The script of a venue.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    name = f"faultline.testing.venues.{slug.replace('-', '_')}"
-    try:
-        module = importlib.import_module(name)
-    except ModuleNotFoundError as exc:
-        raise ConfigError(f"there is no script of {slug!r}", where="venues", hint=f"Write {name}.") from exc
-    script: VenueScript = module.Script()
-    return script
+#: Messages and requests kept for tests to look at.
+_KEPT: Final = 10_000
 
 
 class VenueServer:
@@ -68,6 +53,8 @@ class VenueServer:
 
     Attributes:
         counts: what happened, by word.
+        heard: the latest messages of clients, as (loop time in s, client, message).
+        requests: the latest REST requests, as (loop time in s, method, path with query).
     """
 
     def __init__(
@@ -85,6 +72,8 @@ class VenueServer:
         self.clock = SystemClock() if clock is None else clock
         self.faults = Faults() if faults is None else faults
         self.counts: collections.Counter[str] = collections.Counter()
+        self.heard: collections.deque[tuple[float, int, bytes]] = collections.deque(maxlen=_KEPT)
+        self.requests: collections.deque[tuple[float, str, str]] = collections.deque(maxlen=_KEPT)
         self._seed = seed
         self._tls = tls
         self._sockets = dict(venue_of(script.slug).sockets if sockets is None else sockets)

@@ -210,9 +210,13 @@ class Traffic:
         market.mid = max(market.mid + int(self._rng.integers(-1, 2)), 2 * _LEVELS)
 
     def _qty(self, market: _Market) -> float:
-        """A quantity worth some 10 USD to 100,000 USD, in thousandths of a base unit."""
+        """Whole contracts (of one base unit: thousandths) worth some 10 USD to 100,000 USD, in base units."""
+        contract, price_usd = market.contract, market.price_usd(market.mid)
         value_usd = float(np.exp(self._rng.uniform(np.log(10.0), np.log(1e5))))
-        return max(round(value_usd / market.contract.price_usd, 3), 0.001)
+        if contract.is_inverse:
+            return max(round(value_usd / contract.contract_size), 1) * contract.contract_size / price_usd
+        step = contract.contract_size if contract.contract_size != 1.0 else 0.001
+        return round(max(round(value_usd / price_usd / step), 1) * step, 9)
 
     def _next_seq(self) -> int:
         self._seq += 1
