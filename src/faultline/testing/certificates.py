@@ -39,7 +39,7 @@ _SEQUENCE, _SET = 0x30, 0x31
 _EC_PUBLIC_KEY: Final = bytes.fromhex("2a8648ce3d0201")
 _PRIME256V1: Final = bytes.fromhex("2a8648ce3d030107")
 _ECDSA_SHA256: Final = bytes.fromhex("2a8648ce3d040302")
-_COMMON_NAME: Final = bytes.fromhex("550403")
+_HOST_NAME: Final = bytes.fromhex("550403")
 _ALTERNATIVE_NAMES: Final = bytes.fromhex("551d11")
 _BASIC_CONSTRAINTS: Final = bytes.fromhex("551d13")
 
@@ -168,7 +168,7 @@ def _time(at_ns: int) -> bytes:
 
 
 def _name(host: str) -> bytes:
-    pair = _der(_SEQUENCE, _der(_OBJECT, _COMMON_NAME), _der(_TEXT, host.encode()))
+    pair = _der(_SEQUENCE, _der(_OBJECT, _HOST_NAME), _der(_TEXT, host.encode()))
     return _der(_SEQUENCE, _der(_SET, pair))
 
 
