@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from faultline.learning import identify
 from faultline.learning.identify import BIN_LABELS, bin_of, bin_shares, mean_log_sd, taught_ratio
 
 GRID = (3.0, 9.0, 10.0, 24.0, 25.0, 59.0, 60.0, 125.0)
@@ -57,3 +58,17 @@ def test_deviation_of_the_mean_log_leverage():
     means = draws / draws.sum(axis=1, keepdims=True) @ np.log(GRID)
     found = mean_log_sd(GRID, np.log(SHARES)[None], np.eye(8)[None] * 0.01, np.ones(1))
     assert found == pytest.approx(means.std(), rel=0.03)
+
+
+def test_the_share_of_a_leverage_is_that_of_a_bin_that_holds_it_alone():
+    rng = np.random.default_rng(4)
+    members, size = 3, 6
+    x = rng.normal(0.0, 1.5, (members, size))
+    roots = rng.normal(0.0, 0.3, (members, size, size))
+    covariances = roots @ roots.transpose(0, 2, 1)
+    weights = np.array([0.5, 0.3, 0.2])
+    mean, spread = identify.share_logits(x, covariances, weights)
+    for index in range(size):
+        alone = np.arange(size) == index
+        slow_mean, slow_sd, _, _ = identify._bin_moments(x, covariances, weights, np.eye(size), alone)
+        assert (mean[index], spread[index]) == pytest.approx((slow_mean, slow_sd))

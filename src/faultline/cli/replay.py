@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -12,12 +13,15 @@ from faultline.cli.arguments import AsJson, ParametersFile, duration_ns, time_ns
 from faultline.cli.output import STDOUT, print_json, progress_bar
 from faultline.cli.params import ChosenParameters, read_chosen, warn
 from faultline.errors import RequestError
+from faultline.evaluation.recovered import recovered_mixes
+from faultline.evaluation.truth import write_mixes
 from faultline.pipeline.replay import TapeReplay, tape_assets
 from faultline.store.replay_outputs import ReplayOutputs
 from faultline.tape import Tape
 from faultline.units import Side, format_time_ns
 
 if TYPE_CHECKING:
+    from faultline.evaluation.truth import RecoveredMix
     from faultline.pipeline.step import StepOutputs
 
 __all__ = ("chosen_asset", "chosen_parameters", "replay_command")
@@ -77,9 +81,13 @@ def replay_command(
         ReplayOutputs(out, simulated=reader.simulated) as outputs,
         progress_bar("replay", quiet=json) as progress,
     ):
-        cost = replay.run(
-            shard, span, lambda result: _write(outputs, replay.asset, result), freeze=True, progress=progress
-        )
+        mixes: list[RecoveredMix] = []
+
+        def receive(result: StepOutputs) -> None:
+            _write(outputs, replay.asset, result)
+            mixes.extend(recovered_mixes(shard))
+
+        cost = replay.run(shard, span, receive, freeze=True, progress=progress)
         manifest = outputs.close(
             {
                 "asset": replay.asset,
@@ -88,6 +96,7 @@ def replay_command(
                 "warm_ns": span.warm_ns,
                 "params_sha256": parameters.sha256(),
                 "learned": learned,
+                "mix": _write_mixes(mixes, out),
                 "steps": shard.steps,
                 "messages": shard.messages,
                 "forecasts": {"n": shard.chain.count, "chain_sha256": shard.chain.head_sha256},
@@ -102,8 +111,15 @@ def replay_command(
         f"{shard.steps:,} steps, {shard.messages:,} messages, {cost['wall_s']:.1f} s, {cost['peak_rss_mb']:.0f} MB"
     )
     STDOUT.print(f"{shard.chain.count:,} forecasts, chain {shard.chain.head_sha256[:16]}")
-    for name, written in manifest["outputs"].items():
+    for name, written in {**manifest["outputs"], "mix": manifest["mix"]}.items():
         STDOUT.print(f"  {name}.parquet  {written['rows']:>9,} rows  sha256 {written['sha256'][:16]}")
+
+
+def _write_mixes(mixes: list[RecoveredMix], folder: Path) -> dict[str, Any]:
+    """Write the mixes that were recovered beside the other outputs; rows and hash of the file."""
+    write_mixes(mixes, folder)
+    content = (folder / "mix.parquet").read_bytes()
+    return {"rows": sum(len(mix.shares) for mix in mixes), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _write(outputs: ReplayOutputs, asset: str, result: StepOutputs) -> None:

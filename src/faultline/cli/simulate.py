@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from faultline.cli.arguments import AsJson, time_ns
 from faultline.cli.output import STDOUT, print_json, progress_bar
@@ -65,9 +66,50 @@ def score_truth_command(
     if json:
         print_json("score-truth", body, simulated=True)
         return
+    _show_score(body)
+
+
+def _show_score(body: dict[str, Any]) -> None:
+    """Print how far venues and maps lie from the truth, the worst venue first, and what null worlds must show."""
+    STDOUT.print(f"SIMULATED world {body['world']}, worst venue first")
+    table = Table(
+        "venue", "mix", "TV", "TV identified", "W1", "covered 95 %", "mass", "identified",
+        box=None, header_style="bold",
+    )  # fmt: skip
     for venue in body["venues"]:
-        figures = "  ".join(
-            f"{name} {'not known' if venue[key] is None else format(venue[key], '.3f')}"
-            for name, key in (("TV", "tv"), ("W1", "w1_log"), ("mass", "recovered_mass"))
+        known = venue["identified"]
+        table.add_row(
+            venue["venue"],
+            venue["mix_source"],
+            *(
+                _figure(venue[key])
+                for key in ("tv", "tv_identified", "w1_log", "coverage95", "recovered_mass")
+            ),
+            " ".join(f"{leverage:g}x" for leverage in known) or "none",
         )
-        STDOUT.print(f"{venue['venue']:<8} {figures}")
+    STDOUT.print(table)
+    STDOUT.print(
+        f"standing maps: divergence {_figure(body['standing_kl'])} nats over {body['standing_maps']:,} maps"
+    )
+    if body["odds"] is not None:
+        odds = body["odds"]
+        STDOUT.print(
+            f"odds: error {_figure(odds['hit_mae'])}, of what chains add {_figure(odds['excess_mae'])}, n {odds['n']:,}"
+        )
+    if body["causes"] is not None:
+        causes = body["causes"]
+        STDOUT.print(
+            f"causes: Brier {_figure(causes['brier'])} (always the mean: {_figure(causes['brier_base'])}), "
+            f"area {_figure(causes['auc'])}, n {causes['n']:,}"
+        )
+    for check in body["null_checks"]:
+        word = {True: "holds", False: "FAILED", None: "not known"}[check["passed"]]
+        STDOUT.print(
+            f"null check {check['name']}: {_figure(check['value'])}, at most {check['limit']:g}: {word}"
+        )
+    if not body["null_checks"]:
+        STDOUT.print("null checks: none, this world has effects to find")
+
+
+def _figure(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.3f}"

@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("BIN_EDGES", "BIN_LABELS", "BinShare", "bin_of", "bin_shares", "mean_log_sd", "taught_ratio")
+__all__ = (
+    "BIN_EDGES",
+    "BIN_LABELS",
+    "BinShare",
+    "bin_of",
+    "bin_shares",
+    "mean_log_sd",
+    "share_logits",
+    "taught_ratio",
+)
 
 #: Leverages below the first edge, between two edges, and from the last edge up are shown together.
 BIN_EDGES: Final = (10.0, 25.0, 60.0)
@@ -98,6 +107,28 @@ def bin_shares(
         identified = iota >= _TAUGHT or events >= _EXPECTED
         found.append(BinShare(label, share, low, high, iota, events, identified))
     return tuple(found)
+
+
+def share_logits(
+    x: NDArray[np.float64], covariances: NDArray[np.float64], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and deviation of the logit of each leverage's share, both (L,): as of a bin that holds it alone.
+
+    Args:
+        x: log rates per member, shape (M, L).
+        covariances: of them, shape (M, L, L).
+        weights: of the members, shape (M,), sum 1.
+    """
+    own = np.eye(x.shape[1])
+    shares = np.exp(x - x.max(axis=1, keepdims=True))
+    shares = np.maximum(shares / shares.sum(axis=1, keepdims=True), _SMALLEST)
+    rest = np.maximum(1.0 - shares, _SMALLEST)
+    gradients = own - shares[:, None, :] * (1.0 - own) / rest[:, :, None]
+    variances = np.einsum("mlk,mkj,mlj->ml", gradients, covariances, gradients)
+    logits = np.log(shares) - np.log(rest)
+    mean = weights @ logits
+    spread = weights @ (variances + logits**2) - mean**2
+    return mean, np.sqrt(np.maximum(spread, 0.0))
 
 
 def mean_log_sd(

@@ -21,7 +21,7 @@ from faultline.learning.cells import cells_of, event_sizes
 from faultline.learning.closure import close_mix
 from faultline.learning.constants import LearnerSettings
 from faultline.learning.history import Fact, FactKind, ParameterHistory
-from faultline.learning.identify import bin_shares, mean_log_sd, taught_ratio
+from faultline.learning.identify import bin_shares, mean_log_sd, share_logits, taught_ratio
 from faultline.learning.leverage_kernels import (
     WindowSums,
     filter_bank_kernel,
@@ -408,6 +408,7 @@ class LeverageLearner:
         gram = np.einsum("m,mkn->kn", spoken, bank.size_gram)
         sizes = mean_sizes(gram, spoken @ bank.size_sums, self._law)[:size]
         notional = mix * sizes
+        logits, logit_sd = share_logits(self._log_rates(), covariance, spoken)
         expected = self.prior.mix * np.exp(self._level(0)) * bank.travel[0, :size] / dispersion
         return Posterior(
             basis=basis,
@@ -416,6 +417,8 @@ class LeverageLearner:
             sizes_usd=sizes,
             bins=bin_shares(self.leverages, self._log_rates(), covariance, spoken, before, expected),
             iota=spoken @ np.stack([taught_ratio(member, before) for member in covariance]),
+            logits=logits,
+            logit_sd=logit_sd,
             weights=self.weights,
             effective_events=self.effective_events,
             dispersion=dispersion,

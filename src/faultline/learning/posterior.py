@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from scipy.special import expit, ndtri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,8 @@ class Posterior:
         sizes_usd: mean size of an event per leverage, shape (L,).
         bins: pooled shares with band and identifiability.
         iota: what events taught per leverage, shape (L,).
+        logits: mean of the logit of each leverage's share, shape (L,).
+        logit_sd: deviation of it, shape (L,).
         weights: of the bank's members, shape (M,).
         effective_events: events in a half-life.
         dispersion: variance of counts over their expectation; 1 where counts are Poisson.
@@ -74,11 +77,21 @@ class Posterior:
     sizes_usd: NDArray[np.float64]
     bins: tuple[BinShare, ...]
     iota: NDArray[np.float64]
+    logits: NDArray[np.float64]
+    logit_sd: NDArray[np.float64]
     weights: NDArray[np.float64]
     effective_events: float
     dispersion: float
     log_leverage_sd: float
     advantage_nats: float
+
+    def band(self, promise: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ends of the credible band of each leverage's share that holds it with probability ``promise``, both (L,).
+
+        Neighbouring leverages are hardly told apart: the bands of ``bins`` say more.
+        """
+        half = float(ndtri(0.5 + promise / 2.0)) * self.logit_sd
+        return np.asarray(expit(self.logits - half)), np.asarray(expit(self.logits + half))
 
 
 def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) -> LearnedWindows:
