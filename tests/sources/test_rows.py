@@ -136,3 +136,23 @@ def test_drained_rows_stay_as_they_are(out):
     for batch, rows in zip(batches, before, strict=True):
         assert np.array_equal(batch.rows, rows)
         assert batch.rows.flags.writeable
+
+
+def test_rejects_of_channels_that_a_venue_makes_up_are_bounded(out):
+    out.channel = "x" * 10_000
+    out.reject(Reason.UNKNOWN_CHANNEL, "no")
+    for n in range(10_000):
+        out.begin(b"{}", NOW_NS)
+        out.channel = f"no such channel {n}"
+        out.reject(Reason.UNKNOWN_CHANNEL, "no")
+    assert len(out.rejects) <= 256
+    assert sum(found.n for found in out.rejects.values()) == 10_001
+    assert out.rejects["?", Reason.UNKNOWN_CHANNEL].n > 9_000
+
+
+@pytest.mark.parametrize(("from_ns", "expected"), [(10**40, NOW_NS), (-(10**40), 0), (NOW_NS - 5, NOW_NS - 5)])
+def test_a_gap_of_no_possible_beginning_begins_where_it_can(out, from_ns, expected):
+    out.gap("BTCUSDT", Kind.BOOK_LEVEL, from_ns, NOW_NS, "sequence")
+    (batch,) = out.drain()
+    assert batch.rows["from_ns"].tolist() == [expected]
+    assert batch.rows["to_ns"].tolist() == [NOW_NS]

@@ -39,6 +39,9 @@ _OLDEST_NS: Final = 366 * DAY_NS
 #: An event may be this much later than its receipt: clocks differ.
 _AHEAD_NS: Final = HOUR_NS
 _SAMPLE_BYTES: Final = 300
+#: Channels x reasons that are counted apart, and the longest name of a channel; what is beyond counts as unknown.
+_REJECTS_MAX: Final = 256
+_CHANNEL_MAX: Final = 48
 #: First sequence that a row cannot hold.
 _SEQ_END: Final = 2**63
 _WALLET_BYTES_MAX: Final = 66
@@ -143,11 +146,15 @@ class Rows:
 
     def reject(self, reason: Reason, detail: str) -> None:
         """Count what could not be taken of the frame in hand."""
-        found = self.rejects.get((self.channel, reason))
+        key = (self.channel or "?", reason)
+        found = self.rejects.get(key)
+        if found is None and (len(self.rejects) >= _REJECTS_MAX or len(self.channel) > _CHANNEL_MAX):
+            key = ("?", reason)  # the venue makes names up
+            found = self.rejects.get(key)
         if found is None:
             digest = hashlib.sha256(self.frame).hexdigest()[:16]
             sample = self.frame[:_SAMPLE_BYTES].decode("utf-8", "backslashreplace")
-            self.rejects[(self.channel, reason)] = Rejects(1, digest, detail[:_SAMPLE_BYTES], sample)
+            self.rejects[key] = Rejects(1, digest, detail[:_SAMPLE_BYTES], sample)
         else:
             found.n += 1
 
@@ -356,7 +363,9 @@ class Rows:
         self._add(Kind.WALLET_POSITION, symbol, row)
 
     def gap(self, symbol: str, missing: Kind, from_ns: int, to_ns: int, reason: str) -> None:
-        """A stretch in which rows are missing: ``sequence`` or ``disconnect``."""
+        """A stretch in which rows are missing: ``sequence`` or ``disconnect``. It never ends before it begins."""
+        to_ns = min(max(to_ns, 0), _SEQ_END - 1)
+        from_ns = min(max(from_ns, 0), to_ns)  # a venue may have said it
         row = (to_ns, self.received_ns, 0, NO_SEQ, missing.value.encode(), from_ns, to_ns, reason.encode())
         self._append(Kind.GAP, symbol, row)
         self.n_rows += 1
