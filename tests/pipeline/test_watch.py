@@ -94,7 +94,7 @@ def test_the_profile_says_how_much_each_row_feeds_its_own_move(whole) -> None:
     profile = profile_usd(shard, "BTC", shard.rows.rows)
     found, usd = profile["reproduction"], profile["long_usd"] + profile["short_usd"]
     assert len(found["value"]) == len(profile["prices_usd"])
-    assert (found["value"][usd > 1e5] > 0).all()
+    assert (found["value"][usd > 1e7] > 0).all()
     assert (found["low"] <= found["value"]).all()
     assert (found["value"] <= found["high"]).all()
     assert found["established"] == (found["n_flows"] >= 30)

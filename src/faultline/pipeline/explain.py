@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ("explain_cell", "profile_usd")
 
 _SIDES = ("long", "short")
+#: Of reproduction numbers; the interval is never narrower than some percent.
+_R_DECIMALS = 6
 
 
 def profile_usd(shard: Shard, scope: str, rows: DisplayRows | None = None) -> dict[str, Any]:
@@ -71,8 +73,8 @@ def _reproduction(
     found = shard.watch.reproduction(edges, usd, shard.price_usd)
     if found is None:
         return None
-    known = {name: getattr(found, name) for name in ("value", "low", "high", "n_flows")}
-    return known | {"established": found.n_flows >= GREY_BELOW}
+    known = {name: np.round(getattr(found, name), _R_DECIMALS) for name in ("value", "low", "high")}
+    return known | {"n_flows": found.n_flows, "established": found.n_flows >= GREY_BELOW}
 
 
 def _whole_rows(shard: Shard, items: list[InstrumentState]) -> DisplayRows:

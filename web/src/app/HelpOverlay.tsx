@@ -55,6 +55,12 @@ function MapHelp() {
         bracket inside the chart is where price swept one. Triangles point at zones that were hit (hollow) or
         swept (filled), discs are large liquidations.
       </p>
+      <p>
+        The profile beside the chart sums the newest column. Its dots are R(p): how far what a row releases
+        would move price, over the row's own height; above 1, right of the dotted line, a stretch carries
+        itself. Until 30 such flows were observed it is not established, and not drawn. The chain on a zone's
+        card tells how likely each next level is reached if the zone is hit.
+      </p>
       <h3>Keys (while the chart has focus)</h3>
       <dl class="help-keys">
         {KEYS.map(([key, what]) => (

@@ -19,6 +19,12 @@ const WORDS: readonly (readonly [string, string])[] = [
     "log score over the feed's own static prior, in nats; below 0 the prior would have said it better",
   ],
   ["n at risk", "chains that could have made this step; below 30 the step is greyed"],
+  ["T", "skill in when and on which side events come, in nats per event over a baseline; 0 is no skill"],
+  [
+    "served, learned, assumed",
+    "the map as it was frozen; its kernel with a leverage mix learned online; the same with the mix assumed before",
+  ],
+  ["seen over expected", "events of a day over what the frozen map expected of it"],
   ["est.", "an amount of the model, not of an exchange"],
 ];
 
