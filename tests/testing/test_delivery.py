@@ -142,3 +142,34 @@ def test_facts_after_a_cut_are_not_delivered(subscribed, trade):
             return server.delivered, server.counts["reset"], server.counts["unsent"], client.closed
 
     assert asyncio.run(run()) == ([], 1, 2, "ConnectionResetError")
+
+
+def test_proofs_can_be_asked_for_all_the_time(trade):
+    async def run():
+        read = []
+        async with VenueServer(script_of("bybit"), prove_every_s=0.01) as server:
+            transport, _ = await picows.ws_connect(listener(read), server.ws_url("linear"))
+            await server.subscribed(TOPIC)
+            await server.publish(trade(1), trade(2))
+            account = server.clients()[0].account
+            await server.until(lambda: account._n_proven == 2)
+            transport.underlying_transport.abort()
+            await server.until(lambda: not server.clients())
+            return [one.fact.seq for one in server.delivered], server.doubtful, read
+
+    assert asyncio.run(run()) == ([1, 2], [], [1, 2])
+
+
+def test_settling_does_not_wait_for_who_left_with_frames_still_on_their_way(subscribed, trade):
+    async def run():
+        async with VenueServer(script_of("bybit")) as server:
+            async with subscribed(server) as client:
+                server.faults.delay_s = 30.0
+                await server.publish(trade(1))
+                settling = asyncio.create_task(server.settle(5.0))
+                await asyncio.sleep(0)
+                await client.close()
+            async with asyncio.timeout(1.0):
+                return await settling, server.delivered, server.doubtful
+
+    assert asyncio.run(run()) == (True, [], [])

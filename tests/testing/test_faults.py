@@ -167,6 +167,16 @@ def test_a_stall_is_silence_with_an_open_socket_and_ends_when_told(subscribed, t
     assert counts["unheard"] == 2
 
 
+def test_a_stall_leaves_rest_requests_unanswered():
+    async def run():
+        async with VenueServer(script_of("bybit"), faults=Faults(is_stalled=True)) as server:
+            with pytest.raises(TimeoutError):
+                await get(server.rest_url + "/v5/market/tickers", patience_s=0.1)
+            return server.counts["stalled"]
+
+    assert asyncio.run(run()) == 1
+
+
 def test_confirmations_meet_faults_only_where_told():
     async def run(answers_too):
         faults = Faults(drop_prob=1.0, answers_too=answers_too)

@@ -78,6 +78,7 @@ class Host(Protocol):
     counts: collections.Counter[str]
     heard: collections.deque[tuple[float, int, bytes]]
     requests: collections.deque[tuple[float, str, str]]
+    prove_every_s: float
 
     def joined(self, link: Link) -> int:
         """A client connected; returns its number."""
@@ -126,7 +127,9 @@ class Link(asyncio.Protocol):
         self._queue_timer: asyncio.TimerHandle | None = None
         self._timers: set[asyncio.TimerHandle] = set()
         self._held: tuple[bytes, Delivery | None] | None = None
-        self._asked: collections.deque[tuple[bytes, int, Callable[[], None]]] = collections.deque()
+        #: Proofs asked for, and what follows on each; then those on their way, with the deliveries before them.
+        self._proofs: dict[bytes, Callable[[], None]] = {}
+        self._asked: collections.deque[tuple[bytes, int]] = collections.deque()
         self._n_asked = 0
         self._bytes_written = 0
         self._is_ending = False
@@ -194,8 +197,8 @@ class Link(asyncio.Protocol):
         self.account.die()
         self.writable.set()
         self.lost.set()
-        asked, self._asked = self._asked, collections.deque()
-        for _, _, then in asked:
+        proofs, self._proofs = self._proofs, {}
+        for then in proofs.values():
             then()
         self._host.changed(self, is_lost=True)
 
@@ -258,9 +261,10 @@ class Link(asyncio.Protocol):
         self._release()
         self._n_asked += 1
         payload = b"proof %d" % self._n_asked
+        self._proofs[payload] = then
         self._put(
             encode_frame(PING, payload),
-            lambda: self._asked.append((payload, self.account.n_written, then)),
+            lambda: self._asked.append((payload, self.account.n_written)),
             keeps_order=True,
         )
 
@@ -313,6 +317,8 @@ class Link(asyncio.Protocol):
             self.say(host.script.opened(self.client, host.clock.now_ns()))
             if host.script.ping is not None:
                 self._after(host.script.ping_every_s, self._ping)
+            if host.prove_every_s:
+                self._after(host.prove_every_s, self._prove_again)
 
     def _hear(self, opcode: int, payload: bytes) -> None:
         host = self._host
@@ -336,14 +342,19 @@ class Link(asyncio.Protocol):
                 self.say(answers)
 
     def _take_proof(self, payload: bytes) -> None:
-        if not any(asked == payload for asked, _, _ in self._asked):
+        if payload not in self._proofs:
             return
         while self._asked:
-            asked, n, then = self._asked.popleft()
+            asked, n = self._asked.popleft()
             self.account.prove(n)
-            then()
+            self._proofs.pop(asked)()
             if asked == payload:
                 return
+
+    def _prove_again(self) -> None:
+        if not self._is_ending:
+            self.prove(lambda: None)
+            self._after(self._host.prove_every_s, self._prove_again)
 
     def _ping(self) -> None:
         script = self._host.script
@@ -434,6 +445,9 @@ class Link(asyncio.Protocol):
             self._write(first.rest, first.then)
 
     def _write(self, out: bytes, then: Callable[[], None] | None) -> None:
+        if self._transport.is_closing():
+            self._host.counts["unsent"] += 1
+            return
         self._transport.write(out)
         self._bytes_written += len(out)
         if then is not None:

@@ -50,6 +50,8 @@ class VenueServer:
         tls: a context with a certificate; without one the addresses are ``ws://`` and ``http://``.
         sockets: WebSocket addresses by name; by default those of the venue that has the script's slug.
         rest: REST addresses by name; the same.
+        prove_every_s: clients are made to prove so often what they have read, so that little is in doubt when they are
+            killed; 0 leaves that to ``settle``.
 
     Attributes:
         counts: what happened, by word.
@@ -67,6 +69,7 @@ class VenueServer:
         tls: ssl.SSLContext | None = None,
         sockets: Mapping[str, str] | None = None,
         rest: Mapping[str, str] | None = None,
+        prove_every_s: float = 0.0,
     ) -> None:
         self.script = script
         self.clock = SystemClock() if clock is None else clock
@@ -74,6 +77,7 @@ class VenueServer:
         self.counts: collections.Counter[str] = collections.Counter()
         self.heard: collections.deque[tuple[float, int, bytes]] = collections.deque(maxlen=_KEPT)
         self.requests: collections.deque[tuple[float, str, str]] = collections.deque(maxlen=_KEPT)
+        self.prove_every_s = prove_every_s
         self._seed = seed
         self._tls = tls
         self._sockets = dict(venue_of(script.slug).sockets if sockets is None else sockets)
