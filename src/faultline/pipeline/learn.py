@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.step import LocatedEvents
 
-__all__ = ("FeedLearner", "LearnedMixes", "MarketLearner")
+__all__ = ("FeedLearner", "LearnedMixes", "MarketLearner", "ServedMixes")
 
 #: Silence of a feed after which it is taken to be down rather than quiet...
 _SILENCE_NS: Final = 45 * MINUTE_NS
@@ -57,14 +57,45 @@ _BAND_DEVIATIONS: Final = 1.96
 
 
 class LearnedMixes(msgspec.Struct, frozen=True):
-    """Mixes that hold from some whole minutes on.
+    """What was learned of some whole minutes, and holds from their ends on.
+
+    Attributes:
+        from_ns: int64 (n,).
+        learned: float64 (n, L): the bank's mix.
+        trust: float64 (n,): its weight beside the prior's mix, by the feed's own events.
+        share: float64 (n,): how much of it is data rather than prior.
+        spread: float64 (n,): how well its mean log leverage is known.
+        speaks: bool (n,): whether it is to be served: enough was learned, and it beats the prior.
+        heard: int64 (n, 4): times of the first and the last event, minutes taught, and events heard by then.
+    """
+
+    from_ns: Any
+    learned: Any
+    trust: Any
+    share: Any
+    spread: Any
+    speaks: Any
+    heard: Any
+
+    @classmethod
+    def joined(cls, parts: Sequence[LearnedMixes]) -> LearnedMixes:
+        """Parts one after another; at least one."""
+        return cls(*(np.concatenate([getattr(p, name) for p in parts]) for name in cls.__struct_fields__))
+
+    def between(self, begin: int, end: int) -> LearnedMixes:
+        """Those with an index in [begin, end)."""
+        return LearnedMixes(*(getattr(self, name)[begin:end] for name in self.__struct_fields__))
+
+
+class ServedMixes(msgspec.Struct, frozen=True):
+    """Mixes to serve from some whole minutes on.
 
     Attributes:
         from_ns: int64 (n,).
         mixes: float64 (n, 3, L): the mix and the two ends of its band.
         rivals: float64 (n, 2, L): the prior's mix, and the learned one pooled by the feed's own events alone.
         share: float64 (n,), how much of the mix is data rather than prior.
-        speaks: bool (n,), whether it is to be served: enough was learned, and it beats the prior.
+        speaks: bool (n,), whether it is to be served.
     """
 
     from_ns: Any
@@ -125,15 +156,19 @@ class FeedLearner:
         self._events = np.zeros(0, dtype=EVENT)
         #: Times of the first and the last event, minutes taught, and events heard.
         self._heard = np.zeros(4, dtype=np.int64)
+        #: The same by the last minute that was served.
+        self._known = np.zeros(4, dtype=np.int64)
+        #: What was learned and is not served yet.
+        self._coming: list[LearnedMixes] = []
         self._hour = -1
         self._from_ns = 0
         self._ended_ns = 0
 
-    def apply(self, bars: NDArray[np.void], events: NDArray[np.void], upto_ns: int) -> LearnedMixes | None:
+    def apply(self, bars: NDArray[np.void], events: NDArray[np.void], upto_ns: int) -> None:
         """Take in bars and events (``learning.reporting.EVENT``) received until ``upto_ns``; learn whole minutes."""
         if not self._from_ns:
             if not len(events):
-                return None
+                return
             # From the next whole minute on: of the present one some bars may have gone by.
             self._from_ns = (int(events["time_ns"][0]) // MINUTE_NS + 1) * MINUTE_NS
         events = events[events["time_ns"] >= self._from_ns]
@@ -141,18 +176,30 @@ class FeedLearner:
         self._bars = np.concatenate([self._bars, _without_overlap(bars, self._ended_ns)])
         self._ended_ns = max(self._ended_ns, int(bars["end_ns"][-1])) if len(bars) else self._ended_ns
         self._events = np.concatenate([self._events, events])
-        parts: list[LearnedMixes] = []
         last = upto_ns // MINUTE_NS * MINUTE_NS
         while len(self._bars) and int(self._bars["start_ns"][0]) < last:
             hour = int(self._bars["start_ns"][0]) // HOUR_NS
             if hour != self._hour:
                 self._settle()
                 self._hour = hour
-            parts.append(self._learn_until(min(last, (hour + 1) * HOUR_NS)))
-        if not parts:
+            self._coming.append(self._learn_until(min(last, (hour + 1) * HOUR_NS)))
+
+    def due(self, upto_ns: int) -> ServedMixes | None:
+        """Mixes to serve from times until ``upto_ns`` on and not given before, pooled by the trust there is now."""
+        if not self._coming or int(self._coming[0].from_ns[0]) > upto_ns:
             return None
-        return LearnedMixes(
-            *(np.concatenate([getattr(p, f) for p in parts]) for f in LearnedMixes.__struct_fields__)
+        found = LearnedMixes.joined(self._coming)
+        cut = int(np.searchsorted(found.from_ns, upto_ns, side="right"))
+        rest, found = found.between(cut, len(found.from_ns)), found.between(0, cut)
+        self._coming = [rest] if len(rest.from_ns) else []
+        self._known = found.heard[-1]
+        alone = self._pooled(found.learned, found.trust)
+        return ServedMixes(
+            from_ns=found.from_ns,
+            mixes=self._mixes(found.learned, found.trust * self.map_trust, found.spread),
+            rivals=np.stack([np.broadcast_to(self.learner.prior.mix, alone.shape), alone], axis=1),
+            share=found.trust * self.map_trust * found.share,
+            speaks=found.speaks,
         )
 
     def _learn_until(self, end_ns: int) -> LearnedMixes:
@@ -162,7 +209,7 @@ class FeedLearner:
         n_events = int(np.searchsorted(self._events["time_ns"], end_ns))
         events, self._events = self._events[:n_events], self._events[n_events:]
         starts = np.unique(bars["start_ns"] // MINUTE_NS) * MINUTE_NS
-        taught = self._taught(starts, events["time_ns"])
+        taught, heard = self._taught(starts, events["time_ns"])
         if self.learner.reporting.scheme in _ORDERLESS:
             bars = _by_minute(bars)
         learned = self.learner.learn(bars, events, taught)
@@ -172,12 +219,15 @@ class FeedLearner:
         theta = np.concatenate([learned.theta[1:], self.learner.theta[None]])
         weights = np.concatenate([learned.weights[1:], self.learner.weights[None]])
         trust = self._trust(learned, taught)
-        theta, weights = theta[:, self._alike, :-1], self._served(weights)
-        mixes = self._mixes(theta, weights, trust * self.map_trust)
-        alone = self._pooled(theta, weights, trust)
-        rivals = np.stack([np.broadcast_to(self.learner.prior.mix, alone.shape), alone], axis=1)
-        share, speaks = trust * self.map_trust * self.share, np.full(len(starts), self.speaks)
-        return LearnedMixes(starts + MINUTE_NS, mixes, rivals, share, speaks)
+        return LearnedMixes(
+            from_ns=starts + MINUTE_NS,
+            learned=self._bank_mix(theta, weights),
+            trust=trust,
+            share=np.full(len(starts), self.share),
+            spread=np.full(len(starts), self._spread),
+            speaks=np.full(len(starts), self.speaks),
+            heard=heard,
+        )
 
     def _trust(self, learned: LearnedWindows, taught: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Weight of the learned mix beside the assumed one after each window, by discounted log score, shape (W,)."""
@@ -197,7 +247,7 @@ class FeedLearner:
         """The mix that holds now with the two ends of its band, shape (3, L), and how much of it is data."""
         theta, weights = self.learner.theta[None], self.learner.weights[None]
         trust = np.array([self.map_trust * _trust_of(self._advantage)])
-        mixes = self._mixes(theta[:, self._alike, :-1], self._served(weights), trust)
+        mixes = self._mixes(self._bank_mix(theta, weights), trust, np.array([self._spread]))
         return mixes[0], float(trust[0]) * self.share
 
     def _served(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -206,9 +256,15 @@ class FeedLearner:
         shares: NDArray[np.float64] = alike / alike.sum(axis=1, keepdims=True)
         return shares
 
-    def _taught(self, starts: NDArray[np.int64], times_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether the feed was up in each minute: after its first event, and not silent for far too long."""
+    def _taught(
+        self, starts: NDArray[np.int64], times_ns: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Whether the feed was up in each minute: after its first event, and not silent for far too long.
+
+        Also what was heard by the end of each minute, shape (W, 4), as in ``LearnedMixes``.
+        """
         out = np.zeros(len(starts), dtype=np.bool_)
+        heard = np.zeros((len(starts), 4), dtype=np.int64)
         place = np.searchsorted(times_ns, starts + MINUTE_NS)
         first, last, minutes, seen = (int(value) for value in self._heard)
         for w, start in enumerate(starts.tolist()):
@@ -218,8 +274,9 @@ class FeedLearner:
             up = first > 0 and start + MINUTE_NS - last <= max(_SILENCE_NS, _SILENCE_INTERVALS * usual_ns)
             out[w] = up
             minutes += int(up)
+            heard[w] = first, last, minutes, seen + int(place[w])
         self._heard[:] = first, last, minutes, seen + len(times_ns)
-        return out
+        return out, heard
 
     def _settle(self) -> None:
         """Settle which mix speaks and how wide its band is, before the first minute of an hour is learned."""
@@ -228,41 +285,50 @@ class FeedLearner:
         self.share = float(belief.mix @ belief.iota) if self.speaks else 0.0
         self._spread = belief.log_leverage_sd
 
+    def _bank_mix(self, theta: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Learned mix, shape (n, L), from rates (n, M, L + 1) and weights (n, M) of the bank's members."""
+        theta, weights = theta[:, self._alike, :-1], self._served(weights)
+        shares = theta / theta.sum(axis=2, keepdims=True)
+        # Products of matrices round by their size; these sums do not, whatever the number of minutes.
+        mix: NDArray[np.float64] = (weights[:, :, None] * shares).sum(axis=1)
+        return mix
+
+    def _pooled(self, learned: NDArray[np.float64], trust: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Learned mixes (n, L) with their trust (n,) beside the prior's, shape (n, L)."""
+        pooled: NDArray[np.float64] = (
+            trust[:, None] * learned + (1.0 - trust[:, None]) * self.learner.prior.mix
+        )
+        return pooled
+
     def _mixes(
-        self, theta: NDArray[np.float64], weights: NDArray[np.float64], trust: NDArray[np.float64]
+        self, learned: NDArray[np.float64], trust: NDArray[np.float64], spread: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Mix and the ends of its band, shape (n, 3, L).
 
         Args:
-            theta: rates, shape (n, M, L).
-            weights: of the bank's members, shape (n, M).
-            trust: weight of the learned mix beside the assumed one, shape (n,).
+            learned: learned mixes, shape (n, L).
+            trust: their weights beside the prior's mix, shape (n,).
+            spread: how well the mean log leverage is known, shape (n,).
         """
-        mix = self._pooled(theta, weights, trust)
+        mix = self._pooled(learned, trust)
         log_leverage = np.log(np.asarray(self.learner.leverages))
-        tilted = [_tilted(mix, log_leverage, way * _BAND_DEVIATIONS * self._spread) for way in (-1.0, 1.0)]
+        tilted = [_tilted(mix, log_leverage, way * _BAND_DEVIATIONS * spread) for way in (-1.0, 1.0)]
         return np.stack([mix, *tilted], axis=1)
 
-    def _pooled(
-        self, theta: NDArray[np.float64], weights: NDArray[np.float64], trust: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Learned mix beside the prior's, shape (n, L); arguments as of ``_mixes``."""
-        shares = theta / theta.sum(axis=2, keepdims=True)
-        # Products of matrices round by their size; these sums do not, whatever the number of minutes.
-        mix = (weights[:, :, None] * shares).sum(axis=1)
-        pooled: NDArray[np.float64] = trust[:, None] * mix + (1.0 - trust[:, None]) * self.learner.prior.mix
-        return pooled
-
     def is_up(self, now_ns: int) -> bool:
-        """Whether the feed is taken to be up: it was heard of, and has not been silent for far too long."""
-        first, last, minutes, seen = (int(value) for value in self._heard)
+        """Whether the feed is taken to be up: it was heard of, and has not been silent for far too long.
+
+        By what was heard by the last minute that was served.
+        """
+        first, last, minutes, seen = (int(value) for value in self._known)
         usual_ns = minutes * MINUTE_NS / max(seen, 1)
         return first > 0 and now_ns - last <= max(_SILENCE_NS, _SILENCE_INTERVALS * usual_ns)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to go on, as flat arrays."""
+        """Everything needed to go on, as flat arrays, once everything learned was served."""
         out = {f"learner.{key}": value for key, value in self.learner.state().items()}
-        out["bars"], out["events"], out["heard"] = self._bars.copy(), self._events.copy(), self._heard.copy()
+        out["bars"], out["events"] = self._bars.copy(), self._events.copy()
+        out["heard"] = np.stack([self._heard, self._known])
         head = {
             "feed": self.feed_id,
             "path": self.path_id,
@@ -299,7 +365,7 @@ class FeedLearner:
             part_of(state, "learner."), feed.learner.reporting, feed.learner.bank, settings
         )
         feed._bars, feed._events = state["bars"].copy(), state["events"].copy()
-        feed._heard = state["heard"].copy()
+        feed._heard, feed._known = state["heard"].copy()
         numbers = state["numbers"].tolist()
         feed.events, feed.expected, speaks, feed.share, feed._spread = numbers[:5]
         feed._advantage, feed.gained_nats = numbers[5:]
@@ -327,7 +393,7 @@ class MarketLearner:
     def apply(
         self, items: Sequence[InstrumentState], reference_id: str, events: LocatedEvents, upto_ns: int
     ) -> None:
-        """Learn until ``upto_ns`` and let every instrument hold the mixes that follow.
+        """Learn until ``upto_ns``, no farther than to the next whole hour; ``serve`` follows as time goes on.
 
         Args:
             items: instruments with a path, their bars until then not yet applied.
@@ -347,16 +413,17 @@ class MarketLearner:
                 kernel, prior = paths[path_id].parameters, self._given.prior_of(feed_id)
                 self.feeds[feed_id] = FeedLearner(feed_id, path_id, kernel, reporting, self._settings, prior)
                 self.feeds[feed_id].map_trust = self._trial.trust
-        learned: dict[str, LearnedMixes] = {}
         for feed_id, feed in sorted(self.feeds.items()):
             if feed.path_id in paths:
-                bars = paths[feed.path_id].ready(upto_ns)
-                found = feed.apply(bars, _rows_of(events, feed_id), upto_ns)
-                if found is not None:
-                    learned[feed_id] = found
+                feed.apply(paths[feed.path_id].ready(upto_ns), _rows_of(events, feed_id), upto_ns)
+
+    def serve(self, items: Sequence[InstrumentState], upto_ns: int) -> None:
+        """Let every instrument hold the mixes that hold by ``upto_ns``: all once learning stands there."""
+        found = {feed_id: feed.due(upto_ns) for feed_id, feed in sorted(self.feeds.items())}
+        due = {feed_id: mixes for feed_id, mixes in found.items() if mixes is not None}
         for item in items:
             if self._given.served_by(item.instrument_id) is None:
-                self._serve(item, learned)
+                self._serve(item, due)
 
     def watch(self, path: NDArray[np.void], events: LocatedEvents) -> None:
         """Note how the asset's price went (``market.path.PATH_ROW``) and which liquidations came, for the trial."""
@@ -380,7 +447,7 @@ class MarketLearner:
             feed.learned = []
         return taken
 
-    def _serve(self, item: InstrumentState, learned: Mapping[str, LearnedMixes]) -> None:
+    def _serve(self, item: InstrumentState, learned: Mapping[str, ServedMixes]) -> None:
         """Let an instrument hold its own feed's mixes where they speak, else those of the feeds without a path."""
         own = [item.instrument_id] if item.instrument_id in learned else []
         shared = [iid for iid, feed in self.feeds.items() if iid in learned and feed.path_id != iid]
@@ -488,8 +555,10 @@ def _merged(bars: NDArray[np.void], key: NDArray[np.int64]) -> NDArray[np.void]:
     return rows
 
 
-def _tilted(mix: NDArray[np.float64], log_leverage: NDArray[np.float64], shift: float) -> NDArray[np.float64]:
-    """Mixes (n, L) tilted by a power of leverage so that the mean log leverage moves by about ``shift``."""
+def _tilted(
+    mix: NDArray[np.float64], log_leverage: NDArray[np.float64], shift: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mixes (n, L) tilted by a power of leverage so that the mean log leverage moves by about ``shift`` (n,)."""
     mean = (mix * log_leverage).sum(axis=1)
     variance = (mix * log_leverage**2).sum(axis=1) - mean**2
     power = shift / np.maximum(variance, 1e-6)

@@ -58,6 +58,8 @@ class Shard:
         self.params_sha256 = parameters.sha256()
         self.contracts = {iid: item for iid, item in instruments.items() if item.asset == asset}
         self.reached_ns = start_ns
+        #: Inside a step learning runs ahead to the next whole hour; what was learned is served in its time.
+        self.learned_ns = start_ns
         self.members: dict[str, InstrumentState] = {}
         self.reference_id = ""
         self.rows = RowChooser()

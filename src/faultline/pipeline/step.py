@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from faultline.messages import Batch
     from faultline.pipeline.instrument_state import InstrumentState
     from faultline.pipeline.shard import Shard
+    from faultline.pipeline.watch import MarketWatch
     from faultline.signals.notices import Notice
     from faultline.zones.zone import Zone, ZoneChange
 
@@ -113,13 +114,17 @@ def step(
         watch.apply_liquidations(events)
     columns: list[tuple[str, Columns]] = []
     forecasts: list[Forecast] = []
+    drawn: list[_Drawn] = []
     for end_ns in _segment_ends(shard, upto_ns, freeze=freeze):
         is_last = end_ns == upto_ns
-        columns += _advance(shard, end_ns, paths, events, forming=forming and is_last)
+        drawn += _advance(shard, (end_ns, upto_ns), paths, events, forming=forming and is_last)
         if shard.learner is not None and end_ns % TRIAL_NS == 0:
             shard.learner.judge(shard.priced(shard.asset), end_ns)
         if watch is not None and watch.account_due(end_ns):
             close_accounts(shard, watch, end_ns, says_chains=end_ns + ACCOUNT_NS > upto_ns)
+        if drawn and (is_last or end_ns % HOUR_NS == 0):
+            columns += _extend(shard, drawn, paths, events)
+            drawn = []
         if end_ns % HOUR_NS == 0:
             _every_hour(shard, end_ns)
         if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:
@@ -206,35 +211,81 @@ def _segment_ends(shard: Shard, upto_ns: int, *, freeze: bool) -> list[int]:
     return ends
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Drawn:
+    """What was drawn of (after_ns, end_ns]: heat by instrument at ``close_ns``, shape (n, 2, P), and now, (2, P)."""
+
+    after_ns: int
+    end_ns: int
+    rows: DisplayRows
+    close_ns: NDArray[np.int64]
+    heat: dict[str, NDArray[np.float32]]
+    now: dict[str, NDArray[np.float32]]
+
+
 def _advance(
-    shard: Shard, end_ns: int, paths: dict[str, NDArray[np.void]], events: LocatedEvents, *, forming: bool
-) -> list[tuple[str, Columns]]:
-    """Move every instrument to ``end_ns`` and extend the columns of every scope."""
+    shard: Shard,
+    ends_ns: tuple[int, int],
+    paths: dict[str, NDArray[np.void]],
+    events: LocatedEvents,
+    *,
+    forming: bool,
+) -> list[_Drawn]:
+    """Move every instrument to the first of ``ends_ns``, and what is watched; the second is the end of the step.
+
+    Gives what was drawn, nothing before a first price.
+    """
+    end_ns, upto_ns = ends_ns
     after_ns, shard.reached_ns = shard.reached_ns, end_ns
     reference = shard.members.get(shard.reference_id) or _first_reference(shard, end_ns)
     if reference is None:
         return []
     rows = shard.rows.rows or shard.rows.follow(end_ns, _first_price(reference))
-    closings = {
-        tf: series.close_times(after_ns, end_ns) for tf, series in shard.series_of(shard.asset).items()
-    }
-    union = np.unique(np.concatenate(list(closings.values())))
-    heat: dict[str, NDArray[np.float32]] = {}
-    now: dict[str, NDArray[np.float32]] = {}
+    series = shard.series_of(shard.asset).values()
+    union = np.unique(np.concatenate([part.close_times(after_ns, end_ns) for part in series]))
+    drawn = _Drawn(after_ns, end_ns, rows, union, {}, {})
     recent = {iid: _ended(path, after_ns, end_ns) for iid, path in paths.items()}
-    _learn(shard, reference.instrument_id, recent, events.between(after_ns, end_ns), end_ns)
+    if shard.learned_ns < end_ns:
+        shard.learned_ns = min(-(-end_ns // HOUR_NS) * HOUR_NS, upto_ns)
+        coming = {iid: _ended(path, after_ns, shard.learned_ns) for iid, path in paths.items()}
+        heard = events.between(after_ns, shard.learned_ns)
+        _learn(shard, reference.instrument_id, coming, heard, shard.learned_ns)
+    if shard.learner is not None:
+        shard.learner.serve(shard.with_path(), end_ns)
+        shard.learner.watch(recent[reference.instrument_id], events.between(after_ns, end_ns))
     for item in shard.with_path():
-        drawn = np.append(union, end_ns) if forming else union
-        usd = item.advance(drawn, end_ns, rows)
-        heat[item.instrument_id] = usd[: len(union)]
+        usd = item.advance(np.append(union, end_ns) if forming else union, end_ns, rows)
+        drawn.heat[item.instrument_id] = usd[: len(union)]
         if shard.watch is not None:
             shard.watch.accountant.apply(item.instrument_id, item.applied)
         if forming:
-            now[item.instrument_id] = usd[-1]
+            drawn.now[item.instrument_id] = usd[-1]
     if shard.watch is not None:
-        for item in shard.with_path():
-            shard.watch.apply_path(item.instrument_id, recent[item.instrument_id], _minutes(after_ns, end_ns))
-    return _extend(shard, rows, (after_ns, end_ns), closings, union, heat, now, recent, events)
+        _watch(shard, shard.watch, drawn, recent)
+    return [drawn]
+
+
+def _watch(shard: Shard, watch: MarketWatch, drawn: _Drawn, paths: dict[str, NDArray[np.void]]) -> None:
+    """Let the watch look at what was drawn and at the recent path of every instrument."""
+    minutes = shard.series_of(shard.asset)["1m"].close_times(drawn.after_ns, drawn.end_ns)
+    at = np.searchsorted(drawn.close_ns, minutes)
+    for item in shard.with_path():
+        watch.apply_path(
+            item.instrument_id, paths[item.instrument_id], _minutes(drawn.after_ns, drawn.end_ns)
+        )
+    for scope, ids in shard.own_scopes().items():
+        usd = _total([drawn.heat[iid][at] for iid in ids])
+        watch.apply_columns(scope, drawn.rows, minutes, usd, paths[_source_of(shard, scope)])
+
+
+def _source_of(shard: Shard, scope: str) -> str:
+    """The instrument whose path is that of a scope."""
+    return shard.reference_id if scope == shard.asset else scope
+
+
+def _total(parts: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Sum of the heat of instruments, in their order."""
+    return sum(parts[1:], start=parts[0])
 
 
 def _learn(
@@ -245,7 +296,6 @@ def _learn(
     learned: list[tuple[str, LearnedWindows]] = []
     if shard.learner is not None:
         shard.learner.apply(shard.with_path(), reference_id, events, end_ns)
-        shard.learner.watch(paths.get(reference_id, np.zeros(0, PATH_ROW)), events)
         learned = shard.learner.take()
     if shard.calibrator is not None:
         found = shard.calibrator.apply(paths, reference_id, events, end_ns)
@@ -277,21 +327,15 @@ def _minutes(after_ns: int, end_ns: int) -> NDArray[np.int64]:
 
 
 def _extend(
-    shard: Shard,
-    rows: DisplayRows,
-    span: tuple[int, int],
-    closings: dict[str, NDArray[np.int64]],
-    union: NDArray[np.int64],
-    heat: dict[str, NDArray[np.float32]],
-    now: dict[str, NDArray[np.float32]],
-    paths: dict[str, NDArray[np.void]],
-    events: LocatedEvents,
+    shard: Shard, drawn: list[_Drawn], paths: dict[str, NDArray[np.void]], events: LocatedEvents
 ) -> list[tuple[str, Columns]]:
-    """Columns of every scope and timeframe from the heat and the recent path of the instruments they are made of."""
+    """Columns of every scope and timeframe from what was drawn on the same rows, one after another."""
+    after_ns, last, rows = drawn[0].after_ns, drawn[-1], drawn[0].rows
+    union = np.concatenate([part.close_ns for part in drawn])
+    heat = {iid: np.concatenate([part.heat[iid] for part in drawn]) for iid in last.heat}
+    recent = events.between(after_ns, last.end_ns)
     out: list[tuple[str, Columns]] = []
     drawn_from: dict[tuple[str, ...], list[Columns]] = {}
-    watched = shard.own_scopes() if shard.watch is not None else {}
-    recent = (events.received_ns > span[0]) & (events.received_ns <= span[1])
     for scope, ids in shard.scopes().items():
         priced = [iid for iid in ids if iid in heat]
         if not priced:
@@ -301,29 +345,25 @@ def _extend(
             out += [(scope, columns) for columns in drawn_from[tuple(ids)]]
             continue
         mine_out = drawn_from.setdefault(tuple(ids), [])
-        total = sum((heat[iid] for iid in priced[1:]), start=heat[priced[0]])
-        total_now = sum((now[iid] for iid in priced[1:]), start=now[priced[0]]) if now else None
-        source = shard.reference_id if scope == shard.asset else scope
-        path = paths.get(source, np.zeros(0, PATH_ROW))
-        if shard.watch is not None and scope in watched:
-            minutes = closings["1m"]
-            shard.watch.apply_columns(scope, rows, minutes, total[np.searchsorted(union, minutes)], path)
-        mine = recent & np.isin(events.instrument, ids)
-        drawn = ColumnEvents(
-            received_ns=events.received_ns[mine],
-            side=(events.side[mine] == Side.SHORT).astype(np.int64),
-            row=np.floor(events.trigger_usd[mine] / rows.row_usd).astype(np.int64) - rows.first_row,
-            usd=events.notional_usd[mine],
+        total = _total([heat[iid] for iid in priced])
+        mine = np.isin(recent.instrument, ids)
+        located = ColumnEvents(
+            received_ns=recent.received_ns[mine],
+            side=(recent.side[mine] == Side.SHORT).astype(np.int64),
+            row=np.floor(recent.trigger_usd[mine] / rows.row_usd).astype(np.int64) - rows.first_row,
+            usd=recent.notional_usd[mine],
         )
-        for tf, series in shard.series_of(scope).items():
+        path = paths.get(_source_of(shard, scope), np.zeros(0, PATH_ROW))
+        for series in shard.series_of(scope).values():
+            close_ns = series.close_times(after_ns, last.end_ns)
             columns = series.extend(
                 rows=rows,
-                close_ns=closings[tf],
-                synthetic=total[np.searchsorted(union, closings[tf])],
-                forming=total_now,
-                path=path,
-                events=drawn,
-                now_ns=span[1],
+                close_ns=close_ns,
+                synthetic=total[np.searchsorted(union, close_ns)],
+                forming=_total([last.now[iid] for iid in priced]) if last.now else None,
+                path=_ended(path, after_ns, last.end_ns),
+                events=located,
+                now_ns=last.end_ns,
                 smooth_bps=shard.parameters.smooth_bps if shard.draws_smooth else None,
             )
             if columns is not None:
