@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultline.errors import RequestError, StoreError
-from faultline.learning.pool import FLOOR, LEARNING_RATE, RateGain, RatePool, apply_gain, linear_pool
+from faultline.learning.pool import (
+    FLOOR,
+    LEARNING_RATE,
+    MapPool,
+    RateGain,
+    RatePool,
+    apply_gain,
+    linear_pool,
+)
 
 
 def world(seed, windows=30, models=3):
@@ -120,3 +128,75 @@ def test_shapes_that_do_not_fit_are_refused():
         RateGain(1.0, 5.0).apply(starts, rates[0], counts, hours[:-1])
     with pytest.raises(RequestError, match="do not fit"):
         RatePool(3).apply(starts + 1, rates, counts, hours)
+
+
+def swept_maps(seed, windows=200):
+    """Amounts (W, 2 maps, 2 cells), areas (W, 2) and counts (W, 2): the second map is the truth times 7."""
+    rng = np.random.default_rng(seed)
+    truth = rng.exponential(3.0, (windows, 2))
+    swept = np.stack([rng.exponential(1.0, (windows, 2)), 7.0 * truth], axis=1)
+    return swept, rng.uniform(1.0, 5.0, (windows, 2)), rng.poisson(truth).astype(float)
+
+
+def weights_of(maps, swept, areas, counts):
+    for window in zip(swept, areas, counts, strict=True):
+        maps.learn(*window, 1 / 12)
+    return maps.weights
+
+
+def test_the_map_that_says_when_events_come_gets_the_weight() -> None:
+    weights = weights_of(MapPool(2), *swept_maps(1))
+    assert weights == pytest.approx([FLOOR, 1 - FLOOR], abs=1e-6)
+
+
+def test_how_many_events_a_dollar_is_decides_nothing() -> None:
+    swept, areas, counts = swept_maps(2, windows=25)
+    expected = weights_of(MapPool(2), swept, areas, counts)
+    assert abs(expected[0] - 0.5) > 0.05
+    scaled = weights_of(MapPool(2), swept * np.array([1e-9, 3e6])[:, None], areas, counts)
+    np.testing.assert_allclose(scaled, expected, rtol=1e-9)
+    same = weights_of(MapPool(2), swept[:, [0, 0]] * np.array([1.0, 50.0])[:, None], areas, counts)
+    np.testing.assert_allclose(same, 0.5, rtol=1e-9)
+
+
+def test_maps_are_not_judged_before_their_level_is_known() -> None:
+    swept, areas, counts = swept_maps(3, windows=6)
+    counts[:] = 0.0
+    counts[0, 0] = 29.0
+    np.testing.assert_array_equal(weights_of(MapPool(2), swept, areas, counts), 0.5)
+
+
+def test_an_event_where_a_map_has_nothing_costs_it_no_more_than_the_even_share_allows() -> None:
+    swept, areas, counts = swept_maps(4)
+    maps = MapPool(2)
+    weights_of(maps, swept, areas, counts)
+    empty = np.array([[0.0, 0.0], [1.0, 1.0]])
+    maps.learn(empty, np.ones(2), np.array([3.0, 0.0]), 1 / 12)
+    assert np.isfinite(maps.weights).all()
+    assert maps.weights.sum() == pytest.approx(1.0)
+
+
+def test_a_pool_of_maps_goes_on_from_its_state() -> None:
+    swept, areas, counts = swept_maps(5, windows=40)
+    whole, piece = MapPool(2), MapPool(2)
+    for k, window in enumerate(zip(swept, areas, counts, strict=True)):
+        whole.learn(*window, 1 / 12)
+        piece.learn(*window, 1 / 12)
+        if k % 7 == 0:
+            piece = MapPool.from_state(piece.state())
+        assert piece.weights.tobytes() == whole.weights.tobytes()
+    assert {key: value.tobytes() for key, value in piece.state().items()} == {
+        key: value.tobytes() for key, value in whole.state().items()
+    }
+
+
+@pytest.mark.parametrize("broken", ["version", "totals", "pool.score", "gain1.memory"])
+def test_what_is_no_state_of_a_pool_of_maps_is_refused(broken) -> None:
+    state = MapPool(2).state()
+    del state[broken]
+    with pytest.raises(StoreError, match="state"):
+        MapPool.from_state(state)
+    state = MapPool(2).state()
+    state["totals"] = state["totals"][:3]
+    with pytest.raises(StoreError, match="3 totals of 2 maps"):
+        MapPool.from_state(state)

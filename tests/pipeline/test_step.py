@@ -119,6 +119,8 @@ def test_what_is_learned_is_served(whole) -> None:
     shard = whole[0]
     learned = [item for item in shard.with_path() if item.served.is_learned]
     assert learned
+    (map_trust,) = {feed.map_trust for feed in shard.learner.feeds.values()}
+    assert map_trust != 0.5
     for item in learned:
         assert 0.0 < item.served.learned_share <= 1.0
         mean = item.served.now @ np.log(item.parameters.leverages)

@@ -30,7 +30,7 @@ from faultline.signals.notices import calibration_notice, learner_notice
 from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -197,18 +197,22 @@ def _locate(shard: Shard, routed: dict[str, dict[Kind, NDArray[np.void]]]) -> Lo
     )
 
 
-def _segment_ends(shard: Shard, upto_ns: int, *, freeze: bool) -> list[int]:
-    """Moments at which the step pauses: hours (rows, reference, checkpoint), trials, accounts, forecasts, its end."""
-    grid_ns = min(HOUR_NS, shard.parameters.freeze_ns) if freeze else HOUR_NS
-    if shard.learner is not None:
-        grid_ns = math.gcd(grid_ns, TRIAL_NS)
+def _segment_ends(shard: Shard, upto_ns: int, *, freeze: bool) -> Iterator[int]:
+    """Moments at which the step pauses: hours (rows, reference, checkpoint), trials, accounts, forecasts, its end.
+
+    The shard moves to each before it is asked for the next. A feed speaks no earlier than the whole hour after its
+    first event, so nothing is missed where trials begin with the next pause.
+    """
+    fixed_ns = min(HOUR_NS, shard.parameters.freeze_ns) if freeze else HOUR_NS
     if shard.watch is not None and upto_ns >= shard.watch.follow_from_ns:
-        grid_ns = math.gcd(grid_ns, ACCOUNT_NS)
-    first = (shard.reached_ns // grid_ns + 1) * grid_ns
-    ends = list(range(first, upto_ns + 1, grid_ns))
-    if not ends or ends[-1] != upto_ns:
-        ends.append(upto_ns)
-    return ends
+        fixed_ns = math.gcd(fixed_ns, ACCOUNT_NS)
+    while True:
+        learns = shard.learner is not None and shard.learner.feeds
+        grid_ns = math.gcd(fixed_ns, TRIAL_NS) if learns else fixed_ns
+        end_ns = min((shard.reached_ns // grid_ns + 1) * grid_ns, upto_ns)
+        yield end_ns
+        if end_ns == upto_ns:
+            return
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
