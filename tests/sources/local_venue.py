@@ -35,6 +35,7 @@ PATIENCE = Patience(
     relist_s=3600.0,
     renew_s=3600.0,
     recheck_s=60.0,
+    look_s=0.01,
 )
 SYMBOL = "BTCUSDT"
 TRADES = f"publicTrade.{SYMBOL}"
@@ -64,7 +65,7 @@ def patience(**changed):
 async def until(is_so, timeout_s=15.0):
     """Wait until something is so."""
     async with asyncio.timeout(timeout_s):
-        while not is_so():
+        while not is_so():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.005)
 
 

@@ -6,24 +6,12 @@ import asyncio
 import gzip
 import json
 import math
-import os
 import socket
 import time
 import zlib
+from pathlib import Path
 
 import pytest
-
-from faultline.errors import ConnectionLost, RateLimited, StaleSource
-from faultline.messages import Flag, Kind
-from faultline.sources import connection as connection_module
-from faultline.sources.connection import Phase
-from faultline.sources.control import Reply, Resync
-from faultline.sources.failures import Blocked
-from faultline.sources.plan import Beat, Heartbeat, Limits, Unzip
-from faultline.sources.rows import Reason
-from faultline.testing.certificates import make_certificate, server_context, trusting_context
-from faultline.testing.link import Cut
-from faultline.testing.wire import BINARY, TEXT, encode_frame
 from tests.sources.local_venue import (
     TRADES,
     Bench,
@@ -38,10 +26,27 @@ from tests.sources.local_venue import (
     until,
 )
 
+from faultline.errors import ConnectionLost, RateLimited, StaleSource
+from faultline.messages import Flag, Kind
+from faultline.sources import connection as connection_module
+from faultline.sources.connection import Phase
+from faultline.sources.control import Reply, Resync
+from faultline.sources.failures import Blocked
+from faultline.sources.plan import Beat, Heartbeat, Limits, Unzip
+from faultline.sources.rows import Reason
+from faultline.testing.certificates import make_certificate, server_context, trusting_context
+from faultline.testing.link import Cut
+from faultline.testing.wire import BINARY, TEXT, encode_frame
+
 #: Channels that may be silent for as long as a test takes.
 PATIENT = {"publicTrade": math.inf, "allLiquidation": math.inf, "orderbook": math.inf, "tickers": math.inf}
 CONTINUATION = 0
 SLOW_PING = Heartbeat(Beat.OURS, 60.0, lambda _: b'{"op":"ping"}')
+
+
+def n_open():
+    """Files and sockets that this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def run(test, *, script=None, tls=None, **bench):
@@ -264,10 +269,10 @@ def test_a_refused_handshake_says_whether_that_is_for_good():
 def test_a_venue_that_never_shakes_hands_is_left_in_time_and_leaves_no_socket_open():
     async def test(server, bench):
         server.faults.hangs_connects = True
-        n_before = len(os.listdir("/proc/self/fd"))
+        n_before = n_open()
         async with bench.running() as task:
             failure = await bench.failure(task)
-        await until(lambda: len(os.listdir("/proc/self/fd")) <= n_before)
+        await until(lambda: n_open() <= n_before)
         return failure
 
     failure = run(test, patience=patience(dial_s=0.2))
@@ -278,11 +283,11 @@ def test_a_venue_that_never_shakes_hands_is_left_in_time_and_leaves_no_socket_op
 def test_a_dial_that_is_cancelled_leaves_no_socket_open():
     async def test(server, bench):
         server.faults.hangs_connects = True
-        n_before = len(os.listdir("/proc/self/fd"))
+        n_before = n_open()
         async with bench.running():
-            await until(lambda: len(os.listdir("/proc/self/fd")) > n_before)
+            await until(lambda: n_open() > n_before)
             await asyncio.sleep(0.05)
-        await until(lambda: len(os.listdir("/proc/self/fd")) <= n_before)
+        await until(lambda: n_open() <= n_before)
 
     run(test)
 
@@ -536,7 +541,7 @@ def test_a_standstill_of_our_own_is_no_silence_of_the_venue():
     async def test(_, bench):
         async with bench.running() as task:
             await bench.ready()
-            time.sleep(1.4)
+            time.sleep(1.4)  # noqa: ASYNC251 - the standstill
             await asyncio.sleep(0.1)
             assert not task.done()
 

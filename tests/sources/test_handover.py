@@ -8,7 +8,7 @@ import random
 import numpy as np
 import pytest
 
-from faultline.messages import Batch, Flag, Kind
+from faultline.messages import Flag, Kind
 from faultline.sources.handover import Handover, Known
 from faultline.sources.rows import Rows
 from faultline.units import PriceKind

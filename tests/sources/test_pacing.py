@@ -6,9 +6,9 @@ import asyncio
 import random
 
 import pytest
+from tests.sources.local_venue import FakeTimer, patience
 
 from faultline.sources.pacing import Backoff, Budget
-from tests.sources.local_venue import FakeTimer, patience
 
 
 def spend(timer, budget, weights, share=1.0):

@@ -10,6 +10,7 @@ import time
 import zlib
 
 import pytest
+from tests.sources.local_venue import PATIENCE, FakeTimer, local, patience, plain_script
 
 from faultline.errors import ConfigError, ConnectionLost, RateLimited
 from faultline.sources import rest as rest_module
@@ -19,7 +20,6 @@ from faultline.sources.plan import Limits, Request
 from faultline.sources.rest import RestClient
 from faultline.testing.certificates import make_certificate, server_context, trusting_context
 from faultline.testing.script import Answer
-from tests.sources.local_venue import PATIENCE, FakeTimer, local, patience, plain_script
 
 RATIO = Request("/v5/market/account-ratio", (("category", "linear"), ("symbol", "BTCUSDT")))
 
@@ -193,7 +193,7 @@ def test_an_encoding_that_was_not_asked_for_is_refused():
 
 
 def test_a_redirect_is_not_followed():
-    found, _, counts = ask(
+    found, _, _ = ask(
         script=plain_script(answer=lambda *_: Answer(302, b"", (("location", "http://127.0.0.1:9/"),)))
     )
     assert isinstance(found, ConnectionLost)

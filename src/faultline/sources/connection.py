@@ -27,7 +27,7 @@ from picows import WSListener, WSMsgType
 from faultline.errors import ConnectionLost, SourceError, StaleSource
 from faultline.sources.control import Confirmed, Refused, Reply, Resync
 from faultline.sources.dialling import dial
-from faultline.sources.failures import failure_of
+from faultline.sources.failures import failure_of, first_of
 from faultline.sources.mapper import FRAME_BYTES_MAX
 from faultline.sources.pacing import Backoff, Budget
 from faultline.sources.plan import Beat, Unzip
@@ -153,8 +153,8 @@ class Connection:
                 self._group = group
                 for part in (self._lose(), self._subscribe(), self._beat(), self._watch()):
                     group.create_task(part)
-        except BaseExceptionGroup as exc:
-            raise _first(exc, self.plan.url) from exc
+        except ExceptionGroup as exc:
+            raise failure_of(first_of(exc), self.plan.url) from exc
         finally:
             await self._hang_up()
 
@@ -463,17 +463,3 @@ class _Listener(WSListener):
     def on_ws_disconnected(self, transport: WSTransport) -> None:  # noqa: ARG002 - the signature is given
         """The socket is closed."""
         self._connection._closed()  # noqa: SLF001 - the same
-
-
-def _first(group: BaseExceptionGroup[BaseException], where: str) -> BaseException:
-    """The failure of a connection out of those of its parts: the first that says why, else the first at all."""
-    found: list[BaseException] = []
-    waiting: list[BaseException] = [group]
-    while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, BaseExceptionGroup):
-            waiting += one.exceptions
-        else:
-            found.append(one)
-    known = next((one for one in found if isinstance(one, SourceError)), found[0])
-    return failure_of(known, where) if isinstance(known, Exception) else known

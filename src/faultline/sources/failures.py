@@ -14,7 +14,7 @@ from picows import WSError, WSHandshakeError
 
 from faultline.errors import ConnectionLost, RateLimited, SourceError
 
-__all__ = ("Blocked", "failure_of", "refusal_of", "retry_after_s")
+__all__ = ("Blocked", "failure_of", "first_of", "refusal_of", "retry_after_s")
 
 _FORBIDDEN: Final = frozenset({403, 451})
 #: 418 is Binance's word for an address that went on after 429.
@@ -75,6 +75,19 @@ def failure_of(exc: BaseException, where: str) -> SourceError:
     if isinstance(exc, WSError):
         return ConnectionLost(f"not WebSocket as we know it: {_words(exc)}", where=where)
     return ConnectionLost(f"{type(exc).__name__}: {_words(exc)}", where=where)
+
+
+def first_of(exc: BaseException) -> BaseException:
+    """The failure itself, or of a group the first that says why, else the first at all."""
+    found: list[BaseException] = []
+    waiting = [exc]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+        else:
+            found.append(one)
+    return next((one for one in found if isinstance(one, SourceError)), found[0])
 
 
 def _causes(exc: BaseException) -> list[BaseException]:

@@ -45,8 +45,6 @@ _LOG = structlog.get_logger(__name__)
 ALL_CHANNELS: Final = "all"
 #: Reading goes on when at most this share of the bound waits.
 _RESUME_SHARE: Final = 0.5
-#: Health is told to its readers this often.
-_HEALTH_S: Final = 0.25
 #: The tape may take so long for what waits when the recorder stops.
 _CLOSE_S: Final = 50.0
 _END_CHECK_S: Final = 0.005
@@ -115,7 +113,7 @@ class Recorder:
         self._timer = timer or LoopTimer()
         # One for all: reading the machine's certificates takes longer than anything else here.
         trusted = ssl_context or trusted_certificates()
-        self._health_due_s = 0.0
+        self._look_s, self._health_due_s = patience.look_s, 0.0
         self._supervisors = [
             VenueSupervisor(
                 venue,
@@ -219,6 +217,7 @@ class Recorder:
             for task in venues:
                 task.cancel()
             await asyncio.gather(*venues, return_exceptions=True)
+            self._health_due_s = 0.0
             self._flush()
             if self._raw is not None:
                 self._raw.close()
@@ -318,7 +317,7 @@ class Recorder:
     def _tell_health(self) -> list[Batch]:
         """Look at every venue and tell readers; returns changes of state as rows."""
         now_s, now_ns = self._timer.now_s(), self._stamp()
-        self._health_due_s = now_s + _HEALTH_S
+        self._health_due_s = now_s + self._look_s
         changes: list[StatusChange] = []
         for supervisor in self._supervisors:
             supervisor.look(now_ns)

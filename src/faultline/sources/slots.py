@@ -165,7 +165,7 @@ class Slot:
             try:
                 await asyncio.wait({self._tasks[present], renewal}, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                renewal.cancel()
+                await _end(renewal)
             if self._tasks[present].done():
                 return await self._lose(present)
             failure = await self._renew(present)
@@ -225,7 +225,7 @@ class Slot:
                 {self._tasks[present], self._tasks[following], synced}, return_when=asyncio.FIRST_COMPLETED
             )
         finally:
-            synced.cancel()
+            await _end(synced)
         if self._tasks[following].done():
             failure = await self._lose(following, is_present=False)
             self._log.warning("the connection that should take over failed", error=str(failure))
@@ -262,9 +262,7 @@ class Slot:
 
     async def _discard(self, connection: Connection) -> None:
         """Close a connection, if it is not yet, and keep what it has told."""
-        task = self._tasks.pop(connection)
-        task.cancel()
-        await asyncio.wait({task})
+        await _end(self._tasks.pop(connection))
         self._open.remove(connection)
         self._edges.keep(self._handover.close(connection))
         self._count(connection)
@@ -421,6 +419,14 @@ class _Counted:
     n_bytes: int = 0
     rejects: dict[tuple[str, Reason], int] = dataclasses.field(default_factory=dict)
     refusals: set[str] = dataclasses.field(default_factory=set)
+
+
+async def _end(task: asyncio.Future[None]) -> None:
+    """Cancel a task and wait for its end; what it ended with was told already, or is of no use any more."""
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()
 
 
 def symbols_of(plan: SocketPlan, contracts: Sequence[Instrument]) -> tuple[str, ...]:

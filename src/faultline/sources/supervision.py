@@ -22,7 +22,7 @@ from faultline.instruments import instrument_rows
 from faultline.messages import Batch, Flag, Kind
 from faultline.sources.connection import Wiring
 from faultline.sources.contracts import fetch_contracts
-from faultline.sources.failures import Blocked
+from faultline.sources.failures import Blocked, first_of
 from faultline.sources.handover import Known
 from faultline.sources.health import Status
 from faultline.sources.pacing import Backoff, Budget
@@ -113,7 +113,7 @@ class VenueSupervisor:
         self._rest: RestClient | None = None
         self._failure: FaultlineError | None = None
         self._retry_at_s = 0.0
-        self._is_held = False
+        self._is_held = self._is_stopped = False
         #: Rows of ours: gaps.
         self._rows = Rows(venue.slug)
         self._kept: list[Batch] = []
@@ -135,10 +135,14 @@ class VenueSupervisor:
             began_s = around.timer.now_s()
             try:
                 await self._read()
+            except asyncio.CancelledError:
+                self._is_stopped = True
+                raise
             except Exception as exc:  # noqa: BLE001 - a fault in one venue must not reach another
-                self._failure = (
-                    exc if isinstance(exc, FaultlineError) else SourceError(f"{type(exc).__name__}: {exc}")
-                )
+                found = first_of(exc)
+                if not isinstance(found, FaultlineError):
+                    found = SourceError(f"{type(found).__name__}: {found}")
+                self._failure = found
                 self._log.exception("venue failed")
             if around.timer.now_s() - began_s > around.patience.healthy_s:
                 backoff.reset()
@@ -330,6 +334,8 @@ class VenueSupervisor:
 
     def _states(self) -> dict[str, tuple[Status, str]]:
         """State of every channel of the venue."""
+        if self._is_stopped:
+            return dict.fromkeys(self.meter.channels, (Status.DOWN, "the recorder was stopped"))
         if self._failure is not None or self._polling is None:
             return dict.fromkeys(self.meter.channels, self._unlisted())
         told: dict[str, list[tuple[Status, str]]] = {}
