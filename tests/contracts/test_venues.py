@@ -392,8 +392,8 @@ def test_wallets_come_out_as_they_stand(slug):
         rows = play.drain(Kind.WALLET_FILL)[item.symbol]
         mine = {row["wallet"].decode(): row for row in rows}
         assert set(mine) == set(fact.users)
-        assert mine[fact.users[0]]["side"] == fact.taker_side
-        assert mine[fact.users[1]]["side"] == -fact.taker_side
+        assert mine[fact.users[0]]["taker_side"] == fact.taker_side
+        assert mine[fact.users[1]]["taker_side"] == -fact.taker_side
     if Kind.WALLET_POSITION in play.venue.kinds:
         fact = play.at(item).of(Kind.WALLET_POSITION)[0]
         play.publish(fact)

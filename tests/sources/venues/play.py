@@ -138,8 +138,10 @@ class Play:
         (mapper or self.poller).map_answer(poll.channel, poll.symbol, body, self.now_ns, self.out)
 
     def poll_wallet(self, wallet):
-        """Make the request of a wallet, where the venue has one."""
+        """Make the requests of a wallet: its positions, and its fills where the venue has them."""
         self._poll(self.venue.feed.wallet_poll(wallet))
+        if hasattr(self.venue.feed, "wallet_fills_poll"):
+            self._poll(self.venue.feed.wallet_fills_poll(wallet))
 
     def _deliver(self, connection, frame):
         self.seen.append(("", frame, self.now_ns))
@@ -217,7 +219,8 @@ class Facts:
             tuple((self.price(ticks), self.qty(n, self.price(ticks))) for ticks, n in side)
             for side in (bids, asks)
         ]
-        return BookFact(self.item.symbol, self.ts_ns, self.seq + seq, *sides, is_snapshot=is_snapshot)
+        ts_ns = self.ts_ns + (self.seq + seq) % 50 * MILLISECOND_NS
+        return BookFact(self.item.symbol, ts_ns, self.seq + seq, *sides, is_snapshot=is_snapshot)
 
     def of(self, kind):
         """The facts that must give rows of a kind."""
