@@ -196,10 +196,12 @@ class Recording:
             sockets={name: server.sockets for name, server in zip(names, servers, strict=True)},
             rest={name: server.rest for name, server in zip(names, servers, strict=True)},
             rng=random.Random(1),
-            on_batches=lambda batches, watermark_ns: self.flushes.append((batches, watermark_ns)),
-            **{"patience": PATIENCE, "flush_s": 0.005, **options},
+            **{"patience": PATIENCE, "flush_s": 0.005, "on_batches": self._listen, **options},
         )
         self.health = self.recorder.health
+
+    def _listen(self, batches, watermark_ns):
+        self.flushes.append((batches, watermark_ns))
 
     def rows(self, kind, instrument_id=f"bybit:{SYMBOL}"):
         """Rows of a kind and instrument that were handed over."""

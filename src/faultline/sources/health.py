@@ -350,7 +350,8 @@ class VenueMeter:
     @property
     def clock_offset_ns(self) -> int | None:
         """Smallest receive-minus-event time of the last hour; None before the first row."""
-        return min((lag for _, lag in self._offsets), default=None)
+        last = self._offsets[-1][0] if self._offsets else 0
+        return min((lag for minute, lag in self._offsets if minute > last - _OFFSET_MINUTES), default=None)
 
     def freeze(self, at_ns: int) -> VenueHealth:
         """The venue as it is now; called with the lock held."""
