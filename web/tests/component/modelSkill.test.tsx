@@ -111,7 +111,7 @@ describe("skill", () => {
     await act(
       () =>
         root
-          .querySelector<HTMLElement>("[aria-label='show as table: Skill over time']")
+          .querySelector<HTMLElement>("[aria-label='show as table: T over each baseline']")
           ?.click() as undefined,
     );
     const rows = [...root.querySelectorAll(".skill-over-time tbody tr")].map((row) => row.textContent);
@@ -131,6 +131,7 @@ describe("skill", () => {
       "2026-02-05: 3 seen, – expected, not known",
     ]);
     expect(bars.map((bar) => Number(bar.getAttribute("height")))).toEqual([16, 48, 48]);
+    expect(text()).toContain("a full bar is 8.0×");
     expect(bars[2].classList.contains("is-missing")).toBe(true);
   });
 

@@ -83,7 +83,7 @@ test("skill over time is switched by keys between served, learned and assumed", 
   await expect(page.getByRole("img", { name: /T of learned mix over/ })).toHaveCount(3);
   await page.keyboard.press("ArrowRight");
   await expect(page.getByRole("img", { name: /T of assumed mix over B0/ })).toBeVisible();
-  await page.getByRole("button", { name: "show as table: Skill over time" }).click();
+  await page.getByRole("button", { name: "show as table: T over each baseline" }).click();
   await page.getByRole("button", { name: "show as table: Seen over expected, by day" }).click();
   await expect(page.getByRole("table", { name: /Events seen and expected/ })).toContainText("2026-02-04");
   await expectAccessible(page);

@@ -76,7 +76,7 @@ function Answer({ answer }: { answer: CellAnswer }) {
             <dt>In brackets</dt>
             <dd>
               {answer.learned_share
-                ? "where the learned leverage mix leaves it, 95 %"
+                ? "over the 95 % band of the learned leverage mix"
                 : "over assumed leverage mixes, no credible band"}
             </dd>
           </>

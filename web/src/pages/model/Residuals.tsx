@@ -3,9 +3,9 @@ import type { DayTotal, ScoreReport } from "../../api/types";
 import { duration } from "../../state/format";
 import { Drawing, Frame, HATCH } from "./Frame";
 import { count, figure, isKnown } from "./figures";
-import { doublings } from "./skillSeries";
+import { doublings, fullBar } from "./skillSeries";
 
-const [HEIGHT, GAP, MOST] = [96, 0.2, 3];
+const [HEIGHT, GAP] = [96, 0.2];
 const MOST_DAY_PX = 46;
 const middle = HEIGHT / 2;
 
@@ -49,9 +49,9 @@ function Table({ days }: { days: readonly DayTotal[] }) {
   );
 }
 
-function Bar({ day, i, step }: { day: DayTotal; i: number; step: number }) {
+function Bar({ day, i, step, most }: { day: DayTotal; i: number; step: number; most: number }) {
   const high = doublings(day.observed, day.predicted);
-  const px = high === null ? middle : Math.max(1, (Math.abs(high) / MOST) * middle);
+  const px = high === null ? middle : Math.max(1, (Math.abs(high) / most) * middle);
   return (
     <rect
       class={high === null ? "day is-missing" : high < 0 ? "day is-fewer" : "day"}
@@ -70,15 +70,17 @@ export function Residuals({ report }: { report: ScoreReport }) {
   const days = report.days ?? [];
   if (days.length === 0) return null;
   const step = 100 / days.length;
+  const most = fullBar(days.map((day) => doublings(day.observed, day.predicted)));
   const [seen, expected] = [
     days.reduce((sum, day) => sum + (day.observed ?? 0), 0),
     days.reduce((sum, day) => sum + (day.predicted ?? 0), 0),
   ];
   return (
     <section class="panel">
+      <h2>Residuals</h2>
       <Frame
         title="Seen over expected, by day"
-        note={`the served map at ${duration(report.refresh_s)} refresh; ${count(seen)} seen, ${count(expected)} expected. Up: more came than expected, a full bar is eightfold`}
+        note={`the served map at ${duration(report.refresh_s)} refresh; ${count(seen)} seen, ${count(expected)} expected. Up: more came than expected, a full bar is ${figure(2 ** most, 1)}×`}
         table={<Table days={days} />}
       >
         <div class="residuals" style={{ maxWidth: `${Math.max(120, MOST_DAY_PX * days.length)}px` }}>
@@ -90,7 +92,7 @@ export function Residuals({ report }: { report: ScoreReport }) {
           >
             <line class="zero" x1="0" x2="100%" y1={middle} y2={middle} />
             {days.map((day, i) => (
-              <Bar key={day.day} day={day} i={i} step={step} />
+              <Bar key={day.day} day={day} i={i} step={step} most={most} />
             ))}
           </Drawing>
           <p class="strip-ends" aria-hidden="true">

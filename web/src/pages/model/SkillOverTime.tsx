@@ -28,7 +28,7 @@ function Strip({ series, times: [first, last], map }: StripProps) {
   const { points, baseline } = series;
   const [low, high] = extent(points);
   const x = (point: GainPoint) =>
-    `${(last > first ? 1 + (98 * (point.toMs - first)) / (last - first) : 50).toFixed(2)}%`;
+    `${(last > first ? 2 + (96 * (point.toMs - first)) / (last - first) : 50).toFixed(2)}%`;
   const y = (value: number) => PAD + (1 - (value - low) / (high - low)) * (HEIGHT - 2 * PAD);
   const newest = points[points.length - 1];
   const lines = runs(
@@ -144,6 +144,7 @@ export function SkillOverTime({ points }: { points: readonly ScorePoint[] }) {
   const times = [Math.min(...all), Math.max(...all)] as const;
   return (
     <section class="panel skill-over-time">
+      <h2>Skill over time</h2>
       <div class="skill-choices">
         <Segmented
           label="Map to score"
@@ -165,8 +166,8 @@ export function SkillOverTime({ points }: { points: readonly ScorePoint[] }) {
         )}
       </div>
       <Frame
-        title="Skill over time"
-        note={`T of the map (${map.label}) at ${duration(refreshS)} refresh, nats per event, 95 % interval; one point per evaluation, hollow: not told apart from the baseline. Each strip has its own scale`}
+        title="T over each baseline"
+        note={`of the map (${map.label}) at ${duration(refreshS)} refresh, nats per event, 95 % interval; one point per evaluation, hollow: not told apart from the baseline. Each strip has its own scale`}
         table={<Table series={series} map={map.label} />}
       >
         {series.length === 0 ? (

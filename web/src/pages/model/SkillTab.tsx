@@ -12,9 +12,9 @@ export function SkillTab({ answer }: { answer: ModelAnswer }) {
     .sort((a, b) => b.to_ms - a.to_ms || a.refresh_s - b.refresh_s);
   return (
     <div class="feeds">
-      <SkillTable asset={answer.asset} />
       {reports.length > 0 && past?.asset === answer.asset && <SkillOverTime points={past.points} />}
       {reports.length > 0 && <Residuals report={reports[0]} />}
+      <SkillTable asset={answer.asset} />
     </div>
   );
 }

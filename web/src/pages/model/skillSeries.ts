@@ -68,10 +68,14 @@ export function extent(points: readonly GainPoint[]): readonly [number, number] 
   return high > low ? [low, high] : [-1, 1];
 }
 
-const MOST_DOUBLINGS = 3;
+const [FEWEST_DOUBLINGS, MOST_DOUBLINGS] = [0.5, 3];
 
 /** Doublings of what was observed over what was expected, cut at eightfold; `null` where there is nothing to compare. */
 export function doublings(observed: number | null, expected: number | null): number | null {
   if (!isKnown(observed) || !isKnown(expected) || !(expected > 0)) return null;
   return Math.max(-MOST_DOUBLINGS, Math.min(MOST_DOUBLINGS, Math.log2(observed / expected)));
 }
+
+/** Doublings that a full bar stands for: small differences are not blown up. */
+export const fullBar = (all: readonly (number | null)[]) =>
+  Math.max(FEWEST_DOUBLINGS, ...all.map((each) => Math.abs(each ?? 0)));
