@@ -9,6 +9,7 @@ often been closed by then. Where even that cannot close the sum, everything is s
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +46,12 @@ def near_weights(n_buckets: int) -> NDArray[np.float64]:
     return weights
 
 
+@functools.lru_cache(maxsize=8)
+def _kept_weights(n_bits: int) -> NDArray[np.float64]:
+    """``near_weights`` of 2 ** n_bits buckets, kept: not to be written to."""
+    return near_weights(1 << n_bits)
+
+
 @njit(cache=True, nogil=True)
 def usd_per_unit_kernel(oi_usd: float, worth_usd: float, near: float, far: float) -> tuple[float, float]:
     """USD per unit near and far, so that ``near`` and ``far`` units make ``oi_usd``.
@@ -74,12 +81,13 @@ def anchor_heat(
         oi_usd: open interest of a side; NaN counts as 0.
         worth_usd: slow worth of a unit; NaN where it is not known yet.
     """
-    weights = near_weights(units.shape[1] + abs(centre) + 1)[np.abs(np.arange(units.shape[1]) - centre)]
+    kept = _kept_weights((units.shape[1] + abs(centre)).bit_length())
+    weights = kept[np.abs(np.arange(units.shape[1]) - centre)]
     out = np.zeros(units.shape)
     for side in range(2):
         near = float(units[side] @ weights)
         above, below = usd_per_unit_kernel(
-            float(np.nan_to_num(oi_usd)), worth_usd, near, float(totals[side]) - near
+            0.0 if math.isnan(oi_usd) else oi_usd, worth_usd, near, float(totals[side]) - near
         )
         out[side] = below + (above - below) * weights
     return out

@@ -55,6 +55,8 @@ class InstrumentState:
         self.applied = self.pending
         self.history = PathHistory()
         self.price_usd = math.nan
+        #: Units that stand under the assumed mix; None where nobody asked since the ledger moved.
+        self._assumed_units: float | None = None
 
     @property
     def venue(self) -> str:
@@ -102,6 +104,7 @@ class InstrumentState:
         ready = self.ready(upto_ns)
         self.pending = self.pending[len(ready) :]
         self.applied = ready
+        self._assumed_units = None
         before = self.price_usd
         if len(ready):
             self.price_usd = float(ready["close_usd"][-1])
@@ -164,12 +167,10 @@ class InstrumentState:
         if np.array_equal(mix, self.served.assumed[0]):
             return self.anchor.worth_usd
         # Sums over the cells do not depend on how the bars came; running sums do, in the last digit.
-        profiles = (
-            self.ledger.profile(mix) if profile is None else profile,
-            self.ledger.profile(self.served.assumed[0]),
-        )
-        units, assumed = (float(one.sum(dtype=np.float64)) for one in profiles)
-        return self.anchor.worth_usd * assumed / units if units > 0 else self.anchor.worth_usd
+        if self._assumed_units is None:
+            self._assumed_units = float(self.ledger.profile(self.served.assumed[0]).sum(dtype=np.float64))
+        units = float((self.ledger.profile(mix) if profile is None else profile).sum(dtype=np.float64))
+        return self.anchor.worth_usd * self._assumed_units / units if units > 0 else self.anchor.worth_usd
 
     def follow_interest(self, now_ns: int, elapsed_ns: int) -> None:
         """Move the worth of a unit of the assumed mix towards the present open interest over the units that stand."""

@@ -357,7 +357,7 @@ def _extend(
             row=np.floor(recent.trigger_usd[mine] / rows.row_usd).astype(np.int64) - rows.first_row,
             usd=recent.notional_usd[mine],
         )
-        path = paths.get(_source_of(shard, scope), np.zeros(0, PATH_ROW))
+        path = _ended(paths.get(_source_of(shard, scope), np.zeros(0, PATH_ROW)), after_ns, last.end_ns)
         for series in shard.series_of(scope).values():
             close_ns = series.close_times(after_ns, last.end_ns)
             columns = series.extend(
@@ -365,7 +365,7 @@ def _extend(
                 close_ns=close_ns,
                 synthetic=total[np.searchsorted(union, close_ns)],
                 forming=_total([last.now[iid] for iid in priced]) if last.now else None,
-                path=_ended(path, after_ns, last.end_ns),
+                path=path,
                 events=located,
                 now_ns=last.end_ns,
                 smooth_bps=shard.parameters.smooth_bps if shard.draws_smooth else None,

@@ -195,7 +195,7 @@ def flows_between(venue: str, before: Standing, after: Standing, bars: NDArray[n
     mix = before.mixes[0]
     stood = aligned(before.units, before.first_bucket)
     stands = aligned(after.units, after.first_bucket)
-    gross, kept = (aligned(part @ mix, after.first_bucket) for part in _openings(before, after, bars))
+    gross, kept = (aligned(part, after.first_bucket) for part in _openings(before, after, bars))
     worth_before = aligned(before.worth_usd[0], before.first_bucket)
     worth_after = aligned(after.worth_usd, after.first_bucket, axis=2)
     held, faded = stood @ mix, stood @ (mix * fade)
@@ -276,9 +276,9 @@ def _account(
 
 
 def _openings(before: Standing, after: Standing, bars: NDArray[np.void]) -> NDArray[np.float64]:
-    """Units that the interval's deposits opened, and what decay left of them, in the later window, (2, 2, B, L)."""
+    """Opened by the interval's deposits under the map's mix, and what decay left, in the later window, (2, 2, B)."""
     n_buckets = after.units.shape[1]
-    out = np.zeros((2, *after.units.shape))
+    out = np.zeros((2, *after.units.shape[:2]))
     if not len(bars):
         return out
     lasting = msgspec.structs.replace(before.parameters, hazard_per_hour_at_10x=0.0)
@@ -290,7 +290,7 @@ def _openings(before: Standing, after: Standing, bars: NDArray[np.void]) -> NDAr
     flat = np.ones((2, len(before.parameters.leverages)))
     scratch.advance(still, flat, np.zeros(0, dtype=np.int64), first_row=0, n_rows=0, row_usd=1.0)
     scratch.decay_to(after.time_ns)
-    opened = scratch.standing()
+    opened = scratch.standing() @ before.mixes[0]
     shift = scratch.first_bucket - after.first_bucket
     low, high = max(0, shift), min(n_buckets, n_buckets + shift)
     if low < high:
