@@ -18,6 +18,7 @@ SLUGS: Final = (
     "binance",
     "binance-coinm",
     "bybit",
+    "deribit",
     "hyperliquid",
     "okx",
 )
