@@ -12,12 +12,23 @@ import msgspec
 from faultline.alerts.rules import parse_rules
 from faultline.alerts.targets import TARGETS_MAX, Target, make_target, nearest
 from faultline.errors import ConfigError
+from faultline.sources.registry import SLUGS
 from faultline.store.alert_rules import AlertRule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("SETTINGS", "AlertSetup", "Settings", "read_alerts", "read_settings")
+    from faultline.sources.venue import Venue
+
+__all__ = (
+    "SETTINGS",
+    "AlertSetup",
+    "Settings",
+    "VenueAddresses",
+    "read_addresses",
+    "read_alerts",
+    "read_settings",
+)
 
 #: Every environment variable that is read, and what it means.
 SETTINGS: Final[dict[str, str]] = {
@@ -31,6 +42,7 @@ _TARGET_PREFIX: Final = "FAULTLINE_TARGET_"
 #: Files of the home folder, and how large they may be.
 _RULES_FILE: Final = "alerts.toml"
 _TARGETS_FILE: Final = "targets.toml"
+_VENUES_FILE: Final = "venues.toml"
 _FILE_BYTES_MAX: Final = 256 * 1024
 
 
@@ -179,3 +191,49 @@ def _warnings(path: Path) -> tuple[str, ...]:
     if os.name != "posix" or not path.stat().st_mode & 0o007:
         return ()
     return (f"{path} holds secrets and is open to every user of this machine: chmod 600 it",)
+
+
+class VenueAddresses(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Addresses of one venue, by the names that the venue has for them, in place of its own."""
+
+    sockets: dict[str, str] = {}
+    rest: dict[str, str] = {}
+
+
+def read_addresses(settings: Settings, venues: Mapping[str, Venue]) -> dict[str, VenueAddresses]:
+    """Tables ``[<venue>.sockets]`` and ``[<venue>.rest]`` of ``venues.toml`` in the home folder, for these venues.
+
+    Raises:
+        ConfigError: the file cannot be read, a venue or a name is unknown, or an address has another scheme.
+    """
+    path = settings.home / _VENUES_FILE
+    try:
+        found = msgspec.toml.decode(_file_text(path) or "", type=dict[str, VenueAddresses])
+    except (msgspec.MsgspecError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(
+            str(exc), where=str(path), hint='[bybit.sockets] above lines like linear = "wss://..."'
+        ) from exc
+    for slug, addresses in found.items():
+        if slug not in SLUGS:
+            raise ConfigError(f"there is no venue {slug[:40]!r}", where=str(path), hint=nearest(slug, SLUGS))
+        if slug in venues:
+            _check_addresses(
+                f"{path}: {slug}.sockets", addresses.sockets, venues[slug].sockets, ("wss", "ws")
+            )
+            _check_addresses(f"{path}: {slug}.rest", addresses.rest, venues[slug].rest, ("https", "http"))
+    return {slug: addresses for slug, addresses in found.items() if slug in venues}
+
+
+def _check_addresses(
+    where: str, given: Mapping[str, str], known: Mapping[str, str], schemes: tuple[str, ...]
+) -> None:
+    for name, url in given.items():
+        if name not in known:
+            raise ConfigError(
+                f"there is no address {name[:40]!r}", where=where, hint=nearest(name, tuple(known))
+            )
+        scheme, colon, rest = url.partition("://")
+        if scheme not in schemes or not colon or not rest:
+            raise ConfigError(
+                f"{name} is not an address", where=where, hint=f"It begins with {schemes[0]}://"
+            )

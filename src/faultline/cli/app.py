@@ -10,7 +10,7 @@ import structlog
 import typer
 
 from faultline import __version__
-from faultline.cli import doctor, evaluate, learn, map_at, params, replay, serve, simulate, tape
+from faultline.cli import doctor, evaluate, learn, map_at, params, record, replay, serve, simulate, tape
 from faultline.cli.output import fail
 from faultline.errors import FaultlineError
 
@@ -45,6 +45,7 @@ def before_every_command(
 APP.add_typer(tape.APP, name="tape")
 APP.add_typer(params.APP, name="params")
 APP.command("serve")(serve.serve_command)
+APP.command("record")(record.record_command)
 APP.command("replay")(replay.replay_command)
 APP.command("map")(map_at.map_command)
 APP.command("learn")(learn.learn_command)

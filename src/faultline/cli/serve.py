@@ -1,9 +1,9 @@
-"""``faultline serve``: a simulated market or a tape in, the map in a browser out."""
+"""``faultline serve``: venues, a simulated market or a tape in, the map in a browser out."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,8 @@ from faultline.api.app import build_app
 from faultline.api.keys import hash_key
 from faultline.api.server import serve
 from faultline.api.settings import ApiSettings, check_bind
-from faultline.cli.arguments import ParametersFile, names, time_ns
+from faultline.cli.arguments import ParametersFile, duration_ns, names, time_ns
+from faultline.cli.live import live_market
 from faultline.cli.output import ERRORS
 from faultline.cli.params import warn
 from faultline.cli.replay import chosen_parameters
@@ -35,7 +36,13 @@ from faultline.store.zones import ZoneStore
 from faultline.tape import Tape
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_duration_ns
 
+if TYPE_CHECKING:
+    from faultline.cli.recording import Recording
+
 __all__ = ("serve_command", "simulated_market", "tape_market")
+
+#: Assets that are recorded where none is named.
+_LIVE_ASSETS = ("BTC", "ETH", "SOL")
 
 
 class _SimulatedFeed:
@@ -124,6 +131,15 @@ def _api_settings(settings: Settings, host: str, port: int) -> ApiSettings:
 
 def serve_command(
     *,
+    venues: Annotated[
+        str | None, typer.Option(help="Connect to comma-separated venues, or all, and record them.")
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--tape", help="Tape that venues are recorded on; by default one in the home folder."),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Keep the venues' frames too, in TAPE-raw.")] = False,
+    retain: Annotated[str | None, typer.Option(help="Let go of recorded days older than this.")] = None,
     simulated: Annotated[bool, typer.Option("--simulated", help="Play a simulated market.")] = False,
     world: Annotated[str, typer.Option(help="World of the simulated market.")] = "three-assets",
     seed: Annotated[int, typer.Option(min=0, help="Seed of the simulated market.")] = 1,
@@ -137,25 +153,47 @@ def serve_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8787,
 ) -> None:
-    """Serve the map of a simulated market or of a tape."""
-    if simulated == (replay is not None):
-        msg = "choose a market: --simulated or --replay TAPE"
+    """Serve the map of venues as they trade, of a simulated market or of a tape."""
+    if sum((venues is not None, simulated, replay is not None)) != 1:
+        msg = "choose one market: --venues, --simulated or --replay TAPE"
         raise typer.BadParameter(msg)
     settings = read_settings()
     api = _api_settings(settings, host, port)
     check_bind(api)
     chosen = chosen_parameters(params)
     parameters = chosen.parameters
+    recording: Recording | None = None
     if replay is not None:
         market = tape_market(
             replay, names(assets), parameters, time_ns(start, "--from"), time_ns(end, "--to")
+        )
+    elif venues is not None:
+        market, recording = live_market(
+            venues,
+            names(assets) or list(_LIVE_ASSETS),
+            record or settings.home / "tape",
+            settings,
+            keeps_raw=raw,
+            retain_ns=None if retain is None else duration_ns(retain, "--retain"),
         )
     else:
         market = simulated_market(world, seed, parse_duration_ns(warm), SystemClock())
     shown_ns = market.from_ns if replay is not None else None
     warn(chosen.said_of(market.assets, shown_ns, simulated=market.simulated, world=market.world)[1])
+    _serve_market(market, recording, parameters, settings, api, speed)
+
+
+def _serve_market(
+    market: Market,
+    recording: Recording | None,
+    parameters: PipelineParameters,
+    settings: Settings,
+    api: ApiSettings,
+    speed: float,
+) -> None:
+    """Play a market into the stores and serve them until a signal comes."""
     store = MapStore()
-    played = settings.played(port)
+    played = settings.played(api.port)
     events, zones = EventStore(played), ZoneStore(played)
     desk, alert_store = _alert_desk(settings, events, simulated=market.simulated)
     engine = Engine(market, store, parameters, version=__version__, speed=speed, events=events, zones=zones)
@@ -166,15 +204,22 @@ def serve_command(
         events=events,
         zones=zones,
         alerts=desk,
-        on_startup=[desk.start, engine.start],
-        on_shutdown=[engine.stop, desk.stop, events.close, zones.close, alert_store.close],
+        on_startup=[desk.start, engine.start, *([recording.start] if recording else [])],
+        on_shutdown=[
+            *([recording.stop] if recording else []),
+            engine.stop,
+            desk.stop,
+            events.close,
+            zones.close,
+            alert_store.close,
+        ],
     )
     label = "[bold yellow]SIMULATED market[/] - " if market.simulated else ""
 
     def announce(address: str) -> None:
         ERRORS.print(f"{label}Faultline on [bold]{address}/[/]  (stop with Ctrl+C)", highlight=False)
 
-    serve(app, host, port, on_listening=announce)
+    serve(app, api.host, api.port, on_listening=announce)
 
 
 def _alert_desk(settings: Settings, events: EventStore, *, simulated: bool) -> tuple[AlertDesk, AlertStore]:
