@@ -33,17 +33,17 @@ from faultline.market.book_kernels import (
     NOTHING,
     OFF_GRID,
     REJECTED,
-    apply_levels_kernel,
-    apply_rows_kernel,
     apply_ticks_kernel,
     clear_kernel,
     grow_kernel,
     levels_near_kernel,
+    ticks_of_levels_kernel,
+    ticks_of_rows_kernel,
 )
 from faultline.units import BASIS_POINT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -54,6 +54,7 @@ BIDS, ASKS = 0, 1
 #: Ticks of each side that are kept densely.
 WINDOW_TICKS: Final = 4096
 _TABLE_SLOTS: Final = 1024
+_ROOM: Final = 256
 _LOWEST: Final = -(2**62)
 _NO_TOPS: Final = np.empty((0, 2), dtype=np.int64)
 _NAN: Final = float("nan")
@@ -113,6 +114,7 @@ class Book:
         self._near = np.zeros((2, window_ticks))
         self._keys = np.full((2, _TABLE_SLOTS), FREE, dtype=np.int64)
         self._amounts = np.zeros((2, _TABLE_SLOTS))
+        self._columns = np.empty(_ROOM, np.int8), np.empty(_ROOM, np.int64), np.empty(_ROOM)
         self.clear()
 
     def clear(self) -> None:
@@ -130,28 +132,41 @@ class Book:
 
         A snapshot replaces the book.
         """
-        both = [np.ascontiguousarray(side, dtype=np.float64).reshape(-1, 2) for side in (bids, asks)]
+        first, second = (np.ascontiguousarray(side, dtype=np.float64).reshape(-1, 2) for side in (bids, asks))
         if is_snapshot:
             self.clear()
-        self._run(apply_levels_kernel, *both, self._up, self._down)
+        n = len(first) + len(second)
+        columns = self._room(n)
+        ticks_of_levels_kernel(self._integers, first, second, self._up, self._down, *columns)
+        self._run(*columns, n, _NO_TOPS)
 
     def apply_ticks(
         self, sides: NDArray[np.int8], ticks: NDArray[np.int64], qtys_base: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Set levels by their ticks; +1 is a bid, -1 an ask. Returns the best prices after each, f8 (n, 2)."""
+        """Set levels by their ticks; +1 is a bid, -1 an ask, any other is counted and left out. Returns the best prices after each, f8 (n, 2)."""
         tops = np.empty((len(ticks), 2), dtype=np.int64)
-        self._run(apply_ticks_kernel, sides, ticks, qtys_base, tops=tops)
+        self._run(np.where(np.abs(sides) == 1, sides, 0), ticks, qtys_base, len(ticks), tops)
         return self._prices(tops)
 
     def apply_rows(self, rows: NDArray[np.void]) -> None:
         """Set the levels of rows of kind ``book_level``, in order; the first row of a snapshot empties the book."""
-        self._run(apply_rows_kernel, rows, self._up, self._down, tops=_NO_TOPS)
+        columns = self._room(2 * len(rows))
+        numbers = np.empty(len(rows), dtype=np.int64)
+        n = ticks_of_rows_kernel(self._integers, rows, self._up, self._down, *columns, numbers)
+        self._run(*columns, n, _NO_TOPS)
 
     def best_after_rows(self, rows: NDArray[np.void]) -> NDArray[np.float64]:
         """As ``apply_rows``; returns the best bid and ask after each row, f8 (n, 2)."""
-        tops = np.empty((len(rows), 2), dtype=np.int64)
-        self._run(apply_rows_kernel, rows, self._up, self._down, tops=tops)
-        return self._prices(tops)
+        columns, numbers = self._room(2 * len(rows)), np.empty(len(rows), dtype=np.int64)
+        n = ticks_of_rows_kernel(self._integers, rows, self._up, self._down, *columns, numbers)
+        tops = np.empty((n, 2), dtype=np.int64)
+        self._run(*columns, n, tops)
+        return self._prices(tops[numbers])
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        """The first arguments of ``apply_ticks_kernel``, for loops that are compiled themselves."""
+        return self._integers, self._near, self._keys, self._amounts
 
     @property
     def n_rejected(self) -> int:
@@ -228,7 +243,7 @@ class Book:
         for side in (BIDS, ASKS):
             keys, amounts = state[f"keys_{side}"], state[f"amounts_{side}"]
             sides = np.full(len(keys), 1 - 2 * side, dtype=np.int8)
-            book._run(apply_ticks_kernel, sides, (1 - 2 * side) * keys, amounts, tops=_NO_TOPS)
+            book._run(sides, (1 - 2 * side) * keys, amounts, len(keys), _NO_TOPS)
         book._integers[COUNTS] = state["counts"]
         return book
 
@@ -252,22 +267,29 @@ class Book:
     def _prices(self, tops: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.where(np.abs(tops) == -NOTHING, np.nan, tops * self._up / self._down)
 
+    def _room(self, n: int) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.float64]]:
+        """Columns of sides, ticks and quantities with room for ``n`` levels."""
+        if n > len(self._columns[0]):
+            self._columns = np.empty(2 * n, np.int8), np.empty(2 * n, np.int64), np.empty(2 * n)
+        return self._columns
+
     def _run(
-        self, kernel: Callable[..., int], *arguments: Any, tops: NDArray[np.int64] | None = None
+        self,
+        sides: NDArray[np.int8],
+        ticks: NDArray[np.int64],
+        qtys: NDArray[np.float64],
+        n: int,
+        tops: NDArray[np.int64],
     ) -> None:
-        """Call a kernel, and again where the tables had to grow."""
-        rest = () if tops is None else (tops,)
+        """Set the first ``n`` levels, and go on where the tables had to grow."""
         start = 0
-        while True:
-            start = kernel(self._integers, self._near, self._keys, self._amounts, *arguments, start, *rest)
-            if start < 0:
-                return
+        while (start := apply_ticks_kernel(*self.arrays, sides, ticks, qtys, start, n, tops)) >= 0:
             self._grow()
 
     def _grow(self) -> None:
-        """Tables with room for all levels of the larger side four times."""
+        """Tables of which all levels of the larger side would fill less than half."""
         levels = int(max(self._integers[side, N_NEAR] + self._integers[side, N_FAR] for side in (BIDS, ASKS)))
-        slots = max(_TABLE_SLOTS, 1 << (4 * (levels + 1) - 1).bit_length())
+        slots = max(_TABLE_SLOTS, 1 << (5 * levels // 2).bit_length())
         keys, amounts = np.full((2, slots), FREE, dtype=np.int64), np.zeros((2, slots))
         grow_kernel(self._integers, self._keys, self._amounts, keys, amounts)
         self._keys, self._amounts = keys, amounts

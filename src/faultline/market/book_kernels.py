@@ -6,6 +6,8 @@ worse than the window are in an open-addressed table, of which no key is removed
 level is ever better than the window: a better one moves it. A window is moved so that the best level is at three
 quarters of it, where a new best level is above it or the best level has sunk into its lowest eighth, so moves are rare:
 one needs a change of the best price by a quarter of the window.
+
+Kernels get whole arrays and the side, never a view of one side, which would be counted as a reference.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from numba import njit
 __all__ = (
     "BEST",
     "COUNTS",
+    "EMPTIED",
     "FIRST",
     "FREE",
     "LEVELS_MAX",
@@ -29,12 +32,12 @@ __all__ = (
     "REJECTED",
     "SNAPSHOT_AT",
     "USED",
-    "apply_levels_kernel",
-    "apply_rows_kernel",
     "apply_ticks_kernel",
     "clear_kernel",
     "grow_kernel",
     "levels_near_kernel",
+    "ticks_of_levels_kernel",
+    "ticks_of_rows_kernel",
 )
 
 #: Integers of a side: first key of the window, best key, levels in the window and beyond, slots of the table in use.
@@ -44,10 +47,12 @@ FIRST, BEST, N_NEAR, N_FAR, USED = range(5)
 COUNTS: Final = 2
 REJECTED, OFF_GRID, SNAPSHOT_AT = 0, 1, 2
 N_INTEGERS: Final = 6
+#: In place of the side of a level: the book is emptied.
+EMPTIED: Final = 2
 #: Key of a best level that is not there, and of a slot that is free.
 NOTHING: Final = -(2**62)
 FREE: Final = -(2**63)
-#: Levels of a side; a further one is impossible and counted.
+#: Levels of a side beyond the window; a further one is left out and counted.
 LEVELS_MAX: Final = 1 << 18
 
 _LARGEST: Final = 1e15
@@ -59,145 +64,107 @@ _SNAPSHOT_FLAG: Final = 4
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _slot_kernel(keys: Any, key: int) -> int:
+def _slot_kernel(keys: Any, side: int, key: int) -> int:
     """Slot of a key in a table of ``2**k`` slots, or the free one where it belongs: linear probing."""
-    mask = keys.shape[0] - 1
+    mask = keys.shape[1] - 1
     slot = np.int64((np.uint64(key) * _HASH) >> np.uint64(32)) & mask
-    while keys[slot] not in (key, FREE):
+    while keys[side, slot] not in (key, FREE):
         slot = (slot + 1) & mask
     return slot
 
 
 @njit(cache=True, nogil=True)
-def _move_kernel(numbers: Any, near: Any, keys: Any, amounts: Any, best: int) -> None:
+def _move_kernel(integers: Any, near: Any, keys: Any, amounts: Any, side: int, best: int) -> None:
     """Move the window so that ``best`` is at three quarters: what leaves it goes to the table, what enters it comes."""
-    size = near.shape[0]
-    first = numbers[FIRST]
+    size = near.shape[1]
+    first = integers[side, FIRST]
     target = best - (3 * size) // 4
     shift = target - first
-    numbers[FIRST] = target
+    integers[side, FIRST] = target
     if shift > 0:
         for place in range(min(shift, size)):
-            if near[place] > 0.0:
-                slot = _slot_kernel(keys, first + place)
-                numbers[USED] += keys[slot] == FREE
-                keys[slot] = first + place
-                amounts[slot] = near[place]
-                numbers[N_NEAR] -= 1
-                numbers[N_FAR] += 1
+            if near[side, place] > 0.0:
+                slot = _slot_kernel(keys, side, first + place)
+                integers[side, USED] += keys[side, slot] == FREE
+                keys[side, slot] = first + place
+                amounts[side, slot] = near[side, place]
+                integers[side, N_NEAR] -= 1
+                integers[side, N_FAR] += 1
         for place in range(size - shift):
-            near[place] = near[place + shift]
-        near[max(size - shift, 0) :] = 0.0
+            near[side, place] = near[side, place + shift]
+        near[side, max(size - shift, 0) :] = 0.0
         return
     for place in range(size - 1, -shift - 1, -1):
-        near[place] = near[place + shift]
-    near[: min(-shift, size)] = 0.0
-    for slot in range(keys.shape[0]):
-        if keys[slot] >= target and amounts[slot] > 0.0:
-            near[keys[slot] - target] = amounts[slot]
-            amounts[slot] = 0.0
-            numbers[N_NEAR] += 1
-            numbers[N_FAR] -= 1
+        near[side, place] = near[side, place + shift]
+    near[side, : min(-shift, size)] = 0.0
+    for slot in range(keys.shape[1]):
+        if keys[side, slot] >= target and amounts[side, slot] > 0.0:
+            near[side, keys[side, slot] - target] = amounts[side, slot]
+            amounts[side, slot] = 0.0
+            integers[side, N_NEAR] += 1
+            integers[side, N_FAR] -= 1
 
 
 @njit(cache=True, nogil=True)
-def _sink_kernel(numbers: Any, near: Any, keys: Any, amounts: Any) -> None:
+def _sink_kernel(integers: Any, near: Any, keys: Any, amounts: Any, side: int) -> None:
     """Find the next best level after the best one went; the window follows it."""
-    size = near.shape[0]
-    if numbers[N_NEAR] > 0:
-        place = numbers[BEST] - numbers[FIRST] - 1
-        while near[place] == 0.0:
+    size = near.shape[1]
+    if integers[side, N_NEAR] > 0:
+        place = integers[side, BEST] - integers[side, FIRST] - 1
+        while near[side, place] == 0.0:
             place -= 1
-        numbers[BEST] = numbers[FIRST] + place
-        if 8 * place < size and numbers[N_FAR] > 0:
-            _move_kernel(numbers, near, keys, amounts, numbers[BEST])
+        integers[side, BEST] = integers[side, FIRST] + place
+        if 8 * place < size and integers[side, N_FAR] > 0:
+            _move_kernel(integers, near, keys, amounts, side, integers[side, BEST])
         return
     best = NOTHING
-    if numbers[N_FAR] > 0:
-        for slot in range(keys.shape[0]):
-            if amounts[slot] > 0.0 and keys[slot] > best:
-                best = keys[slot]
-        _move_kernel(numbers, near, keys, amounts, best)
-    numbers[BEST] = best
+    if integers[side, N_FAR] > 0:
+        for slot in range(keys.shape[1]):
+            if amounts[side, slot] > 0.0 and keys[side, slot] > best:
+                best = keys[side, slot]
+        _move_kernel(integers, near, keys, amounts, side, best)
+    integers[side, BEST] = best
 
 
 @njit(cache=True, nogil=True)
-def _set_far_kernel(numbers: Any, counts: Any, keys: Any, amounts: Any, key: int, qty: float) -> bool:
+def _set_far_kernel(integers: Any, keys: Any, amounts: Any, side: int, key: int, qty: float) -> bool:
     """Set a level worse than the window; False where the table must grow first."""
-    slot = _slot_kernel(keys, key)
-    if keys[slot] == FREE:
+    slot = _slot_kernel(keys, side, key)
+    if keys[side, slot] == FREE:
         if qty == 0.0:
             return True
-        if numbers[N_NEAR] + numbers[N_FAR] >= LEVELS_MAX:
-            counts[REJECTED] += 1
+        if integers[side, N_FAR] >= LEVELS_MAX:
+            integers[COUNTS, REJECTED] += 1
             return True
-        if 2 * (numbers[USED] + 1) > keys.shape[0]:
+        if 2 * (integers[side, USED] + 1) > keys.shape[1]:
             return False
-        keys[slot] = key
-        amounts[slot] = 0.0
-        numbers[USED] += 1
-    numbers[N_FAR] += np.int64(qty > 0.0) - np.int64(amounts[slot] > 0.0)
-    amounts[slot] = qty
+        keys[side, slot] = key
+        amounts[side, slot] = 0.0
+        integers[side, USED] += 1
+    integers[side, N_FAR] += np.int64(qty > 0.0) - np.int64(amounts[side, slot] > 0.0)
+    amounts[side, slot] = qty
     return True
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _set_kernel(integers: Any, near: Any, keys: Any, amounts: Any, side: int, key: int, qty: float) -> bool:
-    """Set the quantity of a level; False where the table must grow first, and then nothing has changed."""
-    numbers = integers[side]
-    size = near.shape[1]
-    place = key - numbers[FIRST]
-    if numbers[BEST] == NOTHING or place >= size:
-        if qty == 0.0:
-            return True
-        if 2 * (numbers[USED] + numbers[N_NEAR]) > keys.shape[1]:
-            return False
-        if numbers[BEST] == NOTHING:
-            numbers[FIRST] = key - (3 * size) // 4
-        else:
-            _move_kernel(numbers, near[side], keys[side], amounts[side], key)
-        place = key - numbers[FIRST]
-    if place < 0:
-        return _set_far_kernel(numbers, integers[COUNTS], keys[side], amounts[side], key, qty)
-    before = near[side, place]
-    if qty > 0.0:
-        if before == 0.0:
-            if numbers[N_NEAR] + numbers[N_FAR] >= LEVELS_MAX:
-                integers[COUNTS, REJECTED] += 1
-                return True
-            numbers[N_NEAR] += 1
-            numbers[BEST] = max(numbers[BEST], key)
-        near[side, place] = qty
-    elif before > 0.0:
-        near[side, place] = 0.0
-        numbers[N_NEAR] -= 1
-        if key == numbers[BEST]:
-            _sink_kernel(numbers, near[side], keys[side], amounts[side])
-    return True
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _set_price_kernel(
-    integers: Any,
-    near: Any,
-    keys: Any,
-    amounts: Any,
-    side: int,
-    price: float,
-    qty: float,
-    up: float,
-    down: float,
+@njit(cache=True, nogil=True)
+def _set_outside_kernel(
+    integers: Any, near: Any, keys: Any, amounts: Any, side: int, key: int, qty: float
 ) -> bool:
-    """Set a level by its price, ``tick = rint(price down / up)``; impossible ones are counted and left out."""
-    place = price * down / up
-    if not (0.0 < price < _LARGEST and 0.0 <= qty < _LARGEST and place < _KEY_MAX):
-        integers[COUNTS, REJECTED] += 1
+    """Set a level of an empty side, or one outside its window; False where the table must grow first."""
+    is_empty = integers[side, BEST] == NOTHING
+    if not is_empty and key < integers[side, FIRST]:
+        return _set_far_kernel(integers, keys, amounts, side, key, qty)
+    if qty == 0.0:
         return True
-    tick = np.rint(place)
-    key = np.int64(tick) if side == 0 else -np.int64(tick)
-    if not _set_kernel(integers, near, keys, amounts, side, key, qty):
+    if 2 * (integers[side, USED] + integers[side, N_NEAR]) > keys.shape[1]:
         return False
-    integers[COUNTS, OFF_GRID] += abs(place - tick) > _GRID_SLACK
+    if is_empty:
+        integers[side, FIRST] = key - (3 * near.shape[1]) // 4
+    else:
+        _move_kernel(integers, near, keys, amounts, side, key)
+    near[side, key - integers[side, FIRST]] = qty
+    integers[side, N_NEAR] += 1
+    integers[side, BEST] = key
     return True
 
 
@@ -218,7 +185,7 @@ def grow_kernel(integers: Any, keys: Any, amounts: Any, larger_keys: Any, larger
     for side in range(2):
         for slot in range(keys.shape[1]):
             if amounts[side, slot] > 0.0:
-                place = _slot_kernel(larger_keys[side], keys[side, slot])
+                place = _slot_kernel(larger_keys, side, keys[side, slot])
                 larger_keys[side, place] = keys[side, slot]
                 larger_amounts[side, place] = amounts[side, slot]
         integers[side, USED] = integers[side, N_FAR]
@@ -234,35 +201,48 @@ def apply_ticks_kernel(
     ticks: Any,
     qtys: Any,
     start: int,
+    stop: int,
     tops: Any,
 ) -> int:
-    """Set levels one after the other from number ``start`` on.
+    """Set levels one after the other, from number ``start`` up to ``stop``.
 
     Args:
         integers: i8 (3, N_INTEGERS).
         near: f8 (2, W), the windows.
         keys: i8 (2, S), keys of the tables.
         amounts: f8 (2, S), quantities of the tables.
-        sides: i1 (n,), +1 bid, -1 ask; any other is impossible and counted.
-        ticks: i8 (n,).
+        sides: i1 (n,), +1 bid, -1 ask, EMPTIED where the whole book is; any other is impossible and counted.
+        ticks: i8 (n,), positive; any other is impossible and counted.
         qtys: f8 (n,), 0 where the level is gone.
         start: first level to set.
+        stop: level after the last one to set.
         tops: i8 (n, 2), where the best bid and ask in ticks are written after each level, or (0, 2); NOTHING where
             there is none (its negative for an ask).
 
     Returns:
         -1, or the number of the level before which the tables must grow.
     """
-    for i in range(start, ticks.shape[0]):
-        tick, qty = ticks[i], qtys[i]
-        if sides[i] == 1:
-            side, key = 0, tick
-        else:
-            side, key = 1, -tick
-        if not (abs(sides[i]) == 1 and 0.0 <= qty < _LARGEST and 0 < tick < _KEY_MAX):
+    size = near.shape[1]
+    for i in range(start, stop):
+        sign, tick, qty = np.int64(sides[i]), ticks[i], qtys[i]
+        side, key = (1 - sign) >> 1, sign * tick
+        if sign == EMPTIED:
+            clear_kernel(integers, near, keys, amounts)
+        elif not (abs(sign) == 1 and 0.0 <= qty < _LARGEST and 0 < tick < _KEY_MAX):
             integers[COUNTS, REJECTED] += 1
-        elif not _set_kernel(integers, near, keys, amounts, side, key, qty):
-            return i
+        else:
+            place = key - integers[side, FIRST]
+            if place < 0 or place >= size or integers[side, BEST] == NOTHING:
+                if not _set_outside_kernel(integers, near, keys, amounts, side, key, qty):
+                    return i
+            else:
+                # Written here and nowhere else: a call costs three times as much as what it would do.
+                integers[side, N_NEAR] += np.int64(qty > 0.0) - np.int64(near[side, place] > 0.0)
+                near[side, place] = qty
+                if qty > 0.0:
+                    integers[side, BEST] = max(integers[side, BEST], key)
+                elif key == integers[side, BEST]:
+                    _sink_kernel(integers, near, keys, amounts, side)
         if tops.shape[0] > 0:
             tops[i, 0] = integers[0, BEST]
             tops[i, 1] = -integers[1, BEST]
@@ -270,69 +250,66 @@ def apply_ticks_kernel(
 
 
 @njit(cache=True, nogil=True)
-def apply_levels_kernel(
-    integers: Any,
-    near: Any,
-    keys: Any,
-    amounts: Any,
-    bids: Any,
-    asks: Any,
-    up: float,
-    down: float,
-    start: int,
-) -> int:
-    """Set levels of a frame, f8 (n, 2) of price and quantity, bids before asks; else as ``apply_ticks_kernel``."""
+def ticks_of_levels_kernel(
+    integers: Any, bids: Any, asks: Any, up: float, down: float, sides: Any, ticks: Any, qtys: Any
+) -> None:
+    """Levels f8 (n, 2) and (m, 2) of price and quantity as ticks, ``rint(price down / up)``; 0 where impossible.
+
+    Counts prices between two ticks; the rest of the arguments are those of ``apply_ticks_kernel``.
+    """
     n = bids.shape[0]
-    for i in range(start, n):
-        if not _set_price_kernel(integers, near, keys, amounts, 0, bids[i, 0], bids[i, 1], up, down):
-            return i
-    for i in range(max(start, n), n + asks.shape[0]):
-        if not _set_price_kernel(integers, near, keys, amounts, 1, asks[i - n, 0], asks[i - n, 1], up, down):
-            return i
-    return -1
+    for i in range(n + asks.shape[0]):
+        if i < n:
+            price, qtys[i], sides[i] = bids[i, 0], bids[i, 1], 1
+        else:
+            price, qtys[i], sides[i] = asks[i - n, 0], asks[i - n, 1], -1
+        place = price * down / up
+        ticks[i] = 0
+        if 0.0 < place < _KEY_MAX and price < _LARGEST:
+            tick = np.rint(place)
+            ticks[i] = np.int64(tick)
+            integers[COUNTS, OFF_GRID] += abs(place - tick) > _GRID_SLACK
 
 
 @njit(cache=True, nogil=True)
-def apply_rows_kernel(
-    integers: Any,
-    near: Any,
-    keys: Any,
-    amounts: Any,
-    rows: Any,
-    up: float,
-    down: float,
-    start: int,
-    tops: Any,
+def ticks_of_rows_kernel(
+    integers: Any, rows: Any, up: float, down: float, sides: Any, ticks: Any, qtys: Any, numbers: Any
 ) -> int:
-    """Set the levels of rows of kind ``book_level``; else as ``apply_ticks_kernel``.
+    """Rows of kind ``book_level`` as ticks, as in ``ticks_of_levels_kernel``; returns how many entries they make.
 
-    A snapshot empties the book before its first row: the first row with the flag after one without it, or with another
-    event time, receive time or sequence than the row before.
+    A snapshot empties the book before its first row, an entry of its own: the first row with the flag after one without
+    it, or with another event time, receive time or sequence than the row before. ``numbers`` i8 (rows,) has the entry
+    of each row.
     """
-    counts = integers[COUNTS]
-    for i in range(start, rows.shape[0]):
+    n = 0
+    for i in range(rows.shape[0]):
         row = rows[i]
         if row.flags & _SNAPSHOT_FLAG:
-            mark = counts[SNAPSHOT_AT:]
             event_ns, received_ns, seq = row.ts_event_ns, row.ts_received_ns, row.seq
-            if mark[0] != event_ns or mark[1] != received_ns or mark[2] != seq or mark[3] == 0:
-                clear_kernel(integers, near, keys, amounts)
-                mark[0], mark[1], mark[2], mark[3] = event_ns, received_ns, seq, 1
+            if (
+                integers[COUNTS, SNAPSHOT_AT] != event_ns
+                or integers[COUNTS, SNAPSHOT_AT + 1] != received_ns
+                or integers[COUNTS, SNAPSHOT_AT + 2] != seq
+                or integers[COUNTS, SNAPSHOT_AT + 3] == 0
+            ):
+                sides[n], ticks[n], qtys[n] = EMPTIED, 0, 0.0
+                n += 1
+                integers[COUNTS, SNAPSHOT_AT] = event_ns
+                integers[COUNTS, SNAPSHOT_AT + 1] = received_ns
+                integers[COUNTS, SNAPSHOT_AT + 2] = seq
+                integers[COUNTS, SNAPSHOT_AT + 3] = 1
         else:
-            counts[SNAPSHOT_AT + 3] = 0
-        if row.side == 1:
-            side = 0
-        elif row.side == -1:
-            side = 1
-        else:
-            counts[REJECTED] += 1
-            continue
-        if not _set_price_kernel(integers, near, keys, amounts, side, row.price_usd, row.qty_base, up, down):
-            return i
-        if tops.shape[0] > 0:
-            tops[i, 0] = integers[0, BEST]
-            tops[i, 1] = -integers[1, BEST]
-    return -1
+            integers[COUNTS, SNAPSHOT_AT + 3] = 0
+        price = row.price_usd
+        place = price * down / up
+        sides[n], ticks[n], qtys[n] = (row.side if abs(row.side) == 1 else 0), 0, row.qty_base
+        if 0.0 < place < _KEY_MAX and price < _LARGEST:
+            tick = np.rint(place)
+            ticks[n] = np.int64(tick)
+            integers[COUNTS, OFF_GRID] += abs(place - tick) > _GRID_SLACK
+        numbers[i] = n
+        n += 1
+    return n
 
 
 @njit(cache=True, nogil=True)
