@@ -65,6 +65,7 @@ class Recorder:
         kinds: kinds of rows to read; None for all.
         sockets: WebSocket addresses by venue and name, in place of the venues' own.
         rest: REST addresses, likewise.
+        wallets: accounts by venue to ask for besides those seen trading, where a venue answers for accounts.
         raw: keeps every frame as it came in; the recorder closes it.
         on_batches: called on the recorder's thread after every flush, with the batches (sorted by kind, venue and
             symbol; may be empty) and the watermark in ns. It must be quick: while it runs nothing is read. What it
@@ -87,6 +88,7 @@ class Recorder:
         kinds: Collection[Kind] | None = None,
         sockets: Mapping[str, Mapping[str, str]] | None = None,
         rest: Mapping[str, Mapping[str, str]] | None = None,
+        wallets: Mapping[str, Sequence[str]] | None = None,
         raw: RawFrames | None = None,
         on_batches: Callable[[Sequence[Batch], int], None] | None = None,
         patience: Patience = _DEFAULT_PATIENCE,
@@ -130,6 +132,7 @@ class Recorder:
                 kinds=None if kinds is None else frozenset(kinds),
                 sockets=(sockets or {}).get(venue.slug),
                 rest=(rest or {}).get(venue.slug),
+                wallets=(wallets or {}).get(venue.slug, ()),
             )
             for venue in venues
         ]

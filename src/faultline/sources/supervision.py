@@ -31,6 +31,7 @@ from faultline.sources.polling import Polling
 from faultline.sources.rest import RestClient
 from faultline.sources.rows import Rows
 from faultline.sources.slots import Slot, SlotEdges, symbols_of
+from faultline.sources.wallet_sweep import WalletFeed, WalletSweep
 
 if TYPE_CHECKING:
     import random
@@ -87,6 +88,7 @@ class VenueSupervisor:
         kinds: kinds of rows; None for all the venue gives.
         sockets: WebSocket addresses in place of the venue's.
         rest: REST addresses likewise.
+        wallets: accounts to ask for besides those that are seen trading, where the venue answers for accounts.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class VenueSupervisor:
         kinds: frozenset[Kind] | None = None,
         sockets: Mapping[str, str] | None = None,
         rest: Mapping[str, str] | None = None,
+        wallets: Sequence[str] = (),
     ) -> None:
         self.venue, self.meter = venue, around.meter
         self.contracts: list[Instrument] = []
@@ -110,6 +113,8 @@ class VenueSupervisor:
         self._slots: dict[str, Slot] = {}
         self._slot_tasks: dict[str, asyncio.Task[None]] = {}
         self._polling: Polling | None = None
+        self._sweep: WalletSweep | None = None
+        self._wallets = tuple(wallets)
         self._rest: RestClient | None = None
         self._failure: FaultlineError | None = None
         self._retry_at_s = 0.0
@@ -118,6 +123,7 @@ class VenueSupervisor:
         self._rows = Rows(venue.slug)
         self._kept: list[Batch] = []
         self._rejects: dict[tuple[str, Reason], int] = {}
+        self._sweep_rejects: dict[tuple[str, Reason], int] = {}
         lines = [line for line in venue.coverage if line.kind in self._kinds]
         self._kinds_of: dict[str, set[Kind]] = {}
         for line in lines:
@@ -169,11 +175,15 @@ class VenueSupervisor:
                 rng=around.rng,
                 keep_raw=self._keep_raw(),
             )
-            self._polling.hold(is_held=self._is_held)
+            self._sweep = self._make_sweep(self._rest)
+            self._rejects, self._sweep_rejects = {}, {}
+            self.hold(is_held=self._is_held)
             try:
                 async with asyncio.TaskGroup() as group:
                     self._apply(contracts, group)
                     group.create_task(self._polling.run())
+                    if self._sweep is not None:
+                        group.create_task(self._sweep.run())
                     group.create_task(self._relist(self._rest, group))
             finally:
                 self._leave()
@@ -186,7 +196,7 @@ class VenueSupervisor:
             slot.finish(now_ns)
         self._slots.clear()
         self._slot_tasks.clear()
-        self._polling = None
+        self._polling = self._sweep = None
 
     async def _first_listing(self, rest: RestClient) -> list[Instrument]:
         """Contracts, however often that must be tried."""
@@ -264,6 +274,8 @@ class VenueSupervisor:
                 slot.replan(plan, symbols)
         if self._polling is not None:
             self._polling.plan(self.venue.feed.polls(wanted), self._make_mapper())
+        if self._sweep is not None:
+            self._sweep.contracts({item.symbol: item for item in contracts})
 
     def _edges(self) -> SlotEdges:
         around = self._around
@@ -286,6 +298,23 @@ class VenueSupervisor:
             lose=self._lose,
             keep=self._kept.extend,
         )
+
+    def _make_sweep(self, rest: RestClient) -> WalletSweep | None:
+        """The sweep of accounts, where the venue answers for them and positions are wanted."""
+        feed, around = self.venue.feed, self._around
+        if not isinstance(feed, WalletFeed) or Kind.WALLET_POSITION not in self._kinds:
+            return None
+        sweep = WalletSweep(
+            feed,
+            rest,
+            self.venue.mapper({}),
+            stamp=around.stamp,
+            timer=around.timer,
+            backoff=Backoff(around.patience, around.rng),
+            keep_raw=self._keep_raw(),
+        )
+        sweep.follow(self._wallets)
+        return sweep
 
     def _make_mapper(self) -> VenueMapper:
         return self.venue.mapper({item.symbol: item for item in self.contracts})
@@ -316,8 +345,9 @@ class VenueSupervisor:
         self._is_held = is_held
         for slot in self._slots.values():
             slot.hold(is_held=is_held)
-        if self._polling is not None:
-            self._polling.hold(is_held=is_held)
+        for one in (self._polling, self._sweep):
+            if one is not None:
+                one.hold(is_held=is_held)
 
     def look(self, now_ns: int) -> None:
         """Bring the health of the venue up to date; called a few times a second."""
@@ -329,6 +359,8 @@ class VenueSupervisor:
         self.meter.sockets([one for slot in self._slots.values() for one in slot.sockets()])
         if self._polling is not None:
             self.meter.rejects(self._polling.rows.rejects, self._rejects)
+        if self._sweep is not None:
+            self.meter.rejects(self._sweep.rows.rejects, self._sweep_rejects)
         for channel, (status, sentence) in self._states().items():
             self.meter.status(channel, status, sentence, now_ns)
 
@@ -344,6 +376,8 @@ class VenueSupervisor:
                 told.setdefault(channel, []).append(state)
         for channel, state in self._polling.states().items():
             told.setdefault(channel, []).append(state)
+        if self._sweep is not None:
+            told.setdefault(self._sweep.channel, []).append(self._sweep.state())
         missing = (Status.ABSENT, "not asked for: no wanted contract or kind needs it")
         return {
             channel: _whole(told[channel]) if channel in told else missing for channel in self.meter.channels
@@ -366,9 +400,14 @@ class VenueSupervisor:
         for slot in self._slots.values():
             batches += slot.drain()
             heard += slot.take_heard()
-        if self._polling is not None:
-            heard.update({channel: n for channel, (n, _) in self._polling.rows.heard.items()})
-            batches += self._polling.drain()
+        if self._sweep is not None:
+            for batch in batches:
+                if batch.kind is Kind.WALLET_FILL:
+                    self._sweep.note_fills(batch)
+        for one in (self._polling, self._sweep):
+            if one is not None:
+                heard.update({channel: n for channel, (n, _) in one.rows.heard.items()})
+                batches += one.drain()
         if heard:
             self._count_rows(batches, heard)
         return batches
