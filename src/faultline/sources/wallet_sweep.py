@@ -2,8 +2,8 @@
 
 A venue answers for one account at a time and there are more accounts than requests. So each stands in a tier: **hot**
 (traded within ten minutes, or a large position near its liquidation price) is due every 30 s, **warm** (holds a
-position, traded within a day, or was never asked for) every ten minutes, **cold** (the rest) every four hours. The next
-request goes to the account that is overdue by the largest factor; where the budget does not reach, all tiers fall behind
+position, traded within a day, or was never asked for) every ten minutes, **cold** (the rest) every four hours. Next is
+the account that is overdue by the largest factor; where the budget does not reach, all tiers fall behind
 alike.
 """
 
