@@ -22,6 +22,7 @@ from tests.sources.local_venue import (
     local,
     mark,
     patience,
+    plain_script,
     trade,
     until,
     venue,
@@ -34,6 +35,7 @@ from faultline.messages import Kind, TradeCause
 from faultline.sources.raw_frames import RawFrames, read_raw_frames
 from faultline.sources.recorder import Recorder
 from faultline.sources.rows import Rows
+from faultline.sources.tape_tail import Tail, read_tail
 from faultline.tape import Tape, TapeWriter
 from faultline.testing.facts import LiquidationFact, TradeFact
 from faultline.testing.link import Cut
@@ -223,6 +225,52 @@ def test_flushes_come_even_where_nothing_happens_and_move_the_watermark():
 
     flushes = asyncio.run(go())
     assert flushes[0][1] < flushes[-1][1]
+
+
+def test_a_second_run_on_the_same_tape_says_what_was_missing_and_doubles_nothing(tmp_path):
+    facts = [trade(number) for number in range(6)] + [liquidation(number) for number in range(4)]
+    received = type(script_of("bybit")).received
+
+    def replay(self, client, frame, now_ns):
+        frames = received(self, client, frame, now_ns)
+        if b"publicTrade" in frame and self.replayed:
+            frames += [content for fact in self.replayed for _, content in self.frames(fact, now_ns)]
+        return frames
+
+    script = plain_script(received=replay)
+    script.replayed = []
+
+    async def go(publish, n_trades):
+        with TapeWriter(tmp_path / "tape", simulated=False) as tape:
+            async with local(script) as server:
+                recording = Recording([server], tape, venues=[venue(sockets=linear)])
+                async with recording.running():
+                    await connected(server, recording)
+                    await server.publish(*publish)
+                    await until(lambda: len(recording.trades()) == n_trades)
+        return recording
+
+    first = asyncio.run(go([*facts[:5], *facts[6:9]], 5))
+    assert first.rows(Kind.GAP) == []
+    last_ns = max(int(row["ts_received_ns"]) for row in first.rows(Kind.LIQUIDATION))
+    # The venue replays all of it to the second run, with a trade and a liquidation that it missed.
+    script.replayed = facts
+    second = asyncio.run(go([trade(6)], 2))
+    assert second.trades() == [5, 6]
+    assert len(second.rows(Kind.LIQUIDATION)) == 1
+    for kind in (Kind.TRADE, Kind.LIQUIDATION, Kind.BOOK_LEVEL, Kind.MARK):
+        (gap,) = second.gaps(kind)
+        assert gap["reason"] == b"recorder_down"
+        assert gap["from_ns"] == last_ns
+        assert last_ns < gap["to_ns"] <= second.rows(Kind.TRADE)[0]["ts_received_ns"]
+    assert second.gaps(Kind.TRADE, "bybit:BTCUSD") == []
+    rows = Tape(tmp_path / "tape").read(Kind.TRADE, "bybit:BTCUSDT")
+    assert sorted(rows["seq"].tolist()) == list(range(7))
+    check_watermarks(second.flushes)
+
+
+def test_the_end_of_a_tape_that_cannot_be_read_stops_nobody(tmp_path):
+    assert read_tail(tmp_path / "nothing", ["bybit"]) == {"bybit": Tail()}
 
 
 # ---------------------------------------------------------------- backpressure

@@ -68,17 +68,24 @@ class Known:
         self._rows_max = rows_max
         self._memories: collections.defaultdict[tuple[Kind, str], _Memory] = collections.defaultdict(_Memory)
         self._compared: set[int] = set()
+        self._old: set[int] = set()
 
     def compare(self, connection: int, *, is_new: bool) -> None:
         """Compare rows of a connection from now on; a new one has told nothing yet, an old one all that was taken."""
         self._compared.add(connection)
         if not is_new:
-            for memory in self._memories.values():
-                memory.told.setdefault(connection, memory.counted().copy())
+            self._old.add(connection)
+
+    def prime(self, batch: Batch) -> None:
+        """Remember facts that were taken before this run."""
+        self.admit(0, Batch(batch.kind, batch.instrument_id, batch.rows[-self._rows_max :]))
 
     def trust(self, connection: int) -> None:
         """Take rows of a connection unseen again."""
+        if connection not in self._compared:
+            return
         self._compared.discard(connection)
+        self._old.discard(connection)
         for memory in self._memories.values():
             memory.told.pop(connection, None)
             if not memory.told:
@@ -88,6 +95,9 @@ class Known:
         """Rows of a batch that were not taken before; they are taken now."""
         memory = self._memories[(batch.kind, batch.instrument_id)]
         rows = batch.rows
+        for one in self._old - memory.told.keys():
+            # Nothing was added since the comparison began: so far an old connection told all of it.
+            memory.told[one] = memory.counted().copy()
         if connection in self._compared:
             rows = rows[_is_fresh(rows, memory.counted(), memory.told[connection])]
             if len(rows) < len(batch.rows):

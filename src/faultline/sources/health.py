@@ -247,9 +247,9 @@ class VenueMeter:
         counts: counters, free to be raised.
     """
 
-    def __init__(self, venue: Venue, at_ns: int, lock: threading.Lock) -> None:
+    def __init__(self, venue: Venue, at_ns: int) -> None:
         self.venue, self.counts = venue, VenueCounts()
-        self._lock = lock
+        self._lock = threading.Lock()
         self._channels: dict[str, _Channel] = {}
         for line in venue.coverage:
             channel = self._channels.setdefault(
@@ -354,7 +354,11 @@ class VenueMeter:
         return min((lag for minute, lag in self._offsets if minute > last - _OFFSET_MINUTES), default=None)
 
     def freeze(self, at_ns: int) -> VenueHealth:
-        """The venue as it is now; called with the lock held."""
+        """The venue as it is now."""
+        with self._lock:
+            return self._freeze(at_ns)
+
+    def _freeze(self, at_ns: int) -> VenueHealth:
         channels = [
             channel.freeze(at_ns, self._rejects.get(name, {}).values())
             for name, channel in self._channels.items()
@@ -409,7 +413,7 @@ class Health:
     def meter(self, venue: Venue, at_ns: int) -> VenueMeter:
         """The meter of a venue; made when it is first asked for."""
         with self._lock:
-            return self._meters.setdefault(venue.slug, VenueMeter(venue, at_ns, self._lock))
+            return self._meters.setdefault(venue.slug, VenueMeter(venue, at_ns))
 
     def writer(self, writer: WriterHealth, at_ns: int) -> None:
         """Tell how the way to the tape is, and what time it is."""
@@ -418,9 +422,10 @@ class Health:
     def snapshot(self, now_ns: int | None = None) -> HealthSnapshot:
         """Everything at one moment; by default the last that the recorder told. Any thread may call it."""
         with self._lock:
-            at_ns = self._last_ns if now_ns is None else now_ns
-            venues = tuple(meter.freeze(at_ns) for meter in self._meters.values())
-            return HealthSnapshot(at_ns, venues, self._writer)
+            meters = list(self._meters.values())
+        # One lock a venue: the recorder never waits for a whole picture.
+        at_ns = self._last_ns if now_ns is None else now_ns
+        return HealthSnapshot(at_ns, tuple(meter.freeze(at_ns) for meter in meters), self._writer)
 
 
 def _told(status: Status) -> Status:

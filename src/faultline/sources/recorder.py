@@ -25,6 +25,7 @@ from faultline.sources.health import Health, WriterHealth
 from faultline.sources.pacing import LoopTimer, Patience
 from faultline.sources.supervision import Surroundings, VenueSupervisor
 from faultline.sources.tape_queue import TapeQueue
+from faultline.sources.tape_tail import read_tail
 
 if TYPE_CHECKING:
     import ssl
@@ -208,6 +209,10 @@ class Recorder:
             TapeError: the tape took not all.
         """
         if self._tape is not None:
+            slugs = [one.venue.slug for one in self._supervisors]
+            tails = await asyncio.to_thread(read_tail, self._tape.path, slugs)
+            for one in self._supervisors:
+                one.resume(tails[one.venue.slug])
             self._queue = TapeQueue(self._tape, self._rows_waiting_max)
         venues = [asyncio.create_task(one.run(), name=one.venue.slug) for one in self._supervisors]
         try:

@@ -77,7 +77,10 @@ class SlotEdges:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Lost:
-    """A stretch ``[from_ns, to_ns)`` without a channel's rows of some symbols, and the reason for the gap row."""
+    """A stretch ``[from_ns, to_ns)`` without a channel's rows of some symbols, and the reason for the gap row.
+
+    ``recorder_down`` begins where the tape left off, symbol by symbol; ``from_ns`` is not looked at.
+    """
 
     channel: str
     symbols: Sequence[str]
@@ -94,6 +97,7 @@ class Slot:
         symbols: symbols it is about.
         edges: what slots of the venue share.
         book_channels: channels that give books.
+        is_resumed: rows of an earlier run are on the tape: what is missing since then is told, and replays are dropped.
 
     Attributes:
         plan: replaced by ``replan``.
@@ -101,7 +105,13 @@ class Slot:
     """
 
     def __init__(
-        self, plan: SocketPlan, symbols: Sequence[str], edges: SlotEdges, book_channels: frozenset[str]
+        self,
+        plan: SocketPlan,
+        symbols: Sequence[str],
+        edges: SlotEdges,
+        book_channels: frozenset[str],
+        *,
+        is_resumed: bool = False,
     ) -> None:
         self.plan, self.symbols = plan, tuple(symbols)
         self.failure: SourceError | None = None
@@ -115,6 +125,7 @@ class Slot:
         self._retry_at_s = 0.0
         self._renewed_s = -math.inf
         self._was_carried = self._is_held = False
+        self._is_resumed = is_resumed
         #: Channel -> since when its rows are missing; books by id.
         self._missing: dict[str, int] = {}
         self._missing_books: dict[str, tuple[str, int]] = {}
@@ -184,7 +195,7 @@ class Slot:
         """Begin a connection in a task of its own."""
         connection = Connection(self.plan, self._edges.make_mapper(), self._wiring)
         connection.hold(is_held=self._is_held)
-        self._handover.open(connection, is_first=not (self._was_carried or is_renewal))
+        self._handover.open(connection, is_first=not (self._was_carried or is_renewal or self._is_resumed))
         self._open.append(connection)
         self._counted[connection] = _Counted()
         self._tasks[connection] = asyncio.create_task(connection.run(), name=f"{self.plan.name}")
@@ -289,6 +300,10 @@ class Slot:
 
     def _find_again(self, present: Connection) -> None:
         """Tell of what was missing and is there again."""
+        if self._is_resumed and present.ready_ns is not None:
+            self._is_resumed = False
+            for channel in present.plan.channels:
+                self._edges.lose(Lost(channel, self.symbols, 0, present.ready_ns, "recorder_down"))
         for channel, from_ns in self._missing.items():
             self._lost(channel, from_ns, present.ready_ns or from_ns, "disconnect")
         self._missing.clear()
@@ -338,8 +353,9 @@ class Slot:
             self._count(connection)
         if present is None or not present.ready.is_set():
             return
-        self.failure, self._was_carried = None, True
+        self.failure = None
         self._find_again(present)
+        self._was_carried = True
         now_s = self._timer.now_s()
         if len(self._open) == 1 and now_s - present.ready_s > self._patience.recheck_s:
             self._handover.trust(present)

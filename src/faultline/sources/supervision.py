@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from faultline.sources.plan import SocketPlan
     from faultline.sources.rows import Reason
     from faultline.sources.slots import Lost
+    from faultline.sources.tape_tail import Tail
     from faultline.sources.venue import Venue
 
 __all__ = ("Surroundings", "VenueSupervisor")
@@ -115,6 +116,8 @@ class VenueSupervisor:
         self._polling: Polling | None = None
         self._sweep: WalletSweep | None = None
         self._wallets = tuple(wallets)
+        #: Where an earlier run left off, by instrument id and kind; told once.
+        self._left_off: dict[tuple[str, Kind], int] = {}
         self._rest: RestClient | None = None
         self._failure: FaultlineError | None = None
         self._retry_at_s = 0.0
@@ -130,6 +133,16 @@ class VenueSupervisor:
             self._kinds_of.setdefault(line.channel, set()).add(line.kind)
         self._books = frozenset(line.channel for line in lines if line.kind is Kind.BOOK_LEVEL)
         self._log = _LOG.bind(venue=venue.slug)
+
+    def resume(self, tail: Tail) -> None:
+        """Go on where an earlier run left off; to be called before ``run``."""
+        for batch in tail.facts:
+            self._known.prime(batch)
+        self._left_off = {
+            (instrument_id, kind): last_ns
+            for instrument_id, last_ns in tail.last_ns.items()
+            for kind in self._kinds
+        }
 
     # ------------------------------------------------------------ life
 
@@ -267,7 +280,9 @@ class VenueSupervisor:
             symbols = symbols_of(plan, contracts)
             slot = self._slots.get(name)
             if slot is None:
-                slot = self._slots[name] = Slot(plan, symbols, edges, self._books)
+                slot = self._slots[name] = Slot(
+                    plan, symbols, edges, self._books, is_resumed=bool(self._left_off)
+                )
                 slot.hold(is_held=self._is_held)
                 self._slot_tasks[name] = group.create_task(slot.run(), name=f"{self.venue.slug} {name}")
             elif is_meant_otherwise or _words(slot.plan) != _words(plan):
@@ -424,10 +439,16 @@ class VenueSupervisor:
     def _lose(self, lost: Lost) -> None:
         """Write what was missing, per kind and symbol."""
         self._rows.begin(b"", self._around.stamp())
+        n_before = self._rows.n_rows
         for kind in sorted(self._kinds_of.get(lost.channel, ())):
             for symbol in lost.symbols:
-                self._rows.gap(symbol, kind, lost.from_ns, lost.to_ns, lost.reason)
-        self.meter.gap(lost.channel)
+                from_ns = lost.from_ns
+                if lost.reason == "recorder_down":
+                    from_ns = self._left_off.pop((f"{self.venue.slug}:{symbol}", kind), lost.to_ns)
+                if from_ns < lost.to_ns:
+                    self._rows.gap(symbol, kind, from_ns, lost.to_ns, lost.reason)
+        if self._rows.n_rows > n_before:
+            self.meter.gap(lost.channel)
 
     def _count_request(self, is_fine: bool) -> None:  # noqa: FBT001 - the only thing it tells
         self.meter.counts.n_requests += 1
