@@ -12,6 +12,7 @@ import { columnAt, market, pace, START_BARS } from "./market.mjs";
 import { answerModel } from "./model.mjs";
 import { scores } from "./scores.mjs";
 import { answerSignals, refill } from "./signals.mjs";
+import { sources } from "./sources.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
 
@@ -179,6 +180,7 @@ function api(request, response, url) {
       "GET /api/v1/assets lists what exists.",
     );
   if (route === "status") return json(request, response, scenario, answers.status(clock, scenario));
+  if (route === "sources") return json(request, response, scenario, sources(clock, scenario));
   if (route === "assets") return json(request, response, scenario, { assets: answers.assets() });
   if (route === "scores") return json(request, response, scenario, scores(scenario, url.searchParams));
   if (route === "legend") return json(request, response, scenario, answers.legend(market(scope, tf)));

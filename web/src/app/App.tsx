@@ -10,7 +10,7 @@ import { Toasts } from "../ui/Toast";
 import { watchEvents } from "./BellWatch";
 import { Footer } from "./Footer";
 import { HelpOverlay } from "./HelpOverlay";
-import { LazyModel, LazySignals } from "./LazyPage";
+import { LazyHealth, LazyModel, LazySignals } from "./LazyPage";
 import { NavRail } from "./NavRail";
 import { goTo, page } from "./router";
 import { SimulatedBanner } from "./SimulatedBanner";
@@ -53,6 +53,7 @@ export function App() {
         {page.value === "map" && <MapPage />}
         {page.value === "signals" && <LazySignals />}
         {page.value === "model" && <LazyModel />}
+        {page.value === "health" && <LazyHealth />}
         {page.value === "about" && <AboutPage />}
         {page.value === null && (
           <main class="page-centre">

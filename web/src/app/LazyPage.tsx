@@ -47,3 +47,7 @@ export const LazySignals = lazyPage(
   "signals",
   async () => (await import("../pages/signals/SignalsPage")).SignalsPage,
 );
+export const LazyHealth = lazyPage(
+  "health of the venues",
+  async () => (await import("../pages/health/HealthPage")).HealthPage,
+);

@@ -6,6 +6,7 @@ const LINKS: readonly { readonly name: PageName; readonly label: string }[] = [
   { name: "map", label: "Map" },
   { name: "signals", label: "Signals" },
   { name: "model", label: "Model" },
+  { name: "health", label: "Health" },
   { name: "about", label: "About" },
 ];
 

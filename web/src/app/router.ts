@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { urlNow } from "../state/view";
 
-export const PAGES = ["map", "signals", "model", "about"] as const;
+export const PAGES = ["map", "signals", "model", "health", "about"] as const;
 export type PageName = (typeof PAGES)[number];
 
 function pageNow(): PageName | null {
