@@ -113,7 +113,8 @@ def contracts(symbols=(SYMBOL,), slug="bybit"):
     for name, first in feed.listing():
         request, pages = first, answers.setdefault(name, [])
         while request is not None:
-            pages.append(script.answer("GET", request.path, dict(request.query), b"", 0).body)
+            method, body = ("GET", b"") if request.body is None else ("POST", request.body)
+            pages.append(script.answer(method, request.path, dict(request.query), body, 0).body)
             request = feed.next_page(name, pages[-1])
     return [item for item in feed.contracts(answers) if item.symbol in symbols]
 
