@@ -32,6 +32,8 @@ from faultline.market.book_kernels import apply_ticks_kernel
 
 TICK_USD, LOT = 0.1, 0.001
 MESSAGE = 50
+#: Levels of the snapshot at the beginning; best prices are compared after it.
+SNAPSHOT = 400
 GATES = {"ns_per_update": 20.0, "aim_ns_per_update": 9.0, "times_sorted_dict": 40.0}
 
 
@@ -41,7 +43,7 @@ def generate_updates(n, seed):
     middle = 600_000
     away = np.arange(1, 201)
     parts = [(np.ones(200), middle - away, np.ones(200)), (-np.ones(200), middle + away, np.ones(200))]
-    made = 400
+    made = SNAPSHOT
     while made < n:
         step = int(rng.integers(-2, 3))
         passed = np.arange(min(middle, middle + step), max(middle, middle + step) + 1)
@@ -62,11 +64,11 @@ def generate_updates(n, seed):
 
 @njit(cache=True, nogil=True)
 def ours_kernel(integers, near, keys, amounts, sides, ticks, qtys, tops):
-    """Sum of best bids and asks in ticks after every update."""
+    """Sum of best bids and asks in ticks after every update that follows the first snapshot."""
     if apply_ticks_kernel(integers, near, keys, amounts, sides, ticks, qtys, 0, ticks.shape[0], tops) >= 0:
         return -1
     total = 0
-    for i in range(tops.shape[0]):
+    for i in range(SNAPSHOT, tops.shape[0]):
         total += tops[i, 0] + tops[i, 1]
     return total
 
@@ -86,7 +88,7 @@ def run_messages(updates, n_messages):
     sides, ticks, qtys = updates
     frames = []
     for k in range(n_messages):
-        part = slice(400 + k * MESSAGE, 400 + (k + 1) * MESSAGE)
+        part = slice(SNAPSHOT + k * MESSAGE, SNAPSHOT + (k + 1) * MESSAGE)
         levels = np.stack([ticks[part] * TICK_USD, qtys[part]], axis=1)
         frames.append((levels[sides[part] == 1], levels[sides[part] == -1]))
     book = Book(TICK_USD)
@@ -101,13 +103,14 @@ def run_sorted(updates):
     bids, asks = SortedDict(), SortedDict()
     changes = list(zip(*(column.tolist() for column in updates), strict=True))
     started, total = time.process_time_ns(), 0
-    for side, tick, qty in changes:
+    for number, (side, tick, qty) in enumerate(changes):
         book = bids if side == 1 else asks
         if qty:
             book[tick] = qty
         else:
             book.pop(tick, None)
-        total += (bids.keys()[-1] if bids else 0) + (asks.keys()[0] if asks else 0)
+        if number >= SNAPSHOT:
+            total += bids.keys()[-1] + asks.keys()[0]
     return time.process_time_ns() - started, total
 
 
@@ -117,7 +120,8 @@ def hftbacktest_runner(updates):
         import hftbacktest as hft
     except ImportError as exc:
         return None, f"not measured: {exc}"
-    sides, ticks, qtys = updates
+    # The end of the data is told instead of the last event: one more that is never seen.
+    sides, ticks, qtys = (np.append(column, column[-1]) for column in updates)
     events = np.zeros(len(ticks), dtype=hft.event_dtype)
     both = hft.EXCH_EVENT | hft.LOCAL_EVENT | hft.DEPTH_EVENT
     events["ev"] = np.where(sides == 1, hft.BUY_EVENT, hft.SELL_EVENT) | both
@@ -126,11 +130,13 @@ def hftbacktest_runner(updates):
 
     @njit
     def hftbacktest_kernel(hbt):
-        total = 0
+        total, number = 0, 0
         while hbt.wait_next_feed(False, 10**15) == 2:
             depth = hbt.depth(0)
-            total += depth.best_bid_tick + depth.best_ask_tick
-        return total
+            if number >= SNAPSHOT:
+                total += depth.best_bid_tick + depth.best_ask_tick
+            number += 1
+        return total, number
 
     def run():
         asset = hft.BacktestAsset().data(events).linear_asset(1.0).constant_order_latency(0, 0)
@@ -139,9 +145,10 @@ def hftbacktest_runner(updates):
         asset = asset.roi_lb(ticks.min() * TICK_USD - 10).roi_ub(ticks.max() * TICK_USD + 10)
         hbt = hft.ROIVectorMarketDepthBacktest([asset])
         started = time.process_time_ns()
-        total = hftbacktest_kernel(hbt)
+        total, number = hftbacktest_kernel(hbt)
         spent = time.process_time_ns() - started
         hbt.close()
+        assert number == len(ticks) - 1
         return spent, int(total)
 
     return run, hft.__version__ if hasattr(hft, "__version__") else "installed"

@@ -58,6 +58,7 @@ _ROOM: Final = 256
 _LOWEST: Final = -(2**62)
 _NO_TOPS: Final = np.empty((0, 2), dtype=np.int64)
 _NAN: Final = float("nan")
+_FLOAT: Final = np.dtype(np.float64)
 
 
 class Condition(enum.StrEnum):
@@ -132,7 +133,7 @@ class Book:
 
         A snapshot replaces the book.
         """
-        first, second = (np.ascontiguousarray(side, dtype=np.float64).reshape(-1, 2) for side in (bids, asks))
+        first, second = _as_levels(bids), _as_levels(asks)
         if is_snapshot:
             self.clear()
         n = len(first) + len(second)
@@ -143,7 +144,10 @@ class Book:
     def apply_ticks(
         self, sides: NDArray[np.int8], ticks: NDArray[np.int64], qtys_base: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Set levels by their ticks; +1 is a bid, -1 an ask, any other is counted and left out. Returns the best prices after each, f8 (n, 2)."""
+        """Set levels by their ticks; +1 is a bid, -1 an ask, any other is counted and left out.
+
+        Returns the best prices after each, f8 (n, 2).
+        """
         tops = np.empty((len(ticks), 2), dtype=np.int64)
         self._run(np.where(np.abs(sides) == 1, sides, 0), ticks, qtys_base, len(ticks), tops)
         return self._prices(tops)
@@ -293,3 +297,10 @@ class Book:
         keys, amounts = np.full((2, slots), FREE, dtype=np.int64), np.zeros((2, slots))
         grow_kernel(self._integers, self._keys, self._amounts, keys, amounts)
         self._keys, self._amounts = keys, amounts
+
+
+def _as_levels(levels: Sequence[tuple[float, float]] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Levels as f8 (n, 2) that can be written to, as the kernels are compiled for."""
+    if isinstance(levels, np.ndarray) and levels.dtype is _FLOAT and levels.ndim == 2 and levels.flags.carray:
+        return levels
+    return np.array(levels, dtype=np.float64).reshape(-1, 2)

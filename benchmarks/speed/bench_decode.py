@@ -1,0 +1,409 @@
+"""Frames to rows: ours beside msgspec alone, json and dictionaries, and ccxt's handler, in turns in one process.
+
+* ``trade`` and ``liquidation``: a frame through the venue's mapper into rows, the share of the drain included;
+  alternatives end with a dictionary of floats (json), a struct (msgspec), or ccxt's own trade.
+* ``depth``: a change of 50 or of 500 levels, by ours to arrays, to rows, and to a book; alternatives likewise. The way
+  of a venue without a layout for its bytes is measured too: msgspec's pairs to rows.
+* ``socket``: a burst of trades from another process over a WebSocket on loopback, CPU of the receiver: picows with
+  msgspec and with our mapper, beside websockets with msgspec.
+
+ccxt and websockets are no dependencies: each is measured only where it is installed, and the result says so where not.
+Run ``python benchmarks/speed/bench_decode.py``; figures go to ``results/decode.json``. CPU time, medians.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from decode_frames import (
+    NOW_MS,
+    SYMBOL,
+    Ccxt,
+    binance_depth,
+    binance_liquidation,
+    binance_trade,
+    bybit_depth,
+    bybit_trade,
+)
+
+from faultline.instruments import ContractKind, FormulaFamily, Instrument, Tier
+from faultline.market.book import Book
+from faultline.sources.depth_bytes import DepthReader
+from faultline.sources.registry import venue_of
+from faultline.sources.rows import Rows
+
+NOW_NS = NOW_MS * 1_000_000
+BINANCE_LAYOUT = (
+    '{"stream":"?","data":{"e":"depthUpdate","E":#,"T":#,"s":"$","U":#,"u":#,"pu":#,"b":%,"a":%}}'
+)
+DRAIN_EVERY = 200
+#: Largest or smallest values allowed, and what is aimed at.
+GATES = {
+    "trade_us": 1.5,
+    "aim_trade_us": 1.0,
+    "depth_50_bytes_us": 4.0,
+    "aim_depth_50_bytes_us": 3.0,
+    "depth_50_generic_us": 12.0,
+    "aim_depth_50_generic_us": 9.0,
+    "times_ccxt_trade": 25.0,
+    "times_ccxt_depth_500": 25.0,
+    "socket_per_s": 800_000,
+    "times_websockets": 3.0,
+}
+BURST = 100_000
+
+
+class Trade(msgspec.Struct):
+    a: int
+    p: float
+    q: float
+    T: int
+    m: bool
+
+
+class TradeFrame(msgspec.Struct):
+    data: Trade
+
+
+class Depth(msgspec.Struct):
+    E: int
+    T: int
+    s: str
+    U: int
+    u: int
+    pu: int
+    b: list[tuple[float, float]]
+    a: list[tuple[float, float]]
+
+
+class DepthFrame(msgspec.Struct):
+    data: Depth
+
+
+decode_trade = msgspec.json.Decoder(TradeFrame, strict=False).decode
+decode_depth = msgspec.json.Decoder(DepthFrame, strict=False).decode
+
+
+def instrument(slug):
+    tier = Tier(0.0, math.inf, 0.005, 100.0)
+    family = FormulaFamily.MARK_VALUED
+    return Instrument(
+        f"{slug}:{SYMBOL}", "BTC", "USDT", ContractKind.LINEAR, family, 1.0, 0.1, 0.001, math.nan, (tier,)
+    )
+
+
+def mapped(slug, frames):
+    """A function that maps all frames and drains now and then."""
+    mapper = venue_of(slug).mapper({SYMBOL: instrument(slug)})
+    out = Rows(slug)
+
+    def run():
+        for number, frame in enumerate(frames):
+            mapper.map(frame, NOW_NS, out)
+            if number % DRAIN_EVERY == 0:
+                out.drain()
+        n = sum(len(batch) for batch in out.drain())
+        assert not out.rejects, out.rejects
+        return n
+
+    return mapper, out, run
+
+
+def each(function, frames):
+    def run():
+        for frame in frames:
+            function(frame)
+
+    return run
+
+
+def json_trade(frame):
+    data = json.loads(frame)["data"]
+    return {
+        "id": data["a"],
+        "price": float(data["p"]),
+        "qty": float(data["q"]),
+        "time": data["T"],
+        "m": data["m"],
+    }
+
+
+def json_depth(frame):
+    data = json.loads(frame)["data"]
+    return {key: {float(price): float(qty) for price, qty in data[key]} for key in "ba"}
+
+
+def msgspec_arrays(frame):
+    data = decode_depth(frame).data
+    return np.array(data.b), np.array(data.a)
+
+
+def in_turns(ways, n, repeats):
+    """Median CPU microseconds per frame of each way, taken in turns; the first turn is not counted."""
+    times = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, run in ways.items():
+            started = time.process_time_ns()
+            run()
+            if turn:
+                times[name].append((time.process_time_ns() - started) / n / 1e3)
+    return {name: round(statistics.median(values), 3) for name, values in times.items()}
+
+
+def measure_trades(ccxt, n=5_000, repeats=7):
+    frames = [binance_trade(number) for number in range(n)]
+    of_bybit = [bybit_trade(number) for number in range(n)]
+    ways = {
+        "ours_binance": mapped("binance", frames)[2],
+        "ours_bybit": mapped("bybit", of_bybit)[2],
+        "msgspec_struct_only": each(decode_trade, frames),
+        "json_dictionary": each(json_trade, frames),
+    }
+    if ccxt is not None:
+        ways["ccxt"] = each(ccxt.handle, frames[: n // 5] * 5)
+    return in_turns(ways, n, repeats)
+
+
+def measure_liquidations(ccxt, n=5_000, repeats=5):
+    frames = [binance_liquidation()] * n
+    ways = {"ours_binance": mapped("binance", frames)[2], "json": each(json.loads, frames)}
+    if ccxt is not None:
+        ways["ccxt"] = each(ccxt.handle, frames)
+    return in_turns(ways, n, repeats)
+
+
+def measure_depth(ccxt, n_levels, n, repeats=5):
+    frames = [binance_depth(n_levels, number) for number in range(n)]
+    reader, book, slow_rows = DepthReader(BINANCE_LAYOUT), Book(0.1), Rows("binance")
+    mapper, out, run_bybit = mapped("bybit", [bybit_depth(n_levels, 2 + number) for number in range(n)])
+
+    def rows_of_bybit():
+        mapper.reset()
+        mapper.map(bybit_depth(2, 1, "snapshot"), NOW_NS, out)
+        run_bybit()
+
+    def generic():
+        """What a venue without a layout does: pairs of msgspec, then rows."""
+        slow_rows.begin(b"", NOW_NS)
+        for number, frame in enumerate(frames):
+            data = decode_depth(frame).data
+            slow_rows.levels(data.s, data.T * 1_000_000, data.u, data.b, data.a)
+            if number % DRAIN_EVERY == 0:
+                slow_rows.drain()
+        slow_rows.drain()
+
+    def to_book():
+        for frame in frames:
+            change = reader.read(frame)
+            book.apply(change.bids, change.asks)
+
+    ways = {
+        "ours_bytes_to_arrays": each(reader.read, frames),
+        "ours_bytes_to_book": to_book,
+        "ours_bybit_to_rows": rows_of_bybit,
+        "ours_generic_to_rows": generic,
+        "msgspec_lists_only": each(decode_depth, frames),
+        "msgspec_to_arrays": each(msgspec_arrays, frames),
+        "json_dictionary": each(json_depth, frames),
+    }
+    if ccxt is not None:
+
+        def by_ccxt():
+            ccxt.follow(0)
+            for frame in frames:
+                ccxt.handle(frame)
+            assert ccxt.book["nonce"] == 9_000_000_000_000 + 100 * n
+
+        ways["ccxt_with_book"] = by_ccxt
+    assert all(reader.read(frame) is not None for frame in frames)
+    return in_turns(ways, n, repeats)
+
+
+# ---------------------------------------------------------------- a burst over a socket
+
+SERVER = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+from decode_frames import binance_trade
+from picows import WSListener, WSMsgType, ws_create_server
+
+frames = [binance_trade(number) for number in range(1000)]
+
+class Side(WSListener):
+    def on_ws_connected(self, transport):
+        self.transport, self.can_send = transport, asyncio.Event()
+        self.can_send.set()
+    def pause_writing(self):
+        self.can_send.clear()
+    def resume_writing(self):
+        self.can_send.set()
+    def on_ws_frame(self, transport, frame):
+        if frame.msg_type == WSMsgType.TEXT:
+            self.task = asyncio.get_running_loop().create_task(self.send(int(frame.get_payload_as_ascii_text())))
+    async def send(self, n):
+        for k in range(n):
+            await self.can_send.wait()
+            self.transport.send(WSMsgType.TEXT, frames[k % 1000])
+            if k % 200 == 0:
+                await asyncio.sleep(0)
+
+async def main():
+    server = await ws_create_server(lambda request: Side(), "127.0.0.1", 0, enable_auto_ping=False)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+async def picows_burst(port, n, *, is_mapped=False):
+    """CPU seconds to receive ``n`` trades with picows and decode them with msgspec, or map them to rows."""
+    from picows import WSListener, WSMsgType, ws_connect
+
+    mapper, out, _ = mapped("binance", [])
+    done = asyncio.get_running_loop().create_future()
+
+    class Side(WSListener):
+        n_seen = 0
+
+        def on_ws_frame(self, transport, frame):  # noqa: ARG002 - picows calls it so
+            if is_mapped:
+                mapper.map(frame.get_payload_as_bytes(), NOW_NS, out)
+            else:
+                decode_trade(frame.get_payload_as_memoryview())
+            self.n_seen += 1
+            if self.n_seen % DRAIN_EVERY == 0:
+                out.drain()
+                if self.n_seen == n and not done.done():
+                    done.set_result(None)
+
+    transport, _ = await ws_connect(Side, f"ws://127.0.0.1:{port}")
+    started = time.process_time()
+    transport.send(WSMsgType.TEXT, str(n).encode())
+    await done
+    spent = time.process_time() - started
+    transport.disconnect()
+    assert not out.rejects
+    return spent
+
+
+async def websockets_burst(port, n):
+    """CPU seconds to receive ``n`` trades with websockets and decode them with msgspec."""
+    from websockets.asyncio.client import connect
+
+    async with connect(f"ws://127.0.0.1:{port}", compression=None, ping_interval=None) as socket:
+        started = time.process_time()
+        await socket.send(str(n))
+        for _ in range(n):
+            decode_trade(await socket.recv(decode=False))
+        return time.process_time() - started
+
+
+def measure_socket(repeats=3):
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        port = int(server.stdout.readline())
+        ways = {
+            "picows_msgspec": picows_burst,
+            "picows_ours": lambda port, n: picows_burst(port, n, is_mapped=True),
+        }
+        try:
+            import websockets
+
+            ways["websockets_msgspec"] = websockets_burst
+            note = websockets.__version__
+        except ImportError as exc:
+            note = f"not measured: {exc}"
+        spent = {name: [] for name in ways}
+        for _ in range(repeats):
+            for name, way in ways.items():
+                spent[name].append(asyncio.run(way(port, BURST)) / BURST * 1e6)
+    finally:
+        server.terminate()
+        server.wait()
+    return {
+        **{name: round(statistics.median(values), 3) for name, values in spent.items()},
+        "websockets": note,
+    }
+
+
+def judge(result):
+    """Which gates hold."""
+    trade, depth, generic = (
+        result["trade_us"],
+        result["depth_50_us"],
+        result["depth_50_us"]["ours_generic_to_rows"],
+    )
+    socket = result["socket_us"]
+    held = {
+        "trade_us": trade["ours_binance"] <= GATES["trade_us"],
+        "depth_50_bytes_us": depth["ours_bytes_to_arrays"] <= GATES["depth_50_bytes_us"],
+        "depth_50_generic_us": generic <= GATES["depth_50_generic_us"],
+        "socket_per_s": 1e6 / socket["picows_msgspec"] >= GATES["socket_per_s"],
+    }
+    if "ccxt" in trade:
+        held["times_ccxt_trade"] = trade["ccxt"] / trade["ours_binance"] >= GATES["times_ccxt_trade"]
+        large = result["depth_500_us"]
+        times = large["ccxt_with_book"] / large["ours_bytes_to_book"]
+        held["times_ccxt_depth_500"] = times >= GATES["times_ccxt_depth_500"]
+    if "websockets_msgspec" in socket:
+        times = socket["websockets_msgspec"] / socket["picows_msgspec"]
+        held["times_websockets"] = times >= GATES["times_websockets"]
+    return held
+
+
+def measure():
+    """All figures as one dictionary."""
+    try:
+        ccxt = Ccxt()
+        note = ccxt.version
+    except ImportError as exc:
+        ccxt, note = None, f"not measured: {exc}"
+    result = {
+        "trade_us": measure_trades(ccxt),
+        "liquidation_us": measure_liquidations(ccxt),
+        "depth_50_us": measure_depth(ccxt, 50, 1_000),
+        "depth_500_us": measure_depth(ccxt, 500, 150),
+        "socket_us": measure_socket(),
+        "ccxt": note,
+    }
+    held = judge(result)
+    return {
+        **result,
+        "load": os.getloadavg(),
+        "gates": GATES,
+        "held": held,
+        "passed": all(held.values()),
+        "machine": f"{platform.machine()} {platform.processor()}".strip(),
+        "python": platform.python_version(),
+    }
+
+
+def main():
+    """Measure, write, print; exit code 1 where a gate does not hold."""
+    result = measure()
+    folder = Path(__file__).parent / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / "decode.json").write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+    return 0 if result["passed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
