@@ -16,6 +16,7 @@ from reference_commands import commands_page
 from reference_events import events_page
 from reference_routes import routes_page
 from reference_settings import settings_page
+from reference_venues import venues_page
 from reference_worlds import worlds_page
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands_page,
     "docs/reference/routes.md": routes_page,
     "docs/reference/settings.md": settings_page,
+    "docs/reference/venues.md": venues_page,
     "docs/reference/worlds.md": worlds_page,
 }
 

@@ -35,10 +35,41 @@ def test_every_target_is_documented_or_a_file():
     assert phony == defined
 
 
-def test_a_new_venue_is_refused_while_there_are_no_venues():
-    done = run(sys.executable, "tools/new_venue.py", "somewhere")
+@pytest.mark.parametrize("name", ["", "Some Venue", "../x", "some_venue", "-x"])
+def test_a_venue_needs_a_slug(name, tmp_path):
+    done = run(sys.executable, "tools/new_venue.py", "--root", str(tmp_path), "--", name)
     assert done.returncode == 2
-    assert "Live venues are not part of this version" in done.stderr
+    assert "is no slug" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_venue_that_is_there_is_not_overwritten():
+    done = run(sys.executable, "tools/new_venue.py", "bybit")
+    assert done.returncode == 2
+    assert "is there already" in done.stderr
+
+
+def test_a_new_venue_runs_and_passes_the_contract_suite(tmp_path):
+    """The folder is written beside the package, found through its path, and put into the registry of one process."""
+    done = run(sys.executable, "tools/new_venue.py", "some-venue", "--root", str(tmp_path))
+    assert done.returncode == 0
+    assert 'Add "some-venue" to SLUGS' in done.stdout
+    written = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert written == sorted(done.stdout.splitlines()[:-1])
+    (tmp_path / "conftest.py").write_text(
+        "import sys, faultline.sources.venues, faultline.testing.venues\n"
+        "from faultline.sources import registry\n"
+        f"faultline.sources.venues.__path__.append({str(tmp_path / 'src/faultline/sources/venues')!r})\n"
+        f"faultline.testing.venues.__path__.append({str(tmp_path / 'src/faultline/testing/venues')!r})\n"
+        "registry.SLUGS = ('some-venue',)\n"
+    )
+    suite = [str(ROOT / f"tests/contracts/test_venues{more}.py") for more in ("", "_hostile")]
+    own = str(tmp_path / "tests/sources/venues/some_venue/test_mapper.py")
+    words = ["-q", "-p", "conftest", "-p", "no:cacheprovider", *suite, own]
+    words += ["-k", "not the_readme", "-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT)]
+    path = os.pathsep.join([str(tmp_path), str(ROOT / "src"), str(ROOT)])
+    done = run(sys.executable, "-m", "pytest", *words, PYTHONPATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_browser_can_be_left_out():

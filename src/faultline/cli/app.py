@@ -10,7 +10,20 @@ import structlog
 import typer
 
 from faultline import __version__
-from faultline.cli import doctor, evaluate, learn, map_at, params, record, replay, serve, simulate, tape
+from faultline.cli import (
+    decode,
+    doctor,
+    evaluate,
+    learn,
+    map_at,
+    params,
+    record,
+    replay,
+    serve,
+    simulate,
+    tape,
+    venues,
+)
 from faultline.cli.output import fail
 from faultline.errors import FaultlineError
 
@@ -46,6 +59,8 @@ APP.add_typer(tape.APP, name="tape")
 APP.add_typer(params.APP, name="params")
 APP.command("serve")(serve.serve_command)
 APP.command("record")(record.record_command)
+APP.command("venues")(venues.venues_command)
+APP.command("decode")(decode.decode_command)
 APP.command("replay")(replay.replay_command)
 APP.command("map")(map_at.map_command)
 APP.command("learn")(learn.learn_command)
