@@ -62,7 +62,7 @@ def patience(**changed):
     return dataclasses.replace(PATIENCE, **changed)
 
 
-async def until(is_so, timeout_s=15.0):
+async def until(is_so, timeout_s=60.0):
     """Wait until something is so."""
     async with asyncio.timeout(timeout_s):
         while not is_so():  # noqa: ASYNC110 - nobody tells
@@ -174,10 +174,10 @@ class Bench:
             await asyncio.wait({task})
 
     async def ready(self):
-        async with asyncio.timeout(15.0):
+        async with asyncio.timeout(60.0):
             await self.connection.ready.wait()
 
-    async def failure(self, task, timeout_s=15.0):
+    async def failure(self, task, timeout_s=60.0):
         """Why the connection ends."""
         await asyncio.wait({task}, timeout=timeout_s)
         assert task.done(), "the connection goes on"

@@ -33,7 +33,7 @@ async def told(server, recording, slug, number):
     before = len(recording.rows(Kind.TRADE, item.id))
     price_usd = script.price_usd * (1.0 + number / 1000)
     await server.publish(TradeFact(item.symbol, now_ms(), 1000 + number, price_usd, 2.0, 1))
-    await until(lambda: len(recording.rows(Kind.TRADE, item.id)) > before, timeout_s=30.0)
+    await until(lambda: len(recording.rows(Kind.TRADE, item.id)) > before, timeout_s=60.0)
     row = recording.rows(Kind.TRADE, item.id)[-1]
     assert float(row["price_usd"]) == pytest.approx(price_usd, rel=1e-4)
     assert float(row["qty_base"]) == pytest.approx(2.0, rel=1e-2)

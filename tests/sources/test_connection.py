@@ -244,7 +244,7 @@ def test_one_silent_channel_beside_a_live_one_is_stale_and_ends_nothing():
     async def test(server, bench):
         async with bench.running() as task:
             await bench.ready()
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60.0):
                 while bench.connection.stale() != ("orderbook",):
                     await server.publish(trade(1))
                     await asyncio.sleep(0.01)
@@ -573,7 +573,7 @@ def test_cancelling_closes_the_socket_and_leaves_no_task():
     async def test(server, bench):
         async with bench.running():
             await bench.ready()
-        await server.until(lambda: not server.clients(), timeout_s=10.0)
+        await server.until(lambda: not server.clients(), timeout_s=60.0)
         return [one for one in asyncio.all_tasks() if one is not asyncio.current_task()]
 
     assert run(test) == []

@@ -131,7 +131,7 @@ def test_what_arrived_is_handed_over_once_and_is_on_the_tape_whatever_the_venue_
                         await server.publish(*facts, book(number + 1, is_snapshot=number % 50 == 0))
                         if rng.random() < 0.02:
                             await server.cut(rng.choice(list(Cut)))
-                            await server.subscribed(TRADES, "publicTrade.BTCUSD", timeout_s=15.0)
+                            await server.subscribed(TRADES, "publicTrade.BTCUSD", timeout_s=60.0)
                         await asyncio.sleep(0.001)
                     faults.calm()
                     await server.publish(trade(10_000))
@@ -181,9 +181,9 @@ def test_stopping_hands_over_and_acknowledges_everything_that_was_read(tmp_path)
                 # No flush but the last: everything is handed over by the end.
                 recording = Recording([server], tape, venues=[venue(sockets=linear)], flush_s=3600.0)
                 async with recording.running():
-                    await server.subscribed(TRADES, timeout_s=15.0)
+                    await server.subscribed(TRADES, timeout_s=60.0)
                     await server.publish(*(trade(number) for number in range(500)))
-                    assert await server.settle(timeout_s=15.0)
+                    assert await server.settle(timeout_s=60.0)
                     expected = told(server)
         return recording, expected
 
@@ -469,7 +469,7 @@ def test_it_runs_in_a_thread_of_its_own_and_leaves_none(tmp_path):
     before = set(threading.enumerate())
     with Elsewhere() as there, TapeWriter(tmp_path / "tape", simulated=False) as tape:
         with recorder_of(there.server, tape) as recorder:
-            there.do(there.server.subscribed(TRADES, timeout_s=15.0))
+            there.do(there.server.subscribed(TRADES, timeout_s=60.0))
             there.do(there.server.publish(*(trade(number) for number in range(10))))
             wait_until(lambda: recorder.health.snapshot().venues[0].status == "live")
             wait_until(lambda: recorder.n_rows_acknowledged >= 10)
@@ -549,11 +549,11 @@ def test_many_venues_at_once_are_told_apart():
                 supervisor._addresses, supervisor._sockets = server.rest, server.sockets
             async with recording.running():
                 for number, server in enumerate(servers):
-                    await server.subscribed(TRADES, timeout_s=15.0)
+                    await server.subscribed(TRADES, timeout_s=60.0)
                     await server.publish(trade(number))
                 await until(lambda: all(one.status == "live" for one in recording.health.snapshot().venues))
                 await servers[1].cut()
-                await servers[1].subscribed(TRADES, timeout_s=15.0)
+                await servers[1].subscribed(TRADES, timeout_s=60.0)
                 await until(lambda: recording.venue("okx").n_reconnects == 1)
                 assert recording.venue("bybit").n_reconnects == recording.venue("gate").n_reconnects == 0
 

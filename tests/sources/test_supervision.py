@@ -9,6 +9,7 @@ import math
 import msgspec
 import numpy as np
 import pytest
+import structlog
 from tests.sources.local_venue import (
     TRADES,
     Recording,
@@ -28,7 +29,7 @@ from tests.sources.local_venue import (
 
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Flag, Kind
-from faultline.sources.plan import Limits
+from faultline.sources.plan import Limits, Request
 from faultline.sources.slots import symbols_of
 from faultline.testing.link import Cut
 from faultline.testing.script import Answer
@@ -71,7 +72,7 @@ def play(test, *, script=None, **options):
 
 async def connected(server, recording, n=1):
     """Wait until linear contracts are subscribed and the recorder knows it."""
-    await server.subscribed(TRADES, clients=n, timeout_s=15.0)
+    await server.subscribed(TRADES, clients=n, timeout_s=60.0)
     await until(lambda: recording.channel("publicTrade").status in {"live", "quiet"})
 
 
@@ -219,7 +220,7 @@ def test_a_refused_handshake_is_blocked_though_the_listing_came():
 
 def test_a_partial_refusal_is_partial_and_the_rest_goes_on():
     async def test(server, recording):
-        await server.subscribed(TRADES, timeout_s=15.0)
+        await server.subscribed(TRADES, timeout_s=60.0)
         await until(lambda: recording.channel("publicTrade").status == "partial")
         await server.publish(trade(1))
         await until(lambda: recording.trades() == [1])
@@ -410,7 +411,7 @@ def test_contracts_are_written_when_they_are_first_seen_and_when_they_change():
         assert recording.venue().n_renewals == 0
         # A contract that is listed anew is subscribed to; the connection is replaced while it goes on.
         listed["names"] |= {"ETHUSDT"}
-        await server.subscribed("publicTrade.ETHUSDT", timeout_s=15.0)
+        await server.subscribed("publicTrade.ETHUSDT", timeout_s=60.0)
         await until(lambda: recording.venue().n_renewals == 1 and len(server.clients(TRADES)) == 1)
         await server.publish(trade(2), trade(3, symbol="ETHUSDT"))
         await until(lambda: recording.trades() == [1, 2] and recording.rows(Kind.TRADE, "bybit:ETHUSDT"))
@@ -467,6 +468,56 @@ def test_polls_give_rows_and_a_failing_one_says_so():
         return [dataclasses.replace(poll, every_s=0.05) for poll in found]
 
     play(test, venues=[venue(sockets=patient, polls=polls)])
+
+
+# ---------------------------------------------------------------- tokens
+
+
+def test_a_token_is_fetched_for_every_connection_and_stands_in_no_log():
+    given = []
+
+    def answer(self, method, path, query, body, now_ns):
+        if path == "/token":
+            given.append(f"secret{len(given)}")
+            return Answer(200, msgspec.json.encode({"token": given[-1]}))
+        return type(script_of("bybit")).answer(self, method, path, query, body, now_ns)
+
+    dialled = []
+
+    def admitted(self, plan, body):
+        dialled.append(f"{plan.url}?token={msgspec.json.decode(body)['token']}")
+        return dataclasses.replace(plan, url=dialled[-1])
+
+    async def test(server, recording):
+        await connected(server, recording)
+        await server.cut()
+        await connected(server, recording)
+        server.faults.handshake_status = 503
+        await server.cut()
+        await until(lambda: "HTTP 503" in recording.channel("publicTrade").sentence)
+
+    feed = {"ticket": lambda self, plan: Request("/token", body=b"{}"), "admitted": admitted}
+    with structlog.testing.capture_logs() as logs:
+        play(test, script=plain_script(answer=answer), venues=[venue(sockets=linear, **feed)])
+    assert len(given) >= 3
+    assert [url.rpartition("=")[2] for url in dialled] == given
+    assert "secret" not in repr(logs)
+    assert "/v5/public/linear" in repr(logs)
+
+
+def test_a_token_that_is_not_given_is_a_failure_like_any_other():
+    def admitted(self, plan, body):
+        raise ValueError("no servers")
+
+    async def test(server, recording):
+        await until(
+            lambda: "token for a connection cannot be read" in recording.channel("publicTrade").sentence
+        )
+        await until(lambda: recording.venue().n_requests > 10)
+        assert recording.venue().n_connects == 0
+
+    feed = {"ticket": lambda self, plan: Request("/v5/market/tickers"), "admitted": admitted}
+    play(test, venues=[venue(sockets=linear, **feed)])
 
 
 # ---------------------------------------------------------------- plans

@@ -27,7 +27,7 @@ from picows import WSListener, WSMsgType
 from faultline.errors import ConnectionLost, SourceError, StaleSource
 from faultline.sources.control import Confirmed, Refused, Reply, Resync
 from faultline.sources.dialling import dial
-from faultline.sources.failures import failure_of, first_of
+from faultline.sources.failures import failure_of, first_of, place_of
 from faultline.sources.mapper import FRAME_BYTES_MAX
 from faultline.sources.pacing import Backoff, Budget
 from faultline.sources.plan import Beat, Unzip
@@ -124,6 +124,7 @@ class Connection:
         self._mapper, self._wiring = mapper, wiring
         self._timer, self._patience = wiring.timer, wiring.patience
         self._log = _LOG.bind(venue=mapper.venue, connection=plan.name)
+        self._where = place_of(plan.url)
         self._transport: WSTransport | None = None
         self._outstanding = set(plan.expects)
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -154,7 +155,7 @@ class Connection:
                 for part in (self._lose(), self._subscribe(), self._beat(), self._watch()):
                     group.create_task(part)
         except ExceptionGroup as exc:
-            raise failure_of(first_of(exc), self.plan.url) from exc
+            raise failure_of(first_of(exc), self._where) from exc
         finally:
             await self._hang_up()
 
@@ -188,7 +189,7 @@ class Connection:
                 await self._transport.wait_disconnected()
             except Exception as exc:  # noqa: BLE001 - picows gives the reason of an end of its own this way
                 why = f"{why}: {exc}"
-        raise ConnectionLost(why, where=self.plan.url)
+        raise ConnectionLost(why, where=self._where)
 
     async def _subscribe(self) -> None:
         """Send the subscriptions and wait for the answers.
@@ -212,7 +213,7 @@ class Connection:
         if self.plan.expects and self.plan.expects <= self.refused.keys():
             why = next(iter(self.refused.values()))
             if not self.heard_ns:
-                raise ConnectionLost(f"no subscription was accepted: {why}", where=self.plan.url)
+                raise ConnectionLost(f"no subscription was accepted: {why}", where=self._where)
             self._log.warning("rows come, though no subscription was accepted", detail=why)
             self.refused.clear()
         self._settle()
@@ -249,10 +250,10 @@ class Connection:
             silent_s = self._timer.now_s() - self._last_frame_s
             if silent_s > limit_s:
                 message = f"nothing arrived for {silent_s:.1f} s, not even an answer to a ping"
-                raise StaleSource(message, where=self.plan.url)
+                raise StaleSource(message, where=self._where)
             if loud and all(self.silent_s(name) > self.plan.channels[name] for name in loud):
                 message = f"the connection is open but {', '.join(sorted(loud))} gave nothing for too long"
-                raise StaleSource(message, where=self.plan.url)
+                raise StaleSource(message, where=self._where)
 
     async def _mend(self, symbol: str) -> None:
         """Fetch or subscribe the book of a symbol anew; sooner for the first time than for the tenth."""

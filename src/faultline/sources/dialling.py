@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from picows import ws_connect
 
-from faultline.sources.failures import failure_of
+from faultline.sources.failures import failure_of, place_of
 from faultline.sources.mapper import FRAME_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def dial(
     except BaseException as exc:
         await _discard(sockets)
         if isinstance(exc, Exception):
-            raise failure_of(exc, plan.url) from exc
+            raise failure_of(exc, place_of(plan.url)) from exc
         raise
 
 

@@ -14,7 +14,7 @@ from picows import WSError, WSHandshakeError
 
 from faultline.errors import ConnectionLost, RateLimited, SourceError
 
-__all__ = ("Blocked", "failure_of", "first_of", "refusal_of", "retry_after_s")
+__all__ = ("Blocked", "failure_of", "first_of", "place_of", "refusal_of", "retry_after_s")
 
 _FORBIDDEN: Final = frozenset({403, 451})
 #: 418 is Binance's word for an address that went on after 429.
@@ -36,6 +36,11 @@ def retry_after_s(header: str | None) -> float:
     except ValueError:
         seconds = _RETRY_S
     return min(max(seconds, 0.0), _RETRY_S_MOST) if seconds == seconds else _RETRY_S  # noqa: PLR0124 - NaN
+
+
+def place_of(url: str) -> str:
+    """An address for people and logs: without its query, which may hold a token."""
+    return url.partition("?")[0]
 
 
 def refusal_of(status: int, retry_after: str | None, where: str) -> SourceError | None:

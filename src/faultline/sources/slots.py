@@ -22,13 +22,13 @@ import structlog
 
 from faultline.errors import RateLimited, SourceError
 from faultline.sources.connection import Connection
-from faultline.sources.failures import Blocked, failure_of
+from faultline.sources.failures import Blocked, failure_of, place_of
 from faultline.sources.handover import Handover
 from faultline.sources.health import SocketHealth, Status
 from faultline.sources.pacing import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from faultline.instruments import Instrument
     from faultline.messages import Batch
@@ -59,6 +59,7 @@ class SlotEdges:
     Attributes:
         wiring: of their connections.
         make_mapper: makes a mapper for a connection.
+        admit: fetches what a connection needs before it is dialled, and puts it into the plan.
         known: facts taken lately.
         meter: counts.
         connects: new connections that the venue allows in a minute.
@@ -68,6 +69,7 @@ class SlotEdges:
 
     wiring: Wiring
     make_mapper: Callable[[], VenueMapper]
+    admit: Callable[[SocketPlan], Awaitable[SocketPlan]]
     known: Known
     meter: VenueMeter
     connects: Budget
@@ -167,7 +169,10 @@ class Slot:
 
     async def _carry(self) -> SourceError:
         """Carry the plan from one dial to the loss of the last connection; why it was lost."""
-        self._present = self._dial()
+        try:
+            self._present = await self._dial()
+        except SourceError as exc:
+            return exc
         backoff = Backoff(self._patience, self._wiring.rng)
         wait_s = 0.0
         while True:
@@ -188,16 +193,21 @@ class Slot:
                 continue
             # The present connection goes on, and with it the reason to replace it.
             wait_s = backoff.next_s()
-            if present.plan is not self.plan:
+            if self._counted[present].plan is not self.plan:
                 self._renewal.set()
 
-    def _dial(self, *, is_renewal: bool = False) -> Connection:
-        """Begin a connection in a task of its own."""
-        connection = Connection(self.plan, self._edges.make_mapper(), self._wiring)
+    async def _dial(self, *, is_renewal: bool = False) -> Connection:
+        """Begin a connection in a task of its own.
+
+        Raises:
+            SourceError: what it needs to be dialled was not given.
+        """
+        wanted = self.plan
+        connection = Connection(await self._edges.admit(wanted), self._edges.make_mapper(), self._wiring)
         connection.hold(is_held=self._is_held)
         self._handover.open(connection, is_first=not (self._was_carried or is_renewal or self._is_resumed))
         self._open.append(connection)
-        self._counted[connection] = _Counted()
+        self._counted[connection] = _Counted(wanted)
         self._tasks[connection] = asyncio.create_task(connection.run(), name=f"{self.plan.name}")
         counts = self._edges.meter.counts
         counts.n_connects += 1
@@ -229,7 +239,11 @@ class Slot:
         self._renewed_s = self._timer.now_s()
         self._renewal.clear()
         await self._edges.connects.take()
-        following = self._dial(is_renewal=True)
+        try:
+            following = await self._dial(is_renewal=True)
+        except SourceError as exc:
+            self._log.warning("the connection that should take over failed", error=str(exc))
+            return None
         synced = asyncio.ensure_future(self._await_synced(following, present))
         try:
             await asyncio.wait(
@@ -269,7 +283,7 @@ class Slot:
         if is_present and connection.ready.is_set():
             self._note_missing(connection)
         await self._discard(connection)
-        return failure_of(exc, self.plan.url)
+        return failure_of(exc, place_of(self.plan.url))
 
     async def _discard(self, connection: Connection) -> None:
         """Close a connection, if it is not yet, and keep what it has told."""
@@ -429,8 +443,9 @@ class Slot:
 
 @dataclasses.dataclass(slots=True)
 class _Counted:
-    """What of a connection is in the counts of its venue already."""
+    """The plan that a connection was made for, and what of it is in the counts of its venue already."""
 
+    plan: SocketPlan
     n_frames: int = 0
     n_bytes: int = 0
     rejects: dict[tuple[str, Reason], int] = dataclasses.field(default_factory=dict)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import collections
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from faultline.errors import FaultlineError, TapeError
+from faultline.messages import merge_batches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ("TapeQueue",)
 
 _LOG = structlog.get_logger(__name__)
+#: Nothing is gathered where more than this share of the bound waits.
+_HASTE_SHARE: Final = 0.1
 
 
 class TapeQueue:
@@ -29,10 +32,12 @@ class TapeQueue:
     Args:
         tape: where rows go; the queue does not close it.
         rows_max: rows that may wait.
+        gather_s: rows wait so long for others: few large batches cost the tape less than many small ones.
     """
 
-    def __init__(self, tape: TapeWriter, rows_max: int) -> None:
+    def __init__(self, tape: TapeWriter, rows_max: int, gather_s: float = 0.1) -> None:
         self.rows_max = rows_max
+        self._gather_s = gather_s
         self._tape = tape
         self._waiting: collections.deque[Sequence[Batch]] = collections.deque()
         self._changed = threading.Condition()
@@ -95,11 +100,13 @@ class TapeQueue:
             with self._changed:
                 while not self._waiting and not self._is_closing:
                     self._changed.wait()
+                self._changed.wait_for(lambda: self._is_closing or self.is_full(_HASTE_SHARE), self._gather_s)
                 if not self._waiting:
                     return
-                batches = [batch for group in self._waiting for batch in group]
+                gathered = [batch for group in self._waiting for batch in group]
                 self._waiting.clear()
-            n_rows = sum(map(len, batches))
+            n_rows = sum(map(len, gathered))
+            batches = merge_batches(gathered)
             try:
                 self._tape.append(batches)
             except FaultlineError as exc:
