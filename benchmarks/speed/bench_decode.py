@@ -59,7 +59,10 @@ GATES = {
     "aim_depth_50_bytes_us": 3.0,
     "depth_50_generic_us": 12.0,
     "aim_depth_50_generic_us": 9.0,
-    "times_ccxt_trade": 25.0,
+    # To a struct, and to a row that was checked, counted and drained.
+    "times_ccxt_struct": 25.0,
+    "times_ccxt_trade": 10.0,
+    "aim_times_ccxt_trade": 25.0,
     "times_ccxt_depth_500": 25.0,
     "socket_per_s": 800_000,
     "times_websockets": 3.0,
@@ -358,6 +361,7 @@ def judge(result):
         "socket_per_s": 1e6 / socket["picows_msgspec"] >= GATES["socket_per_s"],
     }
     if "ccxt" in trade:
+        held["times_ccxt_struct"] = trade["ccxt"] / trade["msgspec_struct_only"] >= GATES["times_ccxt_struct"]
         held["times_ccxt_trade"] = trade["ccxt"] / trade["ours_binance"] >= GATES["times_ccxt_trade"]
         large = result["depth_500_us"]
         times = large["ccxt_with_book"] / large["ours_bytes_to_book"]
