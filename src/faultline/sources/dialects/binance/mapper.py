@@ -14,6 +14,7 @@ import msgspec
 
 from faultline.instruments import ContractKind
 from faultline.messages import Flag, Kind
+from faultline.sources.awaited import AwaitedSnapshots
 from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.dialects.binance.payloads import (
@@ -120,6 +121,7 @@ class BinanceDialectMapper(VenueMapper):
         """Forget books."""
         self._routes: dict[bytes, Route] = {}
         self._chains: dict[str, _Chain] = {}
+        self._awaited = AwaitedSnapshots()
         self._depth = DepthReader(*DEPTH_LAYOUTS)
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
@@ -239,6 +241,8 @@ class BinanceDialectMapper(VenueMapper):
             if len(chain.waiting) == _WAITING_MAX:
                 del chain.waiting[0]
             chain.waiting.append(change)
+            if self._awaited.is_overdue(symbol):
+                out.controls.append(Resync(symbol, "the snapshot that was asked for did not come"))
             return
         if chain.is_fresh and change.last_id <= chain.last_id:
             return  # The snapshot contains it.
@@ -261,6 +265,7 @@ class BinanceDialectMapper(VenueMapper):
         ts_ns = book.T * MILLISECOND_NS or out.received_ns
         bids, asks = self.base_levels(symbol, book.bids), self.base_levels(symbol, book.asks)
         out.levels(symbol, ts_ns, book.lastUpdateId, bids, asks, is_snapshot=True)
+        self._awaited.came(symbol)
         self._chains[symbol] = _Chain(book.lastUpdateId, is_fresh=True, last_ns=ts_ns)
         for change in chain.waiting:
             self._apply_change(change, out)

@@ -8,6 +8,7 @@ import msgspec
 
 from faultline.instruments import ContractKind
 from faultline.messages import Kind
+from faultline.sources.awaited import AwaitedSnapshots
 from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.mapper import VenueMapper
@@ -57,6 +58,7 @@ class BybitMapper(VenueMapper):
     def reset(self) -> None:
         """Forget books and tickers."""
         self._update_ids: dict[str, int] = {}
+        self._awaited = AwaitedSnapshots()
         self._tickers: dict[str, Ticker] = {}
         self._depth = DepthReader(*BOOK_LAYOUTS)
         #: Beginnings of frames, the most frequent first.
@@ -125,8 +127,12 @@ class BybitMapper(VenueMapper):
         is_snapshot, ts_ns = kind == "snapshot", ts_ms * MILLISECOND_NS
         self.contract(symbol)
         last = self._update_ids.get(symbol)
-        if not is_snapshot and last is None:
-            return  # Changes before the first snapshot, or after a resync was asked for.
+        if not is_snapshot and last is None:  # Changes before the snapshot, or after a resync was asked for.
+            if self._awaited.is_overdue(symbol):
+                out.controls.append(Resync(symbol, "no snapshot came"))
+            return
+        if is_snapshot:
+            self._awaited.came(symbol)
         # Ids rise but may skip (recorded), so only a step back is a broken sequence.
         if not is_snapshot and last is not None and update_id <= last:
             del self._update_ids[symbol]

@@ -12,6 +12,7 @@ import msgspec
 
 from faultline.instruments import ContractKind
 from faultline.messages import Kind, TradeCause
+from faultline.sources.awaited import AwaitedSnapshots
 from faultline.sources.control import Confirmed, Refused, Reply, Resync
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
@@ -52,6 +53,7 @@ class DeribitMapper(VenueMapper):
     def reset(self) -> None:
         """Forget books and states."""
         self._changes: dict[str, int] = {}
+        self._awaited = AwaitedSnapshots()
         self._told: dict[tuple[Kind, str], tuple[float, int]] = {}
         self._inverse = {
             symbol for symbol, item in self.contracts.items() if item.contract_kind is ContractKind.INVERSE
@@ -113,13 +115,17 @@ class DeribitMapper(VenueMapper):
         self.contract(symbol)
         last, ts_ns = self._changes.get(symbol), book.timestamp * MILLISECOND_NS
         if not is_snapshot:
-            if last is None:
-                return  # Changes before the snapshot, or after a resync was asked for.
+            if last is None:  # Changes before the snapshot, or after a resync was asked for.
+                if self._awaited.is_overdue(symbol):
+                    out.controls.append(Resync(symbol, "no snapshot came"))
+                return
             if book.prev_change_id != last:
                 del self._changes[symbol]
                 out.controls.append(Resync(symbol, f"a change after {book.prev_change_id}, not {last}"))
                 out.gap(symbol, Kind.BOOK_LEVEL, min(ts_ns, out.received_ns), out.received_ns, "sequence")
                 return
+        else:
+            self._awaited.came(symbol)
         self._changes[symbol] = book.change_id
         bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
         out.levels(symbol, ts_ns, book.change_id, bids, asks, is_snapshot=is_snapshot)

@@ -41,6 +41,8 @@ CONTEXTS: Final = "activeAssetCtx"
 ACCOUNTS: Final = "clearinghouseState"
 FILLS: Final = "userFills"
 
+_START: Final = b'{"channel":"'
+_START_BYTES: Final = len(_START)
 #: A is the side of asks: the taker sold into bids.
 _TAKER: Final = {"A": TakerSide.SELL, "B": TakerSide.BUY}
 #: Accounts whose coins are remembered, so that a position that is gone is told.
@@ -61,7 +63,10 @@ class HyperliquidMapper(VenueMapper):
         self._held: collections.OrderedDict[str, set[str]] = collections.OrderedDict()
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
-        channel = _HEAD.decode(frame).channel
+        if frame.startswith(_START):
+            channel = frame[_START_BYTES : frame.find(b'"', _START_BYTES)].decode()
+        else:
+            channel = _HEAD.decode(frame).channel
         out.channel = channel or "?"
         if channel == "pong":
             return

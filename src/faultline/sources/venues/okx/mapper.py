@@ -12,6 +12,7 @@ import msgspec
 
 from faultline.instruments import ContractKind
 from faultline.messages import NO_SEQ, Flag, Kind
+from faultline.sources.awaited import AwaitedSnapshots
 from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
@@ -78,7 +79,9 @@ class OkxMapper(VenueMapper):
     def reset(self) -> None:
         """Forget books, index prices, and that liquidations came."""
         self._sequences: dict[str, int] = {}
+        self._awaited = AwaitedSnapshots()
         self._index_usd: dict[str, float] = {}
+        self._indexes = {index_of(symbol) for symbol in self.contracts}
         # When liquidations were confirmed; 0 once the first push came.
         self._confirmed_ns = 0
 
@@ -169,13 +172,17 @@ class OkxMapper(VenueMapper):
         for book in frame.data:
             last, ts_ns = self._sequences.get(symbol), book.ts * MILLISECOND_NS
             if not is_snapshot:
-                if last is None:
-                    return  # Changes before the snapshot, or after a resync was asked for.
+                if last is None:  # Changes before the snapshot, or after a resync was asked for.
+                    if self._awaited.is_overdue(symbol):
+                        out.controls.append(Resync(symbol, "no snapshot came"))
+                    return
                 if book.prevSeqId is not None and book.prevSeqId != last:
                     del self._sequences[symbol]
                     out.controls.append(Resync(symbol, f"an update after {book.prevSeqId}, not {last}"))
                     out.gap(symbol, Kind.BOOK_LEVEL, min(ts_ns, out.received_ns), out.received_ns, "sequence")
                     return
+            else:
+                self._awaited.came(symbol)
             self._sequences[symbol] = book.seqId
             bids = self.base_levels(symbol, [(price, qty) for price, qty, _, _ in book.bids])
             asks = self.base_levels(symbol, [(price, qty) for price, qty, _, _ in book.asks])
@@ -190,7 +197,7 @@ class OkxMapper(VenueMapper):
     def _apply_index(self, frame: IndexFrame, out: Rows) -> None:
         del out
         for one in frame.data:
-            if one.idxPx > 0 and any(index_of(symbol) == one.instId for symbol in self.contracts):
+            if one.idxPx > 0 and one.instId in self._indexes:
                 self._index_usd[one.instId] = one.idxPx
 
     def _apply_funding(self, frame: FundingFrame, out: Rows) -> None:

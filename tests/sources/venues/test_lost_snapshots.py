@@ -1,0 +1,31 @@
+"""A snapshot that never comes is asked for again, however often the first change finds no book."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sources.venues.play import Play, assert_same_book, book_after, book_of
+
+from faultline.messages import Kind
+from faultline.sources.awaited import CHANGES_PATIENT
+
+
+@pytest.mark.parametrize("slug", ["aster", "binance", "binance-coinm", "bybit", "deribit", "okx"])
+def test_a_snapshot_that_does_not_come_is_asked_for_again(slug):
+    play = Play(slug, mends=False).connect()
+    item = play.script.contracts[0]
+    facts = play.at(item)
+    whole = facts.book([(-1, 5)], [(1, 5)], is_snapshot=True)
+    play.publish(whole, losing=True)
+    play.drain()
+    changes = [facts.book([(-1, 6 + n % 2)], [], seq=n + 1) for n in range(CHANGES_PATIENT)]
+    play.publish(*changes)
+    first = len(play.resyncs)
+    assert first >= 1
+    play.publish(*(facts.book([(-1, 8)], [], seq=CHANGES_PATIENT + n + 1) for n in range(CHANGES_PATIENT)))
+    assert len(play.resyncs) == first + 1
+    assert Kind.BOOK_LEVEL not in {kind for kind, _ in play.drain()}
+    play.mends = True
+    more = [facts.book([(-2, 1)], [], seq=2 * CHANGES_PATIENT + n + 1) for n in range(CHANGES_PATIENT + 1)]
+    play.publish(*more)
+    found = book_of(play.drain(Kind.BOOK_LEVEL)[item.symbol])
+    assert_same_book(found, book_after([whole, facts.book([(-1, 8), (-2, 1)], [])]))
