@@ -20,6 +20,7 @@ SLUGS: Final = (
     "bitget",
     "bybit",
     "deribit",
+    "gate",
     "hyperliquid",
     "okx",
 )
