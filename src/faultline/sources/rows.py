@@ -225,10 +225,14 @@ class Rows:
         asks: Levels,
         *,
         is_snapshot: bool = False,
-    ) -> None:
+    ) -> bool:
         """Levels of the book, as (price, quantity in base units); quantity 0 means the level is gone.
 
-        Arrays f8 (n, 2) are the quick way. One impossible level rejects them all: half a change is a wrong book.
+        Arrays f8 (n, 2) are the quick way. One impossible level rejects them all: half a change is a wrong book, and
+        where changes are numbered a rejected one must be mended like a lost one.
+
+        Returns:
+            Whether they were taken.
         """
         bids, asks = _as_array(bids), _as_array(asks)
         n_bids = len(bids)
@@ -254,6 +258,8 @@ class Rows:
                 if rows is None:
                     rows = self._books[symbol] = self._rows[(Kind.BOOK_LEVEL, symbol)] = bytearray()
                 rows += self._level_bytes[: n * _LEVEL_BYTES]
+            return True
+        return False
 
     def mark(self, symbol: str, ts_event_ns: int, mark_usd: float, index_usd: float = _NAN) -> None:
         """The mark price, and the index where it is told (NaN where not)."""

@@ -1,6 +1,8 @@
-"""A snapshot that never comes is asked for again, however often the first change finds no book."""
+"""A book without a beginning, or with a change that was rejected, is asked for anew: never half a book."""
 
 from __future__ import annotations
+
+import dataclasses
 
 import pytest
 from tests.sources.venues.play import Play, assert_same_book, book_after, book_of
@@ -8,8 +10,10 @@ from tests.sources.venues.play import Play, assert_same_book, book_after, book_o
 from faultline.messages import Kind
 from faultline.sources.awaited import CHANGES_PATIENT
 
+SLUGS = ["aster", "binance", "binance-coinm", "bybit", "deribit", "okx"]
 
-@pytest.mark.parametrize("slug", ["aster", "binance", "binance-coinm", "bybit", "deribit", "okx"])
+
+@pytest.mark.parametrize("slug", SLUGS)
 def test_a_snapshot_that_does_not_come_is_asked_for_again(slug):
     play = Play(slug, mends=False).connect()
     item = play.script.contracts[0]
@@ -29,3 +33,24 @@ def test_a_snapshot_that_does_not_come_is_asked_for_again(slug):
     play.publish(*more)
     found = book_of(play.drain(Kind.BOOK_LEVEL)[item.symbol])
     assert_same_book(found, book_after([whole, facts.book([(-1, 8), (-2, 1)], [])]))
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_change_with_an_impossible_level_loses_the_book_until_it_is_whole_again(slug):
+    play = Play(slug).connect()
+    item = play.script.contracts[0]
+    facts = play.at(item)
+    start = facts.of(Kind.BOOK_LEVEL)
+    play.publish(*start)
+    play.drain()
+    before = len(play.resyncs)
+    good = facts.book([(-4, 3)], [], seq=5)
+    bad = dataclasses.replace(good, bids=(*good.bids, (-good.bids[0][0], 1.0)))
+    play.mends = False
+    play.publish(bad)
+    rows = play.drain()
+    assert (Kind.GAP, item.symbol) in rows
+    assert (Kind.BOOK_LEVEL, item.symbol) not in rows
+    assert len(play.resyncs) == before + 1
+    play.publish(facts.book([(-5, 3)], [], seq=6))
+    assert (Kind.BOOK_LEVEL, item.symbol) not in play.drain(), "changes wait"

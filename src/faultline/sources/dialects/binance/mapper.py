@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from faultline.instruments import ContractKind
-from faultline.messages import Flag, Kind
-from faultline.sources.awaited import AwaitedSnapshots
+from faultline.messages import Flag
+from faultline.sources.awaited import AwaitedSnapshots, lose_book
 from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.dialects.binance.payloads import (
@@ -249,13 +249,14 @@ class BinanceDialectMapper(VenueMapper):
         follows = change.before_id == chain.last_id or (chain.is_fresh and change.before_id < chain.last_id)
         if not follows:
             detail = f"a change after update {change.before_id}, the book is at {chain.last_id}"
-            out.gap(symbol, Kind.BOOK_LEVEL, min(chain.last_ns, out.received_ns), out.received_ns, "sequence")
-            out.controls.append(Resync(symbol, detail))
+            lose_book(out, symbol, chain.last_ns, detail)
             self._chains[symbol] = _Chain(waiting=[change])
             return
         chain.last_id, chain.is_fresh, chain.last_ns = change.last_id, False, change.ts_ns
         bids, asks = self.base_levels(symbol, change.bids), self.base_levels(symbol, change.asks)
-        out.levels(symbol, change.ts_ns, change.last_id, bids, asks)
+        if not out.levels(symbol, change.ts_ns, change.last_id, bids, asks):
+            lose_book(out, symbol, change.ts_ns, "a change was rejected")
+            self._chains[symbol] = _Chain()
 
     def _apply_snapshot(self, symbol: str, book: DepthSnapshot, out: Rows) -> None:
         """Begin the book, then apply the changes that waited for it."""
@@ -264,7 +265,8 @@ class BinanceDialectMapper(VenueMapper):
             return  # An answer that came late, to a request before the latest.
         ts_ns = book.T * MILLISECOND_NS or out.received_ns
         bids, asks = self.base_levels(symbol, book.bids), self.base_levels(symbol, book.asks)
-        out.levels(symbol, ts_ns, book.lastUpdateId, bids, asks, is_snapshot=True)
+        if not out.levels(symbol, ts_ns, book.lastUpdateId, bids, asks, is_snapshot=True):
+            return  # What waits goes on waiting, until the next is asked for.
         self._awaited.came(symbol)
         self._chains[symbol] = _Chain(book.lastUpdateId, is_fresh=True, last_ns=ts_ns)
         for change in chain.waiting:

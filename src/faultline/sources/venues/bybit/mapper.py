@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from faultline.instruments import ContractKind
-from faultline.messages import Kind
-from faultline.sources.awaited import AwaitedSnapshots
+from faultline.sources.awaited import AwaitedSnapshots, lose_book
 from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.mapper import VenueMapper
@@ -136,12 +135,13 @@ class BybitMapper(VenueMapper):
         # Ids rise but may skip (recorded), so only a step back is a broken sequence.
         if not is_snapshot and last is not None and update_id <= last:
             del self._update_ids[symbol]
-            out.controls.append(Resync(symbol, f"update {update_id} after {last}"))
-            out.gap(symbol, Kind.BOOK_LEVEL, ts_ns, out.received_ns, "sequence")
+            lose_book(out, symbol, ts_ns, f"update {update_id} after {last}")
             return
         self._update_ids[symbol] = update_id
         bids, asks = self.base_levels(symbol, bids), self.base_levels(symbol, asks)
-        out.levels(symbol, ts_ns, update_id, bids, asks, is_snapshot=is_snapshot)
+        if not out.levels(symbol, ts_ns, update_id, bids, asks, is_snapshot=is_snapshot):
+            del self._update_ids[symbol]
+            lose_book(out, symbol, ts_ns, "an update was rejected")
 
     def _apply_ticker(self, frame: TickerFrame, out: Rows) -> None:
         """A delta has only what changed; parts that belong together are told together."""

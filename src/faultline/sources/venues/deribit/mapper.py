@@ -12,7 +12,7 @@ import msgspec
 
 from faultline.instruments import ContractKind
 from faultline.messages import Kind, TradeCause
-from faultline.sources.awaited import AwaitedSnapshots
+from faultline.sources.awaited import AwaitedSnapshots, lose_book
 from faultline.sources.control import Confirmed, Refused, Reply, Resync
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
@@ -121,14 +121,15 @@ class DeribitMapper(VenueMapper):
                 return
             if book.prev_change_id != last:
                 del self._changes[symbol]
-                out.controls.append(Resync(symbol, f"a change after {book.prev_change_id}, not {last}"))
-                out.gap(symbol, Kind.BOOK_LEVEL, min(ts_ns, out.received_ns), out.received_ns, "sequence")
+                lose_book(out, symbol, ts_ns, f"a change after {book.prev_change_id}, not {last}")
                 return
         else:
             self._awaited.came(symbol)
         self._changes[symbol] = book.change_id
         bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
-        out.levels(symbol, ts_ns, book.change_id, bids, asks, is_snapshot=is_snapshot)
+        if not out.levels(symbol, ts_ns, book.change_id, bids, asks, is_snapshot=is_snapshot):
+            del self._changes[symbol]
+            lose_book(out, symbol, ts_ns, "a change was rejected")
 
     def _apply_ticker(self, frame: TickerFrame, out: Rows) -> None:
         one = frame.params.data

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from faultline.instruments import ContractKind
-from faultline.messages import NO_SEQ, Flag, Kind
-from faultline.sources.awaited import AwaitedSnapshots
+from faultline.messages import NO_SEQ, Flag
+from faultline.sources.awaited import AwaitedSnapshots, lose_book
 from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
@@ -178,15 +178,17 @@ class OkxMapper(VenueMapper):
                     return
                 if book.prevSeqId is not None and book.prevSeqId != last:
                     del self._sequences[symbol]
-                    out.controls.append(Resync(symbol, f"an update after {book.prevSeqId}, not {last}"))
-                    out.gap(symbol, Kind.BOOK_LEVEL, min(ts_ns, out.received_ns), out.received_ns, "sequence")
+                    lose_book(out, symbol, ts_ns, f"an update after {book.prevSeqId}, not {last}")
                     return
             else:
                 self._awaited.came(symbol)
             self._sequences[symbol] = book.seqId
             bids = self.base_levels(symbol, [(price, qty) for price, qty, _, _ in book.bids])
             asks = self.base_levels(symbol, [(price, qty) for price, qty, _, _ in book.asks])
-            out.levels(symbol, ts_ns, book.seqId, bids, asks, is_snapshot=is_snapshot)
+            if not out.levels(symbol, ts_ns, book.seqId, bids, asks, is_snapshot=is_snapshot):
+                del self._sequences[symbol]
+                lose_book(out, symbol, ts_ns, "an update was rejected")
+                return
 
     def _apply_marks(self, frame: MarkFrame, out: Rows) -> None:
         for one in frame.data:
