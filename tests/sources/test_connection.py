@@ -513,6 +513,7 @@ def test_while_it_is_held_nothing_is_read_and_silence_means_nothing():
             assert bench.connection.stale() == ()
             assert not task.done()
             bench.connection.hold(is_held=False)
+            assert bench.connection.stale() == ()
             await until(lambda: len(bench.rows(Kind.TRADE)) == 20)
             assert not task.done()
 

@@ -269,7 +269,8 @@ def test_a_broken_venue_touches_no_other():
         async with local() as server, local() as other:
             good = venue(sockets=patient)
             broken = dataclasses.replace(venue(sockets=sockets), slug="okx")
-            recording = Recording([server], venues=[good, broken])
+            slow = patience(backoff_first_s=0.5, backoff_most_s=0.5)
+            recording = Recording([server], venues=[good, broken], patience=slow)
             aim(recording, other)
             async with recording.running():
                 await connected(server, recording)
@@ -282,6 +283,43 @@ def test_a_broken_venue_touches_no_other():
                 assert recording.venue().n_reconnects == 0
 
     asyncio.run(go())
+
+
+def test_a_venue_that_fails_in_the_middle_begins_again_and_says_what_was_missing():
+    calls = []
+
+    def sockets(self, wanted):
+        calls.append(wanted)
+        if len(calls) == 2:
+            raise ZeroDivisionError("by a venue")
+        return linear(self, wanted)
+
+    sizes = iter(range(1, 10**6))
+    answer = type(script_of("bybit")).answer
+
+    def change(self, method, path, query, body, now_ns):
+        found = answer(self, method, path, query, body, now_ns)
+        return Answer(200, found.body.replace(b'"0.001"', b'"0.%03d"' % next(sizes)))
+
+    async def test(server, recording):
+        await connected(server, recording)
+        await server.publish(trade(1))
+        await until(lambda: recording.trades() == [1])
+        await until(lambda: len(calls) >= 3)
+        await connected(server, recording)
+        await until(lambda: recording.gaps(Kind.TRADE))
+        await server.publish(trade(2))
+        await until(lambda: recording.trades() == [1, 2])
+        gap = recording.gaps(Kind.TRADE)[0]
+        first, second = recording.rows(Kind.TRADE)
+        assert first["ts_received_ns"] <= gap["from_ns"] < gap["to_ns"] <= second["ts_received_ns"]
+
+    play(
+        test,
+        script=plain_script(answer=change),
+        venues=[venue(sockets=sockets)],
+        patience=patience(relist_s=1.0),
+    )
 
 
 def test_a_venue_that_is_down_touches_no_other():

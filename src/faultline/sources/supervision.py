@@ -208,6 +208,13 @@ class VenueSupervisor:
         now_ns = self._around.stamp()
         for slot in self._slots.values():
             slot.finish(now_ns)
+            # Where the venue is read again, rows are missing from here on.
+            self._left_off |= {
+                (f"{self.venue.slug}:{symbol}", kind): now_ns
+                for symbol in slot.symbols
+                for channel in slot.plan.channels
+                for kind in self._kinds_of.get(channel, ())
+            }
         self._slots.clear()
         self._slot_tasks.clear()
         self._polling = self._sweep = None
@@ -257,7 +264,7 @@ class VenueSupervisor:
 
     def _apply(self, contracts: Sequence[Instrument], group: asyncio.TaskGroup) -> None:
         """Write changed contracts, and bring slots and polls in line with them."""
-        before = {item.id: item for item in self.contracts}
+        before, is_first = {item.id: item for item in self.contracts}, not self._slots
         now_ns = self._around.stamp()
         self._kept += [
             Batch(Kind.INSTRUMENT, item.id, instrument_rows(item, now_ns))
@@ -269,7 +276,7 @@ class VenueSupervisor:
         )
         self.contracts = list(contracts)
         self.meter.counts.n_contracts = len(contracts)
-        self._log.info("contracts", n=len(contracts), is_first=not before)
+        self._log.info("contracts", n=len(contracts), is_first=is_first)
         wanted = Wanted(contracts, self._kinds, self._sockets)
         plans = {plan.name: plan for plan in self.venue.feed.sockets(wanted)}
         for name in self._slots.keys() - plans.keys():
@@ -290,8 +297,9 @@ class VenueSupervisor:
                 slot.replan(plan, symbols)
         if self._polling is not None:
             self._polling.plan(self.venue.feed.polls(wanted), self._make_mapper())
-        if self._sweep is not None:
-            self._sweep.contracts({item.symbol: item for item in contracts})
+        has_others = before.keys() != {item.id for item in contracts}
+        if self._sweep is not None and (is_first or is_meant_otherwise or has_others):
+            self._sweep.remap(self._make_mapper())
 
     def _edges(self) -> SlotEdges:
         around = self._around

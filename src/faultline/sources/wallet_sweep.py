@@ -26,9 +26,8 @@ from faultline.sources.pacing import Budget
 from faultline.sources.rows import Reason, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from faultline.instruments import Instrument
     from faultline.messages import Batch
     from faultline.sources.mapper import VenueMapper
     from faultline.sources.pacing import Backoff, Timer
@@ -184,10 +183,9 @@ class WalletSweep:
                 account.traded_s = now_s
                 self._rank(account)
 
-    def contracts(self, contracts: Mapping[str, Instrument]) -> None:
-        """Take positions in these contracts from now on."""
-        self._mapper.contracts.clear()
-        self._mapper.contracts.update(contracts)
+    def remap(self, mapper: VenueMapper) -> None:
+        """Map answers by another mapper from now on; it does not know which positions stood before."""
+        self._mapper = mapper
 
     def hold(self, *, is_held: bool) -> None:
         """Ask no more, or go on."""
