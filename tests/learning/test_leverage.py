@@ -100,13 +100,14 @@ def naive_windows(world, prior, windows, share=0.9, starting=30):
             np.log(mix * share * max(seen, 0.5) / (swept if swept > 0 else max(mix @ total[:-1], 1e-12))),
             np.log((1 - share) * max(seen, 0.5) / (area if area > 0 else total[-1])),
         )
-        if seen < starting:
+        starts = seen < starting or swept < 0.01
+        if starts:
             x = level.copy()
         theta = np.exp(x)
         rates = np.array(rows).reshape(-1, size) @ theta
-        found.append((theta, np.log(rates).sum() - theta @ total))
+        found.append((theta, 0.0 if starts else np.log(rates).sum() - theta @ total))
         fade, slow = 0.5 ** (1 / 60 / 1e4), 0.5 ** (1 / 60 / 720)
-        if seen >= starting:
+        if not starts:
             weight = np.array(rows).reshape(-1, size) * theta / rates[:, None]
             used = weight.T @ weight + 0.05 * np.diag(theta * total)
             precision = fade * precision + (1 - fade) * precision0 + used
@@ -130,6 +131,23 @@ def test_the_learner_equals_its_slow_twin():
     assert len(events) > 100
     np.testing.assert_allclose(out.theta[:, 0], [theta for theta, _ in slow], rtol=2e-3, atol=1e-9)
     np.testing.assert_allclose(out.log_likelihood, [fit for _, fit in slow], rtol=2e-3, atol=2e-3)
+
+
+def test_a_feed_that_is_first_heard_in_a_burst_learns_no_level_from_an_empty_ledger():
+    world = slow_world()
+    burst = np.repeat(world.events[:1], 200)
+    burst["time_ns"] = world.bars["start_ns"][0] + 1
+    burst["trigger_usd"] = world.bars["close_usd"][0]
+    events = np.concatenate([burst, world.events[world.events["time_ns"] >= world.bars["start_ns"][6]]])
+    windows = len(world.bars) // 6
+    out = learner().learn(world.bars[: 6 * windows], events)
+    usual = learner().learn(world.bars[: 6 * windows], events[200:])
+    # Without a level of its own a minute is not scored, and no rate runs away.
+    assert out.log_likelihood[0] == 0.0
+    assert out.member_log_likelihood.min() > -1_000.0
+    later = out.start_ns >= out.start_ns[windows // 2]
+    ratio = out.expected[later].sum() / usual.expected[later].sum()
+    assert 0.5 < ratio < 2.0
 
 
 @pytest.mark.parametrize("scheme", ["all", "batched"])

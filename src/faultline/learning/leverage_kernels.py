@@ -46,6 +46,9 @@ _COVERED_FLOOR: Final = 1e-3
 _DISPERSION_PSEUDO: Final = 20.0
 #: Smallest number of events that sets the scale of the prior.
 _LEAST_EVENTS: Final = 0.5
+#: Exposure, in units (what an average hour opens), before which events over exposure are no level: a feed that is first
+#: heard in a burst has its events before anything could be swept of a ledger that was empty.
+_LEAST_EXPOSURE: Final = 0.01
 
 
 class WindowSums(NamedTuple):
@@ -344,7 +347,8 @@ def filter_bank_kernel(
             kernel share, events before learning starts, half-life of the scale and of the score in hours, 0 to score
             without moving rates.
         theta: f8 (W, M, K), filled: rates before each window.
-        fits: f8 (W, M, 6), filled: log likelihood, events, expected of what counts, expected of all; log score and
+        fits: f8 (W, M, 6), filled: log likelihood (0 before learning starts: the first member has too few events or
+            exposure), events, expected of what counts, expected of all; log score and
             dispersion of counts before the window.
     """
     size, learns = shape.shape[0], numbers[8] != 0.0
@@ -353,11 +357,11 @@ def filter_bank_kernel(
     information, scratch = np.zeros((size, size)), np.zeros((size, size))
     for w in range(sums.bar_starts.shape[0] - 1):
         hours = sums.hours[w]
+        starting = bank.scale[0, 0] < numbers[5] or bank.scale[0, 1] < _LEAST_EXPOSURE
         for m in range(members.shape[0]):
             x, scale, score = bank.x[m], bank.scale[m], bank.score[m]
             _read_kernel(sums, members[m], w, shape, total, seen, first)
             _prior_kernel(scale, shape, numbers[4], first, prior)
-            starting = scale[0] < numbers[5]
             if starting and learns:
                 x[:] = prior
             now = theta[w, m]
@@ -367,7 +371,8 @@ def filter_bank_kernel(
                 counted += now[k] * total[0, k]
                 expected += now[k] * total[1, k]
             events, sized, fit = _count_kernel(sums, members[m], w, now, gradient, information, share, sizes)
-            fits[w, m, 0], fits[w, m, 1] = fit - counted, events
+            # Rates without a level of their own foretell nothing: such windows are not scored.
+            fits[w, m, 0], fits[w, m, 1] = 0.0 if starting else fit - counted, events
             fits[w, m, 2], fits[w, m, 3] = counted, expected
             fits[w, m, 4] = score[0]
             fits[w, m, 5] = max(1.0, (score[2] + _DISPERSION_PSEUDO) / (score[3] + _DISPERSION_PSEUDO))

@@ -27,7 +27,8 @@ class LearnedWindows:
         start_ns: int64 (W,).
         theta: float64 (W, M, L + 1), rates before the window per member: events per unit swept, last the floor.
         weights: float64 (W, M), of the members before the window.
-        log_likelihood: float64 (W,), of the bank's mixture, 0 in windows without an event or exposure.
+        log_likelihood: float64 (W,), of the bank's mixture, 0 in windows without an event or exposure and
+            until learning starts.
         member_log_likelihood: float64 (W, M), of each member.
         prior_log_likelihood: float64 (W,), of the static prior.
         expected: float64 (W,), events expected in what price swept.
