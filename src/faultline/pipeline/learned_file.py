@@ -57,7 +57,8 @@ class Advantage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         nats: sum of the differences of log scores, learned minus prior; every score was made before its outcome.
         events: outcomes that were scored.
-        recent_nats: the same, faded; what decides who is trusted. None where nothing fades.
+        recent_nats: of the whole bank, faded with 72 hours and over the dispersion of counts: what decides who speaks.
+            None where nothing fades.
     """
 
     nats: float
