@@ -18,6 +18,7 @@ from faultline.sources.health import Status
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.pacing import Backoff, Budget
 from faultline.sources.plan import Poll, Request
+from faultline.sources.rows import Reason
 from faultline.sources.wallet_sweep import SweepSettings, Tier, WalletSweep
 from faultline.testing.facts import PositionFact, TradeFact
 from faultline.testing.venues import script_of
@@ -40,7 +41,7 @@ class Mapper(VenueMapper):
         pass
 
     def _map_frame(self, frame, out):
-        raise NotImplementedError
+        out.reject(Reason.UNKNOWN_CHANNEL, "it has no socket")
 
     def _map_answer(self, channel, symbol, body, out):
         for coin, (side, notional_usd, liquidation_usd) in self.holds.get(symbol, {}).items():

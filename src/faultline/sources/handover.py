@@ -70,10 +70,10 @@ class Known:
         self._compared: set[int] = set()
         self._old: set[int] = set()
 
-    def compare(self, connection: int, *, is_new: bool) -> None:
+    def compare(self, connection: int, *, is_young: bool) -> None:
         """Compare rows of a connection from now on; a new one has told nothing yet, an old one all that was taken."""
         self._compared.add(connection)
-        if not is_new:
+        if not is_young:
             self._old.add(connection)
 
     def prime(self, batch: Batch) -> None:
@@ -131,8 +131,8 @@ class Handover:
         """Take rows of a connection from now on; ``is_first``: the plan was never carried before."""
         if not is_first:
             for one in self._lanes:
-                self._known.compare(id(one), is_new=False)
-            self._known.compare(id(connection), is_new=True)
+                self._known.compare(id(one), is_young=False)
+            self._known.compare(id(connection), is_young=True)
         self._lanes.append(connection)
         self._begun[id(connection)] = {}
 

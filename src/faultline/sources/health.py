@@ -33,6 +33,7 @@ __all__ = (
     "SocketHealth",
     "Status",
     "StatusChange",
+    "VenueCounts",
     "VenueHealth",
     "VenueMeter",
     "WriterHealth",

@@ -501,7 +501,7 @@ def _words(plan: SocketPlan) -> tuple[object, ...]:
 
 def _meaning(item: Instrument) -> tuple[object, ...]:
     """Facts of a contract that change what its rows mean."""
-    return item.contract_kind, item.contract_size, item.quote
+    return item.contract_kind, item.qty_base(1.0, 1.0), item.quote
 
 
 #: Kinds whose event time is not when something happened at the venue.
