@@ -67,7 +67,7 @@ _SNAPSHOT_FLAG: Final = 4
 def _slot_kernel(keys: Any, side: int, key: int) -> int:
     """Slot of a key in a table of ``2**k`` slots, or the free one where it belongs: linear probing."""
     mask = keys.shape[1] - 1
-    slot = np.int64((np.uint64(key) * _HASH) >> np.uint64(32)) & mask
+    slot: int = np.int64((np.uint64(key) * _HASH) >> np.uint64(32)) & mask
     while keys[side, slot] not in (key, FREE):
         slot = (slot + 1) & mask
     return slot
@@ -224,7 +224,8 @@ def apply_ticks_kernel(
     """
     size = near.shape[1]
     for i in range(start, stop):
-        sign, tick, qty = np.int64(sides[i]), ticks[i], qtys[i]
+        sign: Any = np.int64(sides[i])
+        tick, qty = ticks[i], qtys[i]
         side, key = (1 - sign) >> 1, sign * tick
         if sign == EMPTIED:
             clear_kernel(integers, near, keys, amounts)
