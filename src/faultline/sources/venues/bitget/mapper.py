@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
-from faultline.messages import Flag, Kind
-from faultline.sources.control import Confirmed, Refused, Resync
+from faultline.messages import Flag
+from faultline.sources.book_chains import BookChains, BookChange
+from faultline.sources.control import Confirmed, Refused
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
 from faultline.sources.venues.bitget.payloads import (
@@ -50,7 +51,7 @@ class BitgetMapper(VenueMapper):
 
     def reset(self) -> None:
         """Forget books."""
-        self._sequences: dict[str, int] = {}
+        self._chains = BookChains(are_fetched=False)
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
         if frame == b"pong":
@@ -112,17 +113,11 @@ class BitgetMapper(VenueMapper):
         symbol, is_snapshot = _symbol_of(head), head.action == "snapshot"
         self.contract(symbol)
         for book in rows:
-            last, ts_ns = self._sequences.get(symbol), book.ts * MILLISECOND_NS
-            if not is_snapshot:
-                if last is None:
-                    return  # Changes before the snapshot, or after a resync was asked for.
-                if book.pseq != last:
-                    del self._sequences[symbol]
-                    out.controls.append(Resync(symbol, f"an update after {book.pseq}, not {last}"))
-                    out.gap(symbol, Kind.BOOK_LEVEL, min(ts_ns, out.received_ns), out.received_ns, "sequence")
-                    return
-            self._sequences[symbol] = book.seq
-            out.levels(symbol, ts_ns, book.seq, book.b, book.a, is_snapshot=is_snapshot)
+            ts_ns = book.ts * MILLISECOND_NS
+            if is_snapshot:
+                self._chains.snapshot(symbol, ts_ns, book.seq, book.b, book.a, out, is_fetched=False)
+            else:
+                self._chains.change(BookChange(symbol, ts_ns, book.pseq + 1, book.seq, book.b, book.a), out)
 
     def _apply_tickers(self, head: Head, rows: list[Ticker], out: Rows) -> None:
         symbol, ts_ns = _symbol_of(head), head.ts * MILLISECOND_NS

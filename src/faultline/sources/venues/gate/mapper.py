@@ -59,7 +59,7 @@ class GateMapper(VenueMapper):
 
     def reset(self) -> None:
         """Forget books."""
-        self._chains = BookChains()
+        self._chains = BookChains(are_fetched=True)
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
         head = _HEAD.decode(frame)
@@ -82,7 +82,7 @@ class GateMapper(VenueMapper):
         if channel == BOOK:
             book = _BOOK.decode(body)
             bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
-            self._chains.snapshot(symbol, _ns(book.update), book.id, bids, asks, out)
+            self._chains.snapshot(symbol, _ns(book.update), book.id, bids, asks, out, is_fetched=True)
             return
         for stats in _STATS.decode(body)[-1:]:
             for field, kind in _RATIOS.items():
@@ -118,7 +118,7 @@ class GateMapper(VenueMapper):
         ts_ns = book.t * MILLISECOND_NS
         bids, asks = self._levels(book.s, book.b), self._levels(book.s, book.a)
         if book.full:
-            self._chains.snapshot(book.s, ts_ns, book.u, bids, asks, out)
+            self._chains.snapshot(book.s, ts_ns, book.u, bids, asks, out, is_fetched=False)
         else:
             self._chains.change(BookChange(book.s, ts_ns, book.U, book.u, bids, asks), out)
 
