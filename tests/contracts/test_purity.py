@@ -47,7 +47,8 @@ def size_uses(module):
 def test_no_other_file_multiplies_by_a_contract_size():
     found = []
     for module in package_modules():
-        if module.name in SIZE_OWNERS or module.stage == "testing":  # a made-up venue has units of its own
+        # A made-up venue has units of its own, and payloads are spelt as the venue spells them.
+        if module.name in SIZE_OWNERS or module.stage == "testing" or module.name.endswith("/payloads.py"):
             continue
         found += [at(module, node, "names contract_size") for node in size_uses(module)]
         if module.stage not in SIZE_WRITERS:

@@ -339,11 +339,12 @@ class Rows:
         if not possible or side not in {1, -1} or not 0 < len(wallet) <= _WALLET_BYTES_MAX:
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a fill of {qty_base} ({side}) at {price_usd}")
             return
-        known = {"start_qty_base": _NAN, "closed_pnl_usd": _NAN, "is_taker": -1, "is_liquidation": 0, **known}
-        head = (ts_event_ns, self.received_ns, 0, known.pop("seq", NO_SEQ))
-        self._add(
-            Kind.WALLET_FILL, symbol, (*head, wallet.encode(), side, price_usd, qty_base, *known.values())
-        )
+        told = known.get
+        row = (
+            ts_event_ns, self.received_ns, 0, told("seq", NO_SEQ), wallet.encode(), side, price_usd, qty_base,
+            told("start_qty_base", _NAN), told("closed_pnl_usd", _NAN), told("is_taker", -1), told("is_liquidation", 0),
+        )  # fmt: skip
+        self._add(Kind.WALLET_FILL, symbol, row)
 
     def wallet_position(
         self,

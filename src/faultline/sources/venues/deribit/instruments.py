@@ -78,7 +78,7 @@ def _instrument(contract: Contract, price_usd: float) -> list[Instrument]:
                 quote=contract.quote_currency,
                 contract_kind=kind,
                 formula_family=FORMULA_FAMILY,
-                contract_size=contract.contract_size,
+                contract_size=contract.face,
                 tick_usd=contract.tick_size,
                 lot_base=smallest,
                 min_notional_usd=math.nan,

@@ -144,8 +144,8 @@ class TickerFrame(msgspec.Struct):
     params: TickerParams
 
 
-class Contract(msgspec.Struct):
-    """One contract; ``contract_size`` in USD (``reversed``) or base units (``linear``).
+class Contract(msgspec.Struct, rename={"face": "contract_size"}):
+    """One contract; its face in USD (``reversed``) or base units (``linear``).
 
     ``{"instrument_name":"BTC-PERPETUAL","kind":"future","instrument_type":"reversed","settlement_period":"perpetual",
     "base_currency":"BTC","quote_currency":"USD","contract_size":10.0,"min_trade_amount":10.0,"tick_size":0.5,
@@ -157,7 +157,7 @@ class Contract(msgspec.Struct):
     settlement_period: str
     base_currency: str
     quote_currency: str
-    contract_size: float
+    face: float
     min_trade_amount: float
     tick_size: float
     max_leverage: float
