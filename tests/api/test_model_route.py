@@ -51,6 +51,8 @@ def test_every_feed_says_what_it_taught_and_how_sure_that_is(shard) -> None:
         assert feed.events > 0
         assert feed.serves in ([feed.feed], [])
         assert feed.calibration.rows
+        assert feed.map_trust == shard.learner.feeds[feed.feed].map_trust
+        assert 0.0 <= feed.map_trust <= 1.0
 
 
 def test_cascades_are_told_once_a_market_is_watched(shard) -> None:

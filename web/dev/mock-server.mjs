@@ -43,7 +43,6 @@ function send(request, response, code, type, body, headers = {}) {
 }
 
 const zipped = new WeakMap();
-
 /** Bytes that are sent again are not packed again, as an engine does it. */
 function packed(body) {
   if (typeof body === "string") return gzipSync(body, { level: 1 });

@@ -95,6 +95,7 @@ function feed(name, nowMs, rng, more) {
     dispersion: 4.3,
     advantage_nats: 41.2,
     learned_share: 0.82,
+    map_trust: 0.76,
     leverages: LEVERAGES,
     mix: mixOf(shares),
     assumed_mix: mixOf(ASSUMED),

@@ -83,7 +83,8 @@ class FeedBody(msgspec.Struct, kw_only=True):
     """What one feed of liquidations taught: mix of leverage, bank of hypotheses, calibration.
 
     ``basis`` says who speaks: the bank, the incumbent alone (``pooled``: too few events), or the prior, because the
-    learned mix scored worse.
+    learned mix scored worse. ``map_trust`` is the weight of the asset's learned maps beside those drawn as assumed, by
+    how both scored on all its liquidations.
     """
 
     feed: str
@@ -100,6 +101,7 @@ class FeedBody(msgspec.Struct, kw_only=True):
     dispersion: float | None
     advantage_nats: float | None
     learned_share: float | None
+    map_trust: float | None = None
     leverages: list[float]
     mix: list[float | None]
     assumed_mix: list[float | None]

@@ -53,6 +53,7 @@ def _feed(shard: Shard, feed: FeedLearner) -> dict[str, Any]:
         "dispersion": belief.dispersion,
         "advantage_nats": belief.advantage_nats,
         "learned_share": feed.share,
+        "map_trust": feed.map_trust,
         "leverages": list(learner.leverages),
         "mix": belief.mix,
         "assumed_mix": learner.prior.mix,

@@ -65,6 +65,8 @@ export interface ModelFeed {
   /** Over its own static prior. */
   readonly advantage_nats: Maybe;
   readonly learned_share: Maybe;
+  /** Weight of the asset's learned maps beside the assumed ones, by how both scored; an older engine leaves it out. */
+  readonly map_trust?: Maybe;
   readonly leverages: readonly number[];
   readonly mix: readonly Maybe[];
   readonly assumed_mix: readonly Maybe[];

@@ -3,6 +3,7 @@ import { act } from "preact/test-utils";
 import { describe, expect, it, vi } from "vitest";
 import type { ScorePoint } from "../../src/api/types";
 import { scoreHistory, scores } from "../../src/state/engine";
+import { modelState } from "../../src/state/model";
 import { model } from "../unit/modelMade";
 import { asked, choose, root, show, text } from "./modelShown";
 
@@ -133,6 +134,17 @@ describe("skill", () => {
     expect(bars.map((bar) => Number(bar.getAttribute("height")))).toEqual([16, 48, 48]);
     expect(text()).toContain("a full bar is 8.0×");
     expect(bars[2].classList.contains("is-missing")).toBe(true);
+  });
+
+  it("tells how much of the map is drawn as learned, where the engine says so", async () => {
+    await open();
+    expect(text()).not.toContain("Learned against assumed");
+    const answer = model();
+    act(() => {
+      const feeds = answer.feeds.map((feed) => ({ ...feed, map_trust: 0.76 }));
+      modelState.value = { kind: "ready", answer: { ...answer, feeds }, trouble: null };
+    });
+    expect(text()).toContain("Learned against assumed, now76 %Weight of the learned maps of BTC");
   });
 
   it("says that nothing is kept over time yet, and takes no other asset's", async () => {
