@@ -57,10 +57,11 @@ title = "As well-specified, but posted margins are noisy by thirty percent."
 extends = "well-specified"
 """
 LATEST = """
-name = "latest-3"
+name = "latest"
 title = "As well-specified, but of each second only the latest liquidation is published; the mark is seen every second."
 extends = "well-specified"
 step_s = 1.0
+bars = false
 marks_every_s = 1
 
 [[venues]]
@@ -109,7 +110,7 @@ SCENARIOS = {
     "textbook-well-specified-s1-8d": Scenario("well-specified", 8, TEXTBOOK),
     "textbook-misspecified-s1-8d": Scenario("misspecified", 8, TEXTBOOK),
     "textbook-noise30-s1-8d": Scenario(NOISY, 8, TEXTBOOK),
-    "textbook-latest3-s1-1d": Scenario(LATEST, 1, LATEST_ONLY, settle_days=0.0),
+    "textbook-latest-s1-1d": Scenario(LATEST, 1, LATEST_ONLY, settle_days=0.0),
     "well-specified-s1-8d": Scenario("well-specified", 8),
     "misspecified-s1-8d": Scenario("misspecified", 8),
     "null-leverage-s1-5d": Scenario("null-leverage", 5),
@@ -273,8 +274,8 @@ def figures_of(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]
     note("misspecified-coverage", "textbook-misspecified-s1-8d", covered("textbook-misspecified-s1-8d"))
     note("noise30-w1", "textbook-noise30-s1-8d", feed("textbook-noise30-s1-8d", "w1_among_identified"))
     note("noise30-coverage", "textbook-noise30-s1-8d", covered("textbook-noise30-s1-8d"))
-    ratio = feed("textbook-latest3-s1-1d", "expected_over_liquidations")
-    note("latest-mass", "textbook-latest3-s1-1d", None if not ratio else min(ratio, 1.0 / ratio))
+    ratio = feed("textbook-latest-s1-1d", "expected_over_liquidations")
+    note("latest-mass", "textbook-latest-s1-1d", None if not ratio else min(ratio, 1.0 / ratio))
     for scenario in ("well-specified-s1-8d", "misspecified-s1-8d"):
         note("as-it-comes-tv", scenario, feed(scenario, "tv_among_identified"))
     for scenario in ("null-leverage-s1-5d", "null-contagion-s1-5d"):
@@ -306,7 +307,7 @@ def main() -> None:
         print(
             name, json.dumps({key: results[name][key] for key in results[name] if key != "truth"}), flush=True
         )
-        ranked = worst_first(found["truth"] for found in results.values())
+        ranked = worst_first({**found["truth"], "world": each} for each, found in results.items())
         rows = quality_lines.judge("worlds", figures_of(results))
         holds = quality_lines.report("worlds", rows, {**results, "worst_first": ranked})
     sys.exit(not holds)
