@@ -30,6 +30,7 @@ from tests.sources.local_venue import (
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Flag, Kind
 from faultline.sources.plan import Limits, Request
+from faultline.sources.rows import Rows
 from faultline.sources.slots import symbols_of
 from faultline.testing.link import Cut
 from faultline.testing.script import Answer
@@ -320,6 +321,53 @@ def test_a_venue_that_fails_in_the_middle_begins_again_and_says_what_was_missing
         venues=[venue(sockets=sockets)],
         patience=patience(relist_s=1.0),
     )
+
+
+def test_rows_that_cannot_be_taken_are_missing_and_cost_nothing_else(monkeypatch):
+    broken = {"n": 0}
+    drain = Rows.drain
+
+    def fail(self):
+        if broken["n"] and any(kind is Kind.TRADE for kind, _ in self._rows):
+            broken["n"] -= 1
+            raise OverflowError("a number of a venue")
+        return drain(self)
+
+    monkeypatch.setattr(Rows, "drain", fail)
+
+    async def test(server, recording):
+        await connected(server, recording)
+        await server.publish(trade(1))
+        await until(lambda: recording.trades() == [1])
+        broken["n"] = 1
+        await server.publish(trade(2))
+        await until(lambda: recording.gaps(Kind.TRADE))
+        await server.publish(trade(3))
+        await until(lambda: recording.trades() == [1, 3])
+        (gap,) = recording.gaps(Kind.TRADE)
+        assert gap["reason"] == b"recorder_down"
+        assert gap["from_ns"] >= recording.rows(Kind.TRADE)[0]["ts_received_ns"]
+        assert gap["to_ns"] <= recording.rows(Kind.TRADE)[1]["ts_received_ns"]
+        assert recording.venue().n_reconnects == 0
+
+    with structlog.testing.capture_logs() as logs:
+        play(test)
+    assert [one["n_rows"] for one in logs if one["event"] == "rows cannot be taken"] == [1]
+
+
+def test_a_venue_whose_health_cannot_be_told_touches_no_other(monkeypatch):
+    async def test(server, recording):
+        def look(now_ns):
+            raise ZeroDivisionError("by a count")
+
+        await connected(server, recording)
+        recording.recorder._supervisors[0].look = look
+        await until(lambda: recording.recorder.n_look_failures > 3)
+        await server.publish(trade(1))
+        await until(lambda: recording.trades() == [1])
+
+    with structlog.testing.capture_logs():
+        play(test)
 
 
 def test_a_venue_that_is_down_touches_no_other():

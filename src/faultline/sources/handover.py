@@ -136,14 +136,12 @@ class Handover:
         self._lanes.append(connection)
         self._begun[id(connection)] = {}
 
-    def close(self, connection: Connection) -> list[Batch]:
-        """Take no more of a connection; returns what it had left."""
-        left = self.drain()
+    def close(self, connection: Connection) -> None:
+        """Take no more of a connection; it was drained before."""
         if connection in self._lanes:
             self._lanes.remove(connection)
         self._begun.pop(id(connection), None)
         self._known.trust(id(connection))
-        return left
 
     def trust(self, connection: Connection) -> None:
         """The venue will replay nothing more on a connection."""

@@ -324,7 +324,7 @@ class VenueMeter:
         """Add what a ``Rows`` rejected since the last call with the same ``known``, which is brought up to date."""
         for key, found in rejects.items():
             fresh = found.n - known.get(key, 0)
-            if not fresh:
+            if fresh <= 0:
                 continue
             known[key] = found.n
             with self._lock:

@@ -49,6 +49,8 @@ _RESUME_SHARE: Final = 0.5
 #: The tape may take so long for what waits when the recorder stops.
 _CLOSE_S: Final = 50.0
 _END_CHECK_S: Final = 0.005
+#: Names looked up at the same time: a slow name server must not make venues wait for one another.
+_NAMES_AT_ONCE: Final = 16
 _DEFAULT_PATIENCE: Final = Patience()
 
 
@@ -102,6 +104,8 @@ class Recorder:
         self.health = Health()
         #: Times ``on_batches`` raised.
         self.n_listener_failures = 0
+        #: Times the health of a venue could not be told.
+        self.n_look_failures = 0
         self._clock = clock or SystemClock()
         self._tape, self._rows_waiting_max = tape, rows_waiting_max
         self._raw, self._on_batches, self._flush_s = raw, on_batches, flush_s
@@ -260,7 +264,7 @@ class Recorder:
         """Body of the thread."""
         loop = asyncio.new_event_loop()
         # Name look-ups cannot be cancelled: with an executor of our own the end need not wait for them.
-        executor = concurrent.futures.ThreadPoolExecutor(4, "recorder-names")
+        executor = concurrent.futures.ThreadPoolExecutor(_NAMES_AT_ONCE, "recorder-names")
         loop.set_default_executor(executor)
         self._loop, self._stop_asked = loop, asyncio.Event()
         started.set()
@@ -330,7 +334,14 @@ class Recorder:
         self._health_due_s = now_s + self._look_s
         changes: list[StatusChange] = []
         for supervisor in self._supervisors:
-            supervisor.look(now_ns)
+            try:
+                supervisor.look(now_ns)
+            except Exception:  # noqa: BLE001 - a fault in looking at one venue must not end them all
+                self.n_look_failures += 1
+                if not self.n_look_failures & (self.n_look_failures - 1):
+                    _LOG.exception(
+                        "looking failed", venue=supervisor.venue.slug, n_failures=self.n_look_failures
+                    )
             changes += supervisor.meter.take_changes()
         is_paused, queue = self._paused_at_s >= 0.0, self._queue
         writer = WriterHealth(

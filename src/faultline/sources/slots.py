@@ -26,6 +26,7 @@ from faultline.sources.failures import Blocked, failure_of, place_of
 from faultline.sources.handover import Handover
 from faultline.sources.health import SocketHealth, Status
 from faultline.sources.pacing import Backoff
+from faultline.sources.rows import Rows
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -81,7 +82,7 @@ class SlotEdges:
 class Lost:
     """A stretch ``[from_ns, to_ns)`` without a channel's rows of some symbols, and the reason for the gap row.
 
-    ``recorder_down`` begins where the tape left off, symbol by symbol; ``from_ns`` is not looked at.
+    Where ``from_ns`` is 0 it begins where the tape left off, symbol by symbol.
     """
 
     channel: str
@@ -128,6 +129,7 @@ class Slot:
         self._renewed_s = -math.inf
         self._was_carried = self._is_held = False
         self._is_resumed = is_resumed
+        self._drained_ns = self._wiring.stamp()
         #: Channel -> since when its rows are missing; books by id.
         self._missing: dict[str, int] = {}
         self._missing_books: dict[str, tuple[str, int]] = {}
@@ -288,8 +290,9 @@ class Slot:
     async def _discard(self, connection: Connection) -> None:
         """Close a connection, if it is not yet, and keep what it has told."""
         await _end(self._tasks.pop(connection))
+        self._edges.keep(self.drain())
         self._open.remove(connection)
-        self._edges.keep(self._handover.close(connection))
+        self._handover.close(connection)
         self._count(connection)
         del self._counted[connection]
         if self._present is connection:
@@ -351,8 +354,26 @@ class Slot:
     # ------------------------------------------------------------ what others ask
 
     def drain(self) -> list[Batch]:
-        """Rows since the last call."""
-        return self._handover.drain() if self._open else []
+        """Rows since the last call; a fault in taking them costs these rows, which is told, and nothing else."""
+        if not self._open:
+            return []
+        try:
+            batches = self._handover.drain()
+        except Exception as exc:  # noqa: BLE001 - the recorder goes on for all venues
+            batches = []
+            self._abandon(exc)
+        self._drained_ns = self._wiring.stamp()
+        return batches
+
+    def _abandon(self, exc: Exception) -> None:
+        """Let go of rows that cannot be taken, and say that they are missing."""
+        self._log.error("rows cannot be taken", n_rows=self.rows_waiting(), exc_info=exc)
+        now_ns = self._wiring.stamp()
+        for connection in self._open:
+            connection.rows = Rows(connection.rows.venue)
+            self._counted[connection].rejects.clear()
+        for channel in self.plan.channels:
+            self._lost(channel, self._drained_ns, now_ns, "recorder_down")
 
     def take_heard(self) -> collections.Counter[str]:
         """Rows by channel that the drains since the last call found."""

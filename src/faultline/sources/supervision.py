@@ -435,7 +435,12 @@ class VenueSupervisor:
         for one in (self._polling, self._sweep):
             if one is not None:
                 heard.update({channel: n for channel, (n, _) in one.rows.heard.items()})
-                batches += one.drain()
+                try:
+                    batches += one.drain()
+                except Exception:  # noqa: BLE001 - the recorder goes on for all venues
+                    self._log.exception("answers cannot be taken", n_rows=one.rows.n_rows)
+                    one.rows = Rows(self.venue.slug)
+                    self._rejects, self._sweep_rejects = {}, {}
         if heard:
             self._count_rows(batches, heard)
         return batches
@@ -456,7 +461,7 @@ class VenueSupervisor:
         for kind in sorted(self._kinds_of.get(lost.channel, ())):
             for symbol in lost.symbols:
                 from_ns = lost.from_ns
-                if lost.reason == "recorder_down":
+                if not lost.from_ns:
                     from_ns = self._left_off.pop((f"{self.venue.slug}:{symbol}", kind), lost.to_ns)
                 if from_ns < lost.to_ns:
                     self._rows.gap(symbol, kind, from_ns, lost.to_ns, lost.reason)
