@@ -21,7 +21,9 @@ SLUGS: Final = (
     "bybit",
     "deribit",
     "gate",
+    "htx",
     "hyperliquid",
+    "kraken",
     "okx",
 )
 
