@@ -79,6 +79,7 @@ def filled_app():
         "learned_share": 0.0,
     }
     store.model_of = lambda asset: {"asset": asset, "feeds": [], "cascade": None}
+    store.sources_of = lambda: {"connected": False, "at_ms": 1, "venues": []}
     store.control = lambda order: None
     folder = Path(tempfile.mkdtemp())
     events, zones = filled_stores(folder)
@@ -127,6 +128,7 @@ def test_the_description_names_every_route_and_its_failures():
         "/api/v1/status",
         "/api/v1/assets",
         "/api/v1/scores",
+        "/api/v1/sources",
         "/api/v1/heat/{scope_id}/{tf}/{plane_file}",
         "/api/v1/legend/{scope_id}/{tf}",
         "/api/v1/candles/{scope_id}/{tf}",

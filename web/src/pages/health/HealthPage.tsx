@@ -8,6 +8,7 @@ import { StateCard } from "../../ui/StateCard";
 import { VenueTable } from "./VenueTable";
 import { count, isWell, tally } from "./words";
 import "../../styles/health.css";
+import "../../styles/healthdetails.css";
 import "../../styles/modeltables.css";
 
 const MODES = {
