@@ -26,7 +26,7 @@ class RecentIds:
         self._order: collections.deque[Hashable] = collections.deque(maxlen=size)
         self._known: set[Hashable] = set()
 
-    def is_new(self, event_id: Hashable) -> bool:
+    def admit(self, event_id: Hashable) -> bool:
         """Whether an id was not told lately; it is from now on."""
         if event_id in self._known:
             return False

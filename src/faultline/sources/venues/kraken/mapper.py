@@ -87,7 +87,7 @@ class KrakenMapper(VenueMapper):
             return
         if taker is None or cause is None:
             raise FrameReject(Reason.UNKNOWN_WORD, f"{trade.side!r}, {trade.type!r}")
-        if not self._trades.is_new(trade.uid):
+        if not self._trades.admit(trade.uid):
             return
         ts_ns = trade.time * MILLISECOND_NS
         out.trade(symbol, ts_ns, trade.seq, price, qty_base, taker, cause, flags)
