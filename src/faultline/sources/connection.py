@@ -18,13 +18,15 @@ import contextlib
 import dataclasses
 import enum
 import functools
+import hashlib
 import math
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 from picows import WSListener, WSMsgType
 
-from faultline.errors import ConnectionLost, SourceError, StaleSource
+from faultline.errors import ConnectionLost, PayloadRejected, SourceError, StaleSource
 from faultline.sources.control import Confirmed, Refused, Reply, Resync
 from faultline.sources.dialling import dial
 from faultline.sources.failures import failure_of, first_of, place_of
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from faultline.sources.control import Control
     from faultline.sources.mapper import VenueMapper
     from faultline.sources.pacing import Patience, Timer
-    from faultline.sources.plan import Limits, SocketPlan
+    from faultline.sources.plan import Limits, Request, SocketPlan
 
 __all__ = ("Connection", "Phase", "Wiring")
 
@@ -77,6 +79,7 @@ class Wiring:
         ssl_context: certificates to trust; None for the machine's.
         keep_raw: takes (connection, receive time, frame) of every frame; None where none are kept.
         fetch_book: fetches the snapshot of a symbol by REST: (channel, body); None where the venue has no such request.
+        fetch: makes a REST request of a plan, e.g. for a ticket, and gives the body of the answer.
     """
 
     stamp: Callable[[], int]
@@ -87,6 +90,7 @@ class Wiring:
     ssl_context: ssl.SSLContext | None = None
     keep_raw: Callable[[str, int, bytes], None] | None = None
     fetch_book: Callable[[str], Awaitable[tuple[str, bytes] | None]] | None = None
+    fetch: Callable[[Request], Awaitable[bytes]] | None = None
 
 
 class Connection:
@@ -149,7 +153,8 @@ class Connection:
         """
         try:
             listen = functools.partial(_Listener, self)
-            await dial(self.plan, listen, self._patience.dial_s, self._wiring.ssl_context)
+            plan = await self._ticketed()
+            await dial(plan, listen, self._patience.dial_s, self._wiring.ssl_context)
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 for part in (self._lose(), self._subscribe(), self._beat(), self._watch()):
@@ -176,6 +181,26 @@ class Connection:
     def stale(self) -> tuple[str, ...]:
         """Channels that are silent beyond their limit."""
         return tuple(name for name, limit_s in self.plan.channels.items() if self.silent_s(name) > limit_s)
+
+    async def _ticketed(self) -> SocketPlan:
+        """The plan with the address to dial, which a ticket may complete; nobody else sees that address.
+
+        Raises:
+            SourceError: the ticket cannot be had.
+        """
+        ticket, fetch = self.plan.ticket, self._wiring.fetch
+        if ticket is None:
+            return self.plan
+        if fetch is None:
+            raise ConnectionLost("the venue wants a ticket and nobody can fetch it", where=self.plan.url)
+        body = await fetch(ticket.request)
+        try:
+            url = ticket.address(self.plan.url, body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as exc:
+            digest = hashlib.sha256(body).hexdigest()[:16]
+            message = f"the ticket cannot be read: {exc}"
+            raise PayloadRejected(message, venue=self._mapper.venue, channel="ticket", digest=digest) from exc
+        return dataclasses.replace(self.plan, url=url)
 
     async def _lose(self) -> None:
         """Wait for the end of the connection.

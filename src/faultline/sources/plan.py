@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from faultline.instruments import Instrument
     from faultline.messages import Kind
 
-__all__ = ("Beat", "Heartbeat", "Limits", "Poll", "Request", "SocketPlan", "Unzip", "Wanted")
+__all__ = ("Beat", "Heartbeat", "Limits", "Poll", "Request", "SocketPlan", "Ticket", "Unzip", "Wanted")
 
 
 class Unzip(enum.StrEnum):
@@ -96,6 +96,20 @@ class Poll:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a venue wants to be asked for by REST before every new connection, e.g. a token for its address.
+
+    Attributes:
+        request: asked for anew each time.
+        address: the plan's address and the body of the answer in, the address to dial out; it may raise
+            ``msgspec.MsgspecError`` or ``ValueError`` where the answer has no ticket.
+    """
+
+    request: Request
+    address: Callable[[str, bytes], str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SocketPlan:
     """One connection.
 
@@ -110,6 +124,7 @@ class SocketPlan:
         heartbeat: how it is kept alive.
         unzip: compression of binary frames.
         headers: of the handshake.
+        ticket: completes the address; None where it is complete.
     """
 
     name: str
@@ -121,6 +136,7 @@ class SocketPlan:
     resubscribe: Callable[[str], Sequence[bytes]] | None = None
     unzip: Unzip = Unzip.NONE
     headers: tuple[tuple[str, str], ...] = ()
+    ticket: Ticket | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

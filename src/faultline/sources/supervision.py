@@ -312,6 +312,7 @@ class VenueSupervisor:
             ssl_context=around.ssl_context,
             keep_raw=self._keep_raw(),
             fetch_book=self._fetch_book,
+            fetch=None if self._rest is None else self._rest.fetch,
         )
         return SlotEdges(
             wiring=wiring,
