@@ -280,6 +280,18 @@ def test_a_venue_that_never_shakes_hands_is_left_in_time_and_leaves_no_socket_op
     assert "no answer in time" in str(failure)
 
 
+def test_a_venue_that_hangs_up_in_the_middle_of_the_handshake_is_left_at_once():
+    async def test(server, bench):
+        server.faults.resets_connects = True
+        async with bench.running() as task:
+            return await bench.failure(task)
+
+    began_s = time.monotonic()
+    failure = run(test, patience=patience(confirm_s=600.0, dial_s=600.0))
+    assert isinstance(failure, ConnectionLost)
+    assert time.monotonic() - began_s < 60.0
+
+
 def test_a_dial_that_is_cancelled_leaves_no_socket_open():
     async def test(server, bench):
         server.faults.hangs_connects = True
@@ -562,7 +574,8 @@ def test_headers_of_the_plan_are_sent_in_the_handshake():
         async with local() as server:
             bench = Bench(server, url=f"ws://127.0.0.1:{port}/x", headers=(("user-agent", "me"),))
             async with bench.running() as task:
-                await bench.failure(task)
+                failure = await bench.failure(task)
+        assert "before the handshake was done" in str(failure)
         listener.close()
         await listener.wait_closed()
         return seen[0].lower()

@@ -444,6 +444,29 @@ def test_a_connection_that_cannot_be_replaced_goes_on_and_is_tried_again():
     play(test, venues=[venue(limits=limits, sockets=patient)])
 
 
+def test_a_connection_that_is_lost_while_the_next_one_dials_leaves_a_gap_and_is_followed():
+    async def test(server, recording):
+        await connected(server, recording)
+        await server.publish(trade(1), book(1, is_snapshot=True))
+        await until(lambda: recording.trades() == [1] and recording.rows(Kind.BOOK_LEVEL))
+        server.faults.hangs_connects = True
+        await until(lambda: sorted(one.state for one in recording.venue().sockets) == ["dialling", "live"])
+        await server.cut()
+        await until(lambda: recording.channel("publicTrade").status == "down")
+        server.faults.calm()
+        await connected(server, recording)
+        await server.publish(trade(2))
+        await until(lambda: recording.trades() == [1, 2] and recording.gaps(Kind.BOOK_LEVEL))
+        for kind in (Kind.TRADE, Kind.MARK, Kind.BOOK_LEVEL):
+            (gap,) = recording.gaps(kind)
+            assert gap["reason"] == b"disconnect"
+            assert gap["from_ns"] >= recording.rows(Kind.TRADE)[0]["ts_received_ns"]
+            assert gap["to_ns"] <= recording.rows(Kind.TRADE)[1]["ts_received_ns"]
+
+    limits = Limits(socket_life_s=1.0, connects_per_minute=1000, frames_per_second=1000.0)
+    play(test, venues=[venue(limits=limits, sockets=linear)], patience=patience(dial_s=0.5))
+
+
 def test_a_connection_with_one_silent_channel_is_replaced_while_it_goes_on():
     def sockets(self, wanted):
         plans = super(type(self), self).sockets(wanted)

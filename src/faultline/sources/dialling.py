@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 from picows import ws_connect
 
+from faultline.errors import ConnectionLost
 from faultline.sources.failures import failure_of, place_of
 from faultline.sources.mapper import FRAME_BYTES_MAX
 
@@ -58,7 +59,7 @@ async def dial(
 
     try:
         async with asyncio.timeout(timeout_s):
-            await ws_connect(
+            _, listener = await ws_connect(
                 listen,
                 plan.url,
                 ssl_context=ssl_context,
@@ -69,6 +70,11 @@ async def dial(
                 max_redirects=0,
                 socket_factory=connect,
                 **options,
+            )
+        # picows takes an end in the middle of the handshake for an end of the handshake.
+        if listener is None:
+            raise ConnectionLost(
+                "the connection ended before the handshake was done", where=place_of(plan.url)
             )
     except BaseException as exc:
         await _discard(sockets)
