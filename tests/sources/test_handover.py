@@ -35,6 +35,10 @@ def liquidation(line, number, received_ns, *, qty=1.0, seq=None, flags=0):
     )  # fmt: skip
 
 
+def trade(line, number, received_ns):
+    line.at(received_ns).trade("BTCUSDT", T0 + number, -1, 100.0, 1.0, 1)
+
+
 def numbers(batches, kind=Kind.LIQUIDATION):
     return [int(row["ts_event_ns"]) - T0 for batch in batches if batch.kind is kind for row in batch.rows]
 
@@ -67,16 +71,16 @@ def test_distinct_liquidations_of_one_burst_all_live():
     assert numbers(handover.drain()) == [1] * 5
 
 
-def test_the_second_of_two_equal_rows_of_one_connection_is_another_fact():
+def test_the_second_of_two_equal_trades_of_one_connection_is_another_trade():
     handover, old = opened()
     for _ in range(2):
-        liquidation(old, 1, 10, seq=-1)
-    assert numbers(handover.drain()) == [1, 1]
+        trade(old, 1, 10)
+    assert numbers(handover.drain(), Kind.TRADE) == [1, 1]
     following = Line()
     handover.open(following, is_first=False)
     for _ in range(3):
-        liquidation(following, 1, 20, seq=-1)
-    assert numbers(handover.drain()) == [1]
+        trade(following, 1, 20)
+    assert numbers(handover.drain(), Kind.TRADE) == [1]
 
 
 def test_while_two_connections_overlap_each_fact_is_taken_once_whoever_is_first():
@@ -86,24 +90,40 @@ def test_while_two_connections_overlap_each_fact_is_taken_once_whoever_is_first(
         handover, old = opened(known=known)
         told = [rng.randrange(6) for _ in range(12)]
         for number in told[:4]:
-            liquidation(old, number, number)
-        taken = numbers(handover.drain())
+            trade(old, number, number)
+        taken = numbers(handover.drain(), Kind.TRADE)
         following = Line()
         handover.open(following, is_first=False)
         # Both tell the same facts in the same order, with drains and leads at random.
         places = {old: 4, following: rng.randrange(5)}
         while any(place < len(told) for place in places.values()):
             line = rng.choice([one for one, place in places.items() if place < len(told)])
-            liquidation(line, told[places[line]], 50)
+            trade(line, told[places[line]], 50)
             places[line] += 1
             if rng.random() < 0.4:
-                taken += numbers(handover.drain())
-        taken += numbers(handover.drain())
+                taken += numbers(handover.drain(), Kind.TRADE)
+        taken += numbers(handover.drain(), Kind.TRADE)
         handover.close(old)
         handover.close(following)
         assert sorted(taken) == sorted(told)
         assert known._compared == set()
         assert all(memory.taken is None and not memory.told for memory in known._memories.values())
+
+
+def test_a_liquidation_that_one_connection_tells_again_is_taken_once():
+    handover, line = opened()
+    for number in (1, 1, 2, 1):
+        liquidation(line, number, 10 + number, seq=-1)
+    assert numbers(handover.drain()) == [1, 2]
+    liquidation(line, 2, 90, seq=-1)
+    liquidation(line, 2, 91, seq=-1, qty=3.0)
+    assert numbers(handover.drain()) == [2]
+    handover.close(line)
+    following = Line()
+    handover.open(following, is_first=False)
+    for number in (1, 2, 3):
+        liquidation(following, number, 100, seq=-1)
+    assert numbers(handover.drain()) == [3]
 
 
 def test_facts_beyond_the_memory_are_not_compared():

@@ -7,8 +7,9 @@ A plan is carried by one connection after the other, and by two while one takes 
 * everything else is a state (mark, funding, ...), and comes from the old connection until the new one is ready.
 
 Two rows are the same fact where all but receive time and flags agree. A connection tells a fact as often as it
-happened: the second of two equal rows of *one* connection is another fact, and is kept. So a row is dropped only where
-it is no more than the n-th of its kind from this connection and n of them were taken already.
+happened: the second of two equal trades of *one* connection is another fact, and is kept. So a trade is dropped only
+where it is no more than the n-th of its kind from this connection and n of them were taken already. A liquidation (or
+closure) is taken once: time, price, size and side tell two of them apart.
 """
 
 from __future__ import annotations
@@ -28,10 +29,13 @@ if TYPE_CHECKING:
 
     from faultline.sources.connection import Connection
 
-__all__ = ("FACTS", "Handover", "Known")
+__all__ = ("FACTS", "ONCE", "Handover", "Known")
 
 #: Kinds whose rows happen once; the others are states.
 FACTS: Final = frozenset({Kind.TRADE, Kind.LIQUIDATION, Kind.ADL, Kind.WALLET_FILL})
+#: Kinds of which two equal rows are one event, whoever tells them: venues push the same one again, and what tells two
+#: events apart (time, price, size, side) is in the row.
+ONCE: Final = frozenset({Kind.LIQUIDATION, Kind.ADL})
 #: Facts remembered per kind and symbol: venues replay at most some hundreds after a subscription.
 _ROWS_MAX: Final = 1024
 
@@ -42,6 +46,8 @@ class _Memory:
 
     rows: collections.deque[NDArray[np.void]] = dataclasses.field(default_factory=collections.deque)
     n_rows: int = 0
+    #: Events of kinds in ``ONCE``, the latest last.
+    events: dict[bytes, None] = dataclasses.field(default_factory=dict)
     #: How often each fact was taken; None while nothing is compared.
     taken: collections.Counter[bytes] | None = None
     #: How often each connection under comparison told each fact.
@@ -95,6 +101,8 @@ class Known:
         """Rows of a batch that were not taken before; they are taken now."""
         memory = self._memories[(batch.kind, batch.instrument_id)]
         rows = batch.rows
+        if batch.kind in ONCE:
+            return self._admit_once(memory.events, batch)
         for one in self._old - memory.told.keys():
             # Nothing was added since the comparison began: so far an old connection told all of it.
             memory.told[one] = memory.counted().copy()
@@ -111,6 +119,19 @@ class Known:
         while memory.rows and memory.n_rows - len(memory.rows[0]) >= self._rows_max:
             memory.n_rows -= len(memory.rows.popleft())
         return batch
+
+    def _admit_once(self, events: dict[bytes, None], batch: Batch) -> Batch:
+        """The same for kinds in ``ONCE``."""
+        fresh = np.ones(len(batch), dtype=np.bool_)
+        for index, key in enumerate(_keys(batch.rows)):
+            fresh[index] = key not in events
+            events[key] = None
+        while len(events) > self._rows_max:
+            del events[next(iter(events))]
+        if fresh.all():
+            return batch
+        self.n_duplicates += int(len(batch) - fresh.sum())
+        return Batch(batch.kind, batch.instrument_id, batch.rows[fresh])
 
 
 class Handover:
