@@ -8,6 +8,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from faultline.api.source_metrics import SourceSeries
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -116,7 +118,7 @@ class Metrics:
             gauge.set_function(lambda name=name: float(desk.counters()[name]))  # type: ignore[misc]
 
     def watch(self, store: MapStore, hub: Hub, fanout: Fanout) -> None:
-        """Show the store's and the bus's own counters as they stand when asked."""
+        """Show the counters of store, bus and connected venues as they stand when asked."""
         for name in store.counters():
             gauge = Gauge(f"faultline_store_{name}", f"Store counter {name}.", registry=self.registry)
             gauge.set_function(lambda name=name: float(store.counters()[name]))  # type: ignore[misc]
@@ -129,6 +131,7 @@ class Metrics:
         Gauge(
             "faultline_stream_holes", "Times that the stream lost messages.", registry=self.registry
         ).set_function(lambda: float(fanout.n_holes))
+        self.registry.register(SourceSeries(store))
         for name in ("published", "delivered", "dropped", "overflowed", "subscriptions", "queued"):
             gauge = Gauge(f"faultline_bus_{name}", f"Bus counter {name}.", registry=self.registry)
             gauge.set_function(lambda name=name: float(getattr(hub.bus.counters(), name)))  # type: ignore[misc]
