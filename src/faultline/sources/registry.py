@@ -20,10 +20,12 @@ SLUGS: Final = (
     "bitget",
     "bybit",
     "deribit",
+    "dydx",
     "gate",
     "htx",
     "hyperliquid",
     "kraken",
+    "kucoin",
     "okx",
 )
 
