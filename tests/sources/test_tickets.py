@@ -1,4 +1,4 @@
-"""Venues that want to be asked for a token before a connection: it is asked for each time, and never told to anybody."""
+"""Venues that want to be asked for a token before a connection: it is asked for each time, and told to nobody."""
 
 from __future__ import annotations
 
