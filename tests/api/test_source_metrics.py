@@ -36,7 +36,7 @@ def recorded(store):
     meter.rejects(made_up, {})
     writer = WriterHealth(11, 1_000, 4_321, is_paused=True, n_pauses=2, paused_s=1.5, failure="")
     health.writer(writer, NOW)
-    store.sources_of = lambda: connected_report(health.snapshot(NOW), {"bybit": venue})
+    store.sources_of = lambda: connected_report(health.snapshot(NOW), {"bybit": venue}, (900, 1_000))
     store.write_status({"mode": "live", "state": "ready", "version": "1", "as_of_ns": NOW})
     return store
 
@@ -69,6 +69,7 @@ def test_a_connected_venue_is_told_by_state_and_channel(recorded, client):
     assert found[of("source_reconnects_total", venue="bybit")] == 3
     assert found[of("tape_rows_waiting")] == 11
     assert found[of("tape_rows_acknowledged_total")] == 4_321
+    assert found[of("tape_disk_free_bytes")] == 900
     assert (found[of("tape_paused")], found[of("tape_pauses_total")], found[of("tape_failed")]) == (1, 2, 0)
 
 

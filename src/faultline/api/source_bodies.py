@@ -10,6 +10,7 @@ __all__ = (
     "AbsentBody",
     "ChannelBody",
     "CoverageBody",
+    "DiskBody",
     "RejectBody",
     "SocketBody",
     "SourcesBody",
@@ -124,6 +125,13 @@ class WriterBody(msgspec.Struct, kw_only=True):
     failure: str
 
 
+class DiskBody(msgspec.Struct, kw_only=True):
+    """The disk that the tape is on."""
+
+    free_bytes: int
+    total_bytes: int
+
+
 class SourcesBody(Envelope, kw_only=True):
     """Every venue: its state in one word, what it gives, and what could not be taken."""
 
@@ -131,3 +139,4 @@ class SourcesBody(Envelope, kw_only=True):
     at_ms: int
     venues: list[VenueBody]
     writer: WriterBody | None = None
+    disk: DiskBody | None = None

@@ -47,6 +47,10 @@ class SourceSeries(Collector):
         yield from _channels(report["venues"], report["at_ms"])
         if report["writer"] is not None:
             yield from _writer(report["writer"])
+        if report["disk"] is not None:
+            free = _gauge("tape_disk_free_bytes", "Free bytes of the disk of the tape.")
+            free.add_metric([], report["disk"]["free_bytes"])
+            yield free
 
 
 def _counter(name: str, text: str, labels: tuple[str, ...] = ()) -> CounterMetricFamily:

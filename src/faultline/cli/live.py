@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Final
 
 from faultline.cli.recording import Handover, Recording
@@ -71,9 +72,18 @@ def live_market(
         open_feed=lambda _: feed,
         can_seek=False,
         present=feed.present_ns,
-        sources=lambda: connected_report(recorder.health.snapshot(clock.now_ns()), by_slug),
+        sources=lambda: connected_report(recorder.health.snapshot(clock.now_ns()), by_slug, _disk(out)),
     )
     return market, recording
+
+
+def _disk(out: Path) -> tuple[int, int] | None:
+    """Free and all bytes of the disk of a folder; None where the system does not say."""
+    try:
+        usage = shutil.disk_usage(out)
+    except OSError:
+        return None
+    return usage.free, usage.total
 
 
 def _past(out: Path, now_ns: int) -> tuple[int, list[Instrument]]:

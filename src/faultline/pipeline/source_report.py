@@ -71,12 +71,15 @@ class HeardFeeds:
         return {"connected": False, "at_ms": now_ns // MILLISECOND_NS, "venues": list(venues.values())}
 
 
-def connected_report(snapshot: HealthSnapshot, venues: Mapping[str, Venue]) -> dict[str, Any]:
+def connected_report(
+    snapshot: HealthSnapshot, venues: Mapping[str, Venue], disk: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """Body of ``/sources`` for a market that is recorded as it happens.
 
     Args:
         snapshot: health of all venues.
         venues: the venues by slug.
+        disk: free and all bytes of the disk of the tape; None where they are not known.
     """
     body = _in_ms(msgspec.to_builtins(snapshot))
     for venue in body["venues"]:
@@ -90,6 +93,7 @@ def connected_report(snapshot: HealthSnapshot, venues: Mapping[str, Venue]) -> d
         "at_ms": body["as_of_ms"],
         "venues": body["venues"],
         "writer": body["writer"],
+        "disk": None if disk is None else {"free_bytes": disk[0], "total_bytes": disk[1]},
     }
 
 
