@@ -17,6 +17,7 @@ SLUGS: Final = (
     "aster",
     "binance",
     "binance-coinm",
+    "bitfinex",
     "bitget",
     "bybit",
     "deribit",
