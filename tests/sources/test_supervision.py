@@ -29,7 +29,7 @@ from tests.sources.local_venue import (
 
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Flag, Kind
-from faultline.sources.plan import Limits, Request
+from faultline.sources.plan import Limits, Request, Ticket
 from faultline.sources.rows import Rows
 from faultline.sources.slots import symbols_of
 from faultline.testing.link import Cut
@@ -582,8 +582,13 @@ def test_polls_give_rows_and_a_failing_one_says_so():
 # ---------------------------------------------------------------- tokens
 
 
+def ticketed(ticket):
+    """Plans that want a ticket."""
+    return lambda self, wanted: [dataclasses.replace(plan, ticket=ticket) for plan in linear(self, wanted)]
+
+
 def test_a_token_is_fetched_for_every_connection_and_stands_in_no_log():
-    given = []
+    given, dialled = [], []
 
     def answer(self, method, path, query, body, now_ns):
         if path == "/token":
@@ -591,11 +596,9 @@ def test_a_token_is_fetched_for_every_connection_and_stands_in_no_log():
             return Answer(200, msgspec.json.encode({"token": given[-1]}))
         return type(script_of("bybit")).answer(self, method, path, query, body, now_ns)
 
-    dialled = []
-
-    def admitted(self, plan, body):
-        dialled.append(f"{plan.url}?token={msgspec.json.decode(body)['token']}")
-        return dataclasses.replace(plan, url=dialled[-1])
+    def address(url, body):
+        dialled.append(f"{url}?token={msgspec.json.decode(body)['token']}")
+        return dialled[-1]
 
     async def test(server, recording):
         await connected(server, recording)
@@ -605,9 +608,9 @@ def test_a_token_is_fetched_for_every_connection_and_stands_in_no_log():
         await server.cut()
         await until(lambda: "HTTP 503" in recording.channel("publicTrade").sentence)
 
-    feed = {"ticket": lambda self, plan: Request("/token", body=b"{}"), "admitted": admitted}
+    found = venue(sockets=ticketed(Ticket(Request("/token", body=b"{}"), address)))
     with structlog.testing.capture_logs() as logs:
-        play(test, script=plain_script(answer=answer), venues=[venue(sockets=linear, **feed)])
+        play(test, script=plain_script(answer=answer), venues=[found])
     assert len(given) >= 3
     assert [url.rpartition("=")[2] for url in dialled] == given
     assert "secret" not in repr(logs)
@@ -615,18 +618,15 @@ def test_a_token_is_fetched_for_every_connection_and_stands_in_no_log():
 
 
 def test_a_token_that_is_not_given_is_a_failure_like_any_other():
-    def admitted(self, plan, body):
+    def address(url, body):
         raise ValueError("no servers")
 
     async def test(server, recording):
-        await until(
-            lambda: "token for a connection cannot be read" in recording.channel("publicTrade").sentence
-        )
+        await until(lambda: "ticket cannot be read: no servers" in recording.channel("publicTrade").sentence)
         await until(lambda: recording.venue().n_requests > 10)
-        assert recording.venue().n_connects == 0
+        assert server.clients() == []
 
-    feed = {"ticket": lambda self, plan: Request("/v5/market/tickers"), "admitted": admitted}
-    play(test, venues=[venue(sockets=linear, **feed)])
+    play(test, venues=[venue(sockets=ticketed(Ticket(Request("/v5/market/tickers"), address)))])
 
 
 # ---------------------------------------------------------------- plans

@@ -29,7 +29,7 @@ from faultline.sources.pacing import Backoff
 from faultline.sources.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from faultline.instruments import Instrument
     from faultline.messages import Batch
@@ -60,7 +60,6 @@ class SlotEdges:
     Attributes:
         wiring: of their connections.
         make_mapper: makes a mapper for a connection.
-        admit: fetches what a connection needs before it is dialled, and puts it into the plan.
         known: facts taken lately.
         meter: counts.
         connects: new connections that the venue allows in a minute.
@@ -70,7 +69,6 @@ class SlotEdges:
 
     wiring: Wiring
     make_mapper: Callable[[], VenueMapper]
-    admit: Callable[[SocketPlan], Awaitable[SocketPlan]]
     known: Known
     meter: VenueMeter
     connects: Budget
@@ -171,10 +169,7 @@ class Slot:
 
     async def _carry(self) -> SourceError:
         """Carry the plan from one dial to the loss of the last connection; why it was lost."""
-        try:
-            self._present = await self._dial()
-        except SourceError as exc:
-            return exc
+        self._present = self._dial()
         backoff = Backoff(self._patience, self._wiring.rng)
         wait_s = 0.0
         while True:
@@ -195,21 +190,16 @@ class Slot:
                 continue
             # The present connection goes on, and with it the reason to replace it.
             wait_s = backoff.next_s()
-            if self._counted[present].plan is not self.plan:
+            if present.plan is not self.plan:
                 self._renewal.set()
 
-    async def _dial(self, *, is_renewal: bool = False) -> Connection:
-        """Begin a connection in a task of its own.
-
-        Raises:
-            SourceError: what it needs to be dialled was not given.
-        """
-        wanted = self.plan
-        connection = Connection(await self._edges.admit(wanted), self._edges.make_mapper(), self._wiring)
+    def _dial(self, *, is_renewal: bool = False) -> Connection:
+        """Begin a connection in a task of its own."""
+        connection = Connection(self.plan, self._edges.make_mapper(), self._wiring)
         connection.hold(is_held=self._is_held)
         self._handover.open(connection, is_first=not (self._was_carried or is_renewal or self._is_resumed))
         self._open.append(connection)
-        self._counted[connection] = _Counted(wanted)
+        self._counted[connection] = _Counted()
         self._tasks[connection] = asyncio.create_task(connection.run(), name=f"{self.plan.name}")
         counts = self._edges.meter.counts
         counts.n_connects += 1
@@ -241,11 +231,7 @@ class Slot:
         self._renewed_s = self._timer.now_s()
         self._renewal.clear()
         await self._edges.connects.take()
-        try:
-            following = await self._dial(is_renewal=True)
-        except SourceError as exc:
-            self._log.warning("the connection that should take over failed", error=str(exc))
-            return None
+        following = self._dial(is_renewal=True)
         synced = asyncio.ensure_future(self._await_synced(following, present))
         try:
             await asyncio.wait(
@@ -464,9 +450,8 @@ class Slot:
 
 @dataclasses.dataclass(slots=True)
 class _Counted:
-    """The plan that a connection was made for, and what of it is in the counts of its venue already."""
+    """What of a connection is in the counts of its venue already."""
 
-    plan: SocketPlan
     n_frames: int = 0
     n_bytes: int = 0
     rejects: dict[tuple[str, Reason], int] = dataclasses.field(default_factory=dict)

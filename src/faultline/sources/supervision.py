@@ -31,7 +31,6 @@ from faultline.sources.polling import Polling
 from faultline.sources.rest import RestClient
 from faultline.sources.rows import Rows
 from faultline.sources.slots import Slot, SlotEdges, symbols_of
-from faultline.sources.tickets import with_ticket
 from faultline.sources.wallet_sweep import WalletFeed, WalletSweep
 
 if TYPE_CHECKING:
@@ -317,7 +316,6 @@ class VenueSupervisor:
         return SlotEdges(
             wiring=wiring,
             make_mapper=self._make_mapper,
-            admit=self._admit,
             known=self._known,
             meter=self.meter,
             connects=self._connects,
@@ -348,9 +346,6 @@ class VenueSupervisor:
     def _keep_raw(self) -> Callable[[str, int, bytes], None] | None:
         keep = self._around.keep_raw
         return None if keep is None else functools.partial(keep, self.venue.slug)
-
-    async def _admit(self, plan: SocketPlan) -> SocketPlan:
-        return plan if self._rest is None else await with_ticket(self.venue, plan, self._rest)
 
     async def _fetch_book(self, symbol: str) -> tuple[str, bytes] | None:
         """The snapshot that mends a book; None where the venue has none."""
