@@ -27,6 +27,8 @@ SLUGS: Final = (
     "hyperliquid",
     "kraken",
     "kucoin",
+    "lighter",
+    "mexc",
     "okx",
 )
 
