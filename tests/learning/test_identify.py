@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from faultline.learning import identify
+from faultline.learning.bands import draw_shares
 from faultline.learning.identify import BIN_LABELS, bin_of, bin_shares, mean_log_sd, taught_ratio
 
 GRID = (3.0, 9.0, 10.0, 24.0, 25.0, 59.0, 60.0, 125.0)
@@ -13,7 +13,10 @@ SHARES = np.array([0.05, 0.05, 0.1, 0.1, 0.2, 0.1, 0.3, 0.1])
 def shares_of(covariance, prior_events=0.0, weights=(1.0,), x=None):
     x = np.log(SHARES)[None] if x is None else x
     covariances = np.repeat(covariance[None], len(x), axis=0)
-    return bin_shares(GRID, x, covariances, np.array(weights), np.eye(8) * 4.0, np.full(8, prior_events))
+    draws = draw_shares(x, covariances, np.array(weights))
+    return bin_shares(
+        GRID, x, covariances, np.array(weights), np.eye(8) * 4.0, np.full(8, prior_events), draws
+    )
 
 
 def test_edges_belong_to_the_bin_above():
@@ -58,17 +61,3 @@ def test_deviation_of_the_mean_log_leverage():
     means = draws / draws.sum(axis=1, keepdims=True) @ np.log(GRID)
     found = mean_log_sd(GRID, np.log(SHARES)[None], np.eye(8)[None] * 0.01, np.ones(1))
     assert found == pytest.approx(means.std(), rel=0.03)
-
-
-def test_the_share_of_a_leverage_is_that_of_a_bin_that_holds_it_alone():
-    rng = np.random.default_rng(4)
-    members, size = 3, 6
-    x = rng.normal(0.0, 1.5, (members, size))
-    roots = rng.normal(0.0, 0.3, (members, size, size))
-    covariances = roots @ roots.transpose(0, 2, 1)
-    weights = np.array([0.5, 0.3, 0.2])
-    mean, spread = identify.share_logits(x, covariances, weights)
-    for index in range(size):
-        alone = np.arange(size) == index
-        slow_mean, slow_sd, _, _ = identify._bin_moments(x, covariances, weights, np.eye(size), alone)
-        assert (mean[index], spread[index]) == pytest.approx((slow_mean, slow_sd))

@@ -1,9 +1,8 @@
 """A posterior over log rates in, shares of leverage with a credible band and what events taught about them out.
 
-Neighbouring leverages are hardly told apart, so shares are shown in four bins. The logit of the share of a bin is
-nearly normal: its variance is ``g' C g`` with ``C`` the covariance of the log rates and ``g`` the gradient of the
-logit. Members of a bank are mixed by their moments. What the events taught about a bin is ``iota = 1 - Var_post /
-Var_prior`` of its log rate, the gradient of which is the share of each leverage in its bin.
+Neighbouring leverages are hardly told apart, so shares are shown in four bins, with bands from draws of the mix. What
+the events taught about a bin is ``iota = 1 - Var_post / Var_prior`` of its log rate, the gradient of which is the share
+of each leverage in its bin.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from faultline.learning.bands import band_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ __all__ = (
     "bin_of",
     "bin_shares",
     "mean_log_sd",
-    "share_logits",
     "taught_ratio",
 )
 
@@ -83,7 +83,8 @@ def bin_shares(
     weights: NDArray[np.float64],
     prior: NDArray[np.float64],
     prior_events: NDArray[np.float64],
-    deviations: float = 1.96,
+    draws: NDArray[np.float64],
+    promise: float = 0.95,
 ) -> tuple[BinShare, ...]:
     """Shares of the four bins; a bin without leverages is left out.
 
@@ -94,41 +95,20 @@ def bin_shares(
         weights: of the members, shape (M,), sum 1.
         prior: covariance of the prior's log rates, shape (L, L).
         prior_events: events that the prior expected per leverage in a half-life, shape (L,).
-        deviations: half width of the band in standard deviations of the logit; 1.96 for 95 %.
+        draws: of the mix, shape (N, L): ``bands.draw_shares``.
+        promise: part of the draws inside the band.
     """
     bins, found = bin_of(leverages), []
     for index, label in enumerate(BIN_LABELS):
         inside = bins == index
         if not inside.any():
             continue
-        logit, spread, share, iota = _bin_moments(x, covariances, weights, prior, inside)
+        share, iota = _bin_moments(x, covariances, weights, prior, inside)
         events = float(prior_events[inside].sum())
-        low, high = (_expit(logit + way * deviations * spread) for way in (-1.0, 1.0))
+        low, high = band_of(draws[:, inside].sum(axis=1), promise)
         identified = iota >= _TAUGHT or events >= _EXPECTED
-        found.append(BinShare(label, share, low, high, iota, events, identified))
+        found.append(BinShare(label, share, float(low), float(high), iota, events, identified))
     return tuple(found)
-
-
-def share_logits(
-    x: NDArray[np.float64], covariances: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and deviation of the logit of each leverage's share, both (L,): as of a bin that holds it alone.
-
-    Args:
-        x: log rates per member, shape (M, L).
-        covariances: of them, shape (M, L, L).
-        weights: of the members, shape (M,), sum 1.
-    """
-    own = np.eye(x.shape[1])
-    shares = np.exp(x - x.max(axis=1, keepdims=True))
-    shares = np.maximum(shares / shares.sum(axis=1, keepdims=True), _SMALLEST)
-    rest = np.maximum(1.0 - shares, _SMALLEST)
-    gradients = own - shares[:, None, :] * (1.0 - own) / rest[:, :, None]
-    variances = np.einsum("mlk,mkj,mlj->ml", gradients, covariances, gradients)
-    logits = np.log(shares) - np.log(rest)
-    mean = weights @ logits
-    spread = weights @ (variances + logits**2) - mean**2
-    return mean, np.sqrt(np.maximum(spread, 0.0))
 
 
 def mean_log_sd(
@@ -161,25 +141,14 @@ def _bin_moments(
     weights: NDArray[np.float64],
     prior: NDArray[np.float64],
     inside: NDArray[np.bool_],
-) -> tuple[float, float, float, float]:
-    """Mean and deviation of the logit of a bin's share, the mean share, and what was taught, over the members."""
-    logits, variances, shares, rates, before = [], [], [], [], []
+) -> tuple[float, float]:
+    """The mean share of a bin and what was taught about its log rate, over the members."""
+    shares, rates, before = [], [], []
     for member, covariance in zip(x, covariances, strict=True):
         theta = np.exp(member - member.max())
-        within, without = (theta * part / max((theta * part).sum(), _SMALLEST) for part in (inside, ~inside))
-        share = float(theta[inside].sum() / theta.sum())
-        logits.append(math.log(max(share, _SMALLEST)) - math.log(max(1.0 - share, _SMALLEST)))
-        gradient = within - without
-        variances.append(float(gradient @ covariance @ gradient))
-        shares.append(share)
+        within = theta * inside / max((theta * inside).sum(), _SMALLEST)
+        shares.append(float(theta[inside].sum() / theta.sum()))
         rates.append(float(within @ covariance @ within))
         before.append(float(within @ prior @ within))
-    mean = float(np.dot(weights, logits))
-    spread = float(np.dot(weights, np.array(variances) + np.array(logits) ** 2)) - mean**2
     iota = float(np.dot(weights, 1.0 - np.array(rates) / np.array(before)))
-    return mean, math.sqrt(max(spread, 0.0)), float(np.dot(weights, shares)), min(max(iota, 0.0), 1.0)
-
-
-def _expit(value: float) -> float:
-    """Inverse of the logit."""
-    return 1.0 / (1.0 + math.exp(-min(max(value, -700.0), 700.0)))
+    return float(np.dot(weights, shares)), min(max(iota, 0.0), 1.0)

@@ -16,12 +16,13 @@ import numpy as np
 
 from faultline.errors import RequestError, StoreError
 from faultline.heatmap.ledger import PATH_BAR
+from faultline.learning.bands import draw_shares, loosened
 from faultline.learning.bank import Hypothesis, distinct_kernels, empty_bank, star_bank, weigh_members
 from faultline.learning.cells import cells_of, event_sizes
 from faultline.learning.closure import close_mix
 from faultline.learning.constants import LearnerSettings
 from faultline.learning.history import Fact, FactKind, ParameterHistory
-from faultline.learning.identify import bin_shares, mean_log_sd, share_logits, taught_ratio
+from faultline.learning.identify import bin_shares, mean_log_sd, taught_ratio
 from faultline.learning.leverage_kernels import (
     WindowSums,
     filter_bank_kernel,
@@ -403,22 +404,22 @@ class LeverageLearner:
         mix = self._mixed(basis, spoken)
         taught = (self._bank.precision - self._precision0) / dispersion
         covariance = _inverse(self._precision0 + taught)[:, :size, :size]
-        before = _inverse(self._precision0)[:size, :size]
+        before = _inverse(self._precision0)
+        loose = _inverse(_inverse(loosened(before, self.leverages, self.prior.mix)) + taught)
+        draws, before = draw_shares(self._log_rates(), loose[:, :size, :size], spoken), before[:size, :size]
         bank = self._bank
         gram = np.einsum("m,mkn->kn", spoken, bank.size_gram)
         sizes = mean_sizes(gram, spoken @ bank.size_sums, self._law)[:size]
         notional = mix * sizes
-        logits, logit_sd = share_logits(self._log_rates(), covariance, spoken)
         expected = self.prior.mix * np.exp(self._level(0)) * bank.travel[0, :size] / dispersion
         return Posterior(
             basis=basis,
             mix=mix,
             notional_mix=notional / notional.sum() if np.isfinite(notional).all() else np.full(size, np.nan),
             sizes_usd=sizes,
-            bins=bin_shares(self.leverages, self._log_rates(), covariance, spoken, before, expected),
+            bins=bin_shares(self.leverages, self._log_rates(), covariance, spoken, before, expected, draws),
             iota=spoken @ np.stack([taught_ratio(member, before) for member in covariance]),
-            logits=logits,
-            logit_sd=logit_sd,
+            draws=draws,
             weights=self.weights,
             effective_events=self.effective_events,
             dispersion=dispersion,

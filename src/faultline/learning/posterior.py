@@ -6,7 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy.special import expit, ndtri
+
+from faultline.learning.bands import band_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,12 +64,11 @@ class Posterior:
         sizes_usd: mean size of an event per leverage, shape (L,).
         bins: pooled shares with band and identifiability.
         iota: what events taught per leverage, shape (L,).
-        logits: mean of the logit of each leverage's share, shape (L,).
-        logit_sd: deviation of it, shape (L,).
+        draws: of the mix, over the bank and over centre and width of the prior, shape (N, L).
         weights: of the bank's members, shape (M,).
         effective_events: events in a half-life.
         dispersion: variance of counts over their expectation; 1 where counts are Poisson.
-        log_leverage_sd: deviation of the mean log leverage of what is opened.
+        log_leverage_sd: deviation of the mean log leverage of what is opened, given centre and width of the prior.
         advantage_nats: discounted log score of the bank over the static prior's.
     """
 
@@ -78,8 +78,7 @@ class Posterior:
     sizes_usd: NDArray[np.float64]
     bins: tuple[BinShare, ...]
     iota: NDArray[np.float64]
-    logits: NDArray[np.float64]
-    logit_sd: NDArray[np.float64]
+    draws: NDArray[np.float64]
     weights: NDArray[np.float64]
     effective_events: float
     dispersion: float
@@ -91,8 +90,7 @@ class Posterior:
 
         Neighbouring leverages are hardly told apart: the bands of ``bins`` say more.
         """
-        half = float(ndtri(0.5 + promise / 2.0)) * self.logit_sd
-        return np.asarray(expit(self.logits - half)), np.asarray(expit(self.logits + half))
+        return band_of(self.draws, promise)
 
 
 def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) -> LearnedWindows:
