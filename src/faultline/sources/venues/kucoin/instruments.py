@@ -11,7 +11,7 @@ from faultline.instruments import ContractKind, Instrument
 from faultline.sources.listing import read_each
 from faultline.sources.plan import Request
 from faultline.sources.venues.kucoin.margin import FORMULA_FAMILY, listed_tiers, tiers_of
-from faultline.sources.venues.kucoin.payloads import Contract, RiskLimit
+from faultline.sources.venues.kucoin.payloads import Contract, Listed, RiskLimit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,12 +27,6 @@ _TIERED: Final = (
 _ASSETS: Final = {"XBT": "BTC"}
 _CONTRACT: Final = msgspec.json.Decoder(Contract, strict=False)
 _LIMIT: Final = msgspec.json.Decoder(RiskLimit, strict=False)
-
-
-class _Rows(msgspec.Struct):
-    """An answer with rows, read one by one."""
-
-    data: list[msgspec.Raw] = []
 
 
 #: Requests that tell the contracts, by name.
@@ -53,11 +47,11 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     """
     out: list[Instrument] = []
     for body in answers["contracts"]:
-        for contract in read_each(msgspec.json.decode(body, type=_Rows).data, _CONTRACT):
+        for contract in read_each(msgspec.json.decode(body, type=Listed).data, _CONTRACT):
             limits = [
                 limit
                 for page in answers.get(f"limits {contract.symbol}", ())
-                for limit in read_each(msgspec.json.decode(page, type=_Rows).data, _LIMIT)
+                for limit in read_each(msgspec.json.decode(page, type=Listed).data, _LIMIT)
             ]
             out += _instrument(contract, limits)
     return out

@@ -12,6 +12,7 @@ __all__ = (
     "Change",
     "Contract",
     "Head",
+    "Listed",
     "OrderBook",
     "Price",
     "RiskLimit",
@@ -126,6 +127,12 @@ class Token(msgspec.Struct):
     """
 
     token: str
+
+
+class Listed(msgspec.Struct):
+    """An answer with rows, read one by one."""
+
+    data: list[msgspec.Raw] = []
 
 
 class Contract(msgspec.Struct):

@@ -11,7 +11,7 @@ from faultline.instruments import ContractKind, Instrument
 from faultline.sources.listing import read_each
 from faultline.sources.plan import Request
 from faultline.sources.venues.mexc.margin import FORMULA_FAMILY, tiers_of
-from faultline.sources.venues.mexc.payloads import Contract, Price
+from faultline.sources.venues.mexc.payloads import Contract, Listed, Price
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,12 +27,6 @@ _CONTRACT: Final = msgspec.json.Decoder(Contract, strict=False)
 _PRICE: Final = msgspec.json.Decoder(Price, strict=False)
 
 
-class _Rows(msgspec.Struct):
-    """An answer with rows, read one by one."""
-
-    data: list[msgspec.Raw] = []
-
-
 def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     """Perpetuals that trade.
 
@@ -42,12 +36,12 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     prices = {
         row.symbol: row.fairPrice
         for body in answers["prices"]
-        for row in read_each(msgspec.json.decode(body, type=_Rows).data, _PRICE)
+        for row in read_each(msgspec.json.decode(body, type=Listed).data, _PRICE)
     }
     return [
         found
         for body in answers["contracts"]
-        for contract in read_each(msgspec.json.decode(body, type=_Rows).data, _CONTRACT)
+        for contract in read_each(msgspec.json.decode(body, type=Listed).data, _CONTRACT)
         if contract.symbol in prices
         for found in _instrument(contract, prices[contract.symbol])
     ]

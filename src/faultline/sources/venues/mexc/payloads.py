@@ -15,6 +15,7 @@ __all__ = (
     "Deal",
     "Depth",
     "Head",
+    "Listed",
     "OrderBook",
     "Price",
     "RiskLimit",
@@ -110,6 +111,12 @@ class RiskLimit(msgspec.Struct):
     maxVol: float
     mmr: float
     maxLeverage: float
+
+
+class Listed(msgspec.Struct):
+    """An answer with rows, read one by one."""
+
+    data: list[msgspec.Raw] = []
 
 
 class Contract(msgspec.Struct):
