@@ -20,6 +20,7 @@ SLUGS: Final = (
     "bitfinex",
     "bitget",
     "bybit",
+    "coinex",
     "deribit",
     "dydx",
     "gate",

@@ -10,7 +10,20 @@ from tests.sources.venues.play import Play, assert_same_book, book_after, book_o
 from faultline.messages import Kind
 from faultline.sources.awaited import CHANGES_PATIENT
 
-SLUGS = ["aster", "binance", "binance-coinm", "bitget", "bybit", "deribit", "gate", "htx", "kucoin", "mexc", "okx"]
+SLUGS = [
+    "aster",
+    "binance",
+    "binance-coinm",
+    "bitget",
+    "bybit",
+    "coinex",
+    "deribit",
+    "gate",
+    "htx",
+    "kucoin",
+    "mexc",
+    "okx",
+]
 
 
 @pytest.mark.parametrize("slug", SLUGS)
