@@ -138,7 +138,14 @@ class Play:
         (mapper or self.poller).map_answer(poll.channel, poll.symbol, body, self.now_ns, self.out)
 
     def poll_wallet(self, wallet):
-        """Make the requests of a wallet: its positions, and its fills where the venue has them."""
+        """Make the requests of a wallet: its positions, and its fills where the venue has them.
+
+        A venue whose polls tell the positions of all wallets has no request for one.
+        """
+        if not hasattr(self.venue.feed, "wallet_poll"):
+            for poll in self.polls:
+                self._poll(poll)
+            return
         self._poll(self.venue.feed.wallet_poll(wallet))
         if hasattr(self.venue.feed, "wallet_fills_poll"):
             self._poll(self.venue.feed.wallet_fills_poll(wallet))
