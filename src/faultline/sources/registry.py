@@ -31,6 +31,7 @@ SLUGS: Final = (
     "lighter",
     "mexc",
     "okx",
+    "orderly",
 )
 
 
