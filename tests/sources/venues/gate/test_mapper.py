@@ -184,6 +184,7 @@ def test_tiers_are_marginal_and_others_have_the_one_of_their_listing(play):
 
 
 def test_sizes_are_asked_for_with_their_decimals(play):
+    assert ("X-Gate-Size-Decimal", "1") in play.venue.feed.book_snapshot(LINEAR).request.headers
     assert all(
         ("X-Gate-Size-Decimal", "1") in plan.headers for plan in play.venue.feed.sockets(play.wanted())
     )

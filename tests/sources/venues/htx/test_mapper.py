@@ -281,3 +281,11 @@ def test_recorded_liquidations_are_read(recorded, play, name, symbol, like, side
     assert row["side"] == side
     np.testing.assert_allclose(row["notional_usd"], notional_usd)
     assert play.out.rejects == {}
+
+
+@pytest.mark.recorded
+def test_liquidations_of_contracts_that_end_are_not_ours(recorded, play, mapper):
+    body = (recorded / "venue_messages/by_venue/htx/liquidation_orders_coin_futures.json").read_bytes()
+    mapper.map(body, json.loads(body)["ts"] * MILLISECOND_NS, play.out)
+    assert play.drain() == {}
+    assert play.out.rejects == {}, "they are of no contract that was asked for"

@@ -48,6 +48,8 @@ _CONTRACTS_PER_SOCKET: Final = 40
 _RATIO_EVERY_S: Final = 300.0
 #: Levels of a book, in its changes and in its snapshot.
 _DEPTH: Final = "100"
+#: Sizes come as text, with their decimals where a contract has any.
+_DECIMAL_SIZES: Final = (("X-Gate-Size-Decimal", "1"),)
 #: Before, at most one liquidation a contract and second was told, the others were lost.
 _ALL_TOLD_NS: Final = parse_time_ns("2026-08-20T00:00:00Z")
 
@@ -144,7 +146,8 @@ class GateFeed:
     def book_snapshot(self, symbol: str) -> Poll | None:
         """The book with the id of its last update."""
         query = (("contract", symbol), ("limit", _DEPTH), ("with_id", "true"))
-        request = Request(f"/api/v4/futures/{settle_of(symbol)}/order_book", query)
+        path = f"/api/v4/futures/{settle_of(symbol)}/order_book"
+        request = Request(path, query, headers=_DECIMAL_SIZES)
         return Poll(BOOK, symbol, request, math.inf)
 
 
@@ -166,8 +169,7 @@ def _socket(name: str, url: str, asks: Sequence[tuple[str, list[str]]]) -> Socke
         expects=frozenset(f"{channel}|{number}" for number, (channel, _) in enumerate(asks, 1)),
         channels={channel: _SILENCE_S[channel] for channel, _ in asks},
         heartbeat=Heartbeat(Beat.OURS, 15.0, _ping),
-        # Sizes as text, with their decimals where a contract has any.
-        headers=(("X-Gate-Size-Decimal", "1"),),
+        headers=_DECIMAL_SIZES,
     )
 
 

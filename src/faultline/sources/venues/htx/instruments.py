@@ -70,7 +70,7 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
 def _instrument(contract: Contract, price_usd: float, factors: AdjustFactor) -> list[Instrument]:
     """The contract as an instrument; empty where it does not trade, or its facts are impossible."""
     base, _, quote = contract.contract_code.partition("-")
-    if contract.contract_status != 1 or contract.business_type != "swap" or base != contract.symbol:
+    if contract.contract_status != 1 or contract.business_type != "swap":
         return []
     kind = ContractKind.INVERSE if margin_of(contract.contract_code) == "inverse" else ContractKind.LINEAR
     size = contract.size_per_contract

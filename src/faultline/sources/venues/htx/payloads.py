@@ -187,7 +187,6 @@ class Contract(msgspec.Struct):
     "business_type":"swap"}``; status 1 trades.
     """
 
-    symbol: str
     contract_code: str
     size_per_contract: float = msgspec.field(name="contract_size")
     price_tick: float
