@@ -17,6 +17,7 @@ SLUGS: Final = (
     "aster",
     "binance",
     "binance-coinm",
+    "bingx",
     "bitfinex",
     "bitget",
     "bybit",
