@@ -40,6 +40,9 @@ NO_SEQ: Final = -1
 class Kind(enum.StrEnum):
     """Kinds of message; the value is the name on disk, on the bus and in the CLI."""
 
+    # A member equals its value and so must hash like it; and this is looked up for every row.
+    __hash__ = str.__hash__
+
     INSTRUMENT = "instrument"
     GAP = "gap"
     SOURCE_STATUS = "source_status"
@@ -369,8 +372,10 @@ def empty_rows(kind: Kind, n: int = 0) -> NDArray[np.void]:
 
 def sort_rows(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Rows ordered by receive time, then sequence, then their order in the input (stable)."""
+    if len(rows) < 2:
+        return rows
     order = np.lexsort((rows["seq"], rows["ts_received_ns"]))
-    return rows[order]
+    return rows.take(order)  # an index would copy field by field
 
 
 def merge_batches(batches: Iterable[Batch]) -> list[Batch]:
@@ -378,5 +383,8 @@ def merge_batches(batches: Iterable[Batch]) -> list[Batch]:
     groups: dict[tuple[Kind, str], list[NDArray[np.void]]] = {}
     for batch in batches:
         groups.setdefault((batch.kind, batch.instrument_id), []).append(batch.rows)
-    merged = [Batch(kind, iid, sort_rows(np.concatenate(parts))) for (kind, iid), parts in groups.items()]
+    merged = [
+        Batch(kind, iid, sort_rows(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+        for (kind, iid), parts in groups.items()
+    ]
     return sorted(merged, key=lambda batch: batch.sort_key)

@@ -103,7 +103,7 @@ class Known:
         rows = batch.rows
         if batch.kind in ONCE:
             return self._admit_once(memory.events, batch)
-        for one in self._old - memory.told.keys():
+        for one in self._old - memory.told.keys() if self._old else ():
             # Nothing was added since the comparison began: so far an old connection told all of it.
             memory.told[one] = memory.counted().copy()
         if connection in self._compared:
@@ -179,7 +179,8 @@ class Handover:
         drained: list[Batch] = []
         for place in range(len(self._lanes) - 1, -1, -1):
             lane = self._lanes[place]
-            self.heard.update({channel: n for channel, (n, _) in lane.rows.heard.items()})
+            for channel, (n, _) in lane.rows.heard.items():
+                self.heard[channel] += n
             drained = [*self._take(lane, place, lane.rows.drain()), *drained]
         return drained
 
@@ -214,7 +215,7 @@ class Handover:
             end_ns = self._begun[id(one)].get(batch.instrument_id)
             if end_ns is not None:
                 rows = rows[rows["ts_received_ns"] < end_ns]
-        return Batch(batch.kind, batch.instrument_id, rows)
+        return batch if rows is batch.rows else Batch(batch.kind, batch.instrument_id, rows)
 
 
 def _is_fresh(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from faultline.messages import KINDS, NO_SEQ, Batch, Flag, Kind, TradeCause
+from faultline.messages import KINDS, NO_SEQ, Batch, Flag, Kind, TradeCause, empty_rows
 from faultline.sources.depth_kernels import write_levels_kernel
 from faultline.units import DAY_NS, HOUR_NS, PriceKind
 
@@ -46,7 +46,7 @@ _CHANNEL_MAX: Final = 48
 _SEQ_END: Final = 2**63
 _WALLET_BYTES_MAX: Final = 66
 
-_DTYPES: Final = {kind: spec.dtype for kind, spec in KINDS.items()}
+_DTYPES: Final = {kind: empty_rows(kind).dtype for kind in KINDS}
 _NAN: Final = float("nan")
 #: A row of kind ``trade`` as its bytes: much quicker than a tuple that becomes a row later.
 _TRADE_ROW: Final = struct.Struct("<qqIqddbB")

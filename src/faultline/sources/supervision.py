@@ -423,7 +423,7 @@ class VenueSupervisor:
         batches: list[Batch] = []
         for slot in self._slots.values():
             batches += slot.drain()
-            heard += slot.take_heard()
+            heard.update(slot.take_heard())
         if self._sweep is not None:
             for batch in batches:
                 if batch.kind is Kind.WALLET_FILL:
@@ -485,14 +485,11 @@ def _whole(states: Sequence[tuple[Status, str]]) -> tuple[Status, str]:
 
 def _lags_ns(batch: Batch) -> list[int]:
     """Receive minus event time of some rows; none where rows are replayed or ours."""
-    rows = batch.rows
     if batch.kind in _UNTIMED:
         return []
-    if batch.kind is not Kind.BOOK_LEVEL:
-        rows = rows[(rows["flags"] & Flag.SNAPSHOT) == 0]
-    rows = rows[:: max(len(rows) // _LAGS, 1)][:_LAGS]
-    lags: list[int] = (rows["ts_received_ns"] - rows["ts_event_ns"]).tolist()
-    return lags
+    replayed = 0 if batch.kind is Kind.BOOK_LEVEL else _SNAPSHOT
+    some = batch.rows[:: max(len(batch) // _LAGS, 1)][:_LAGS].tolist()
+    return [received_ns - event_ns for event_ns, received_ns, flags, *_ in some if not flags & replayed]
 
 
 def _words(plan: SocketPlan) -> tuple[object, ...]:
@@ -507,3 +504,4 @@ def _meaning(item: Instrument) -> tuple[object, ...]:
 
 #: Kinds whose event time is not when something happened at the venue.
 _UNTIMED: Final = frozenset({Kind.GAP, Kind.INSTRUMENT, Kind.SOURCE_STATUS, Kind.WALLET_POSITION})
+_SNAPSHOT: Final = int(Flag.SNAPSHOT)
