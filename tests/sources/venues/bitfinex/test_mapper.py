@@ -164,7 +164,8 @@ def test_nothing_of_a_state_is_something_else(play, mapper):
         "not what has accrued for the next"
     )
     assert rows[(Kind.OPEN_INTEREST, BTC)][0]["oi_base"] == 5_775.25
-    state[11] = state[14] = None
+    assert push(play, mapper, STATUS, [*state, None, None, 5_775.25], NOW_MS + 1) == {}, "repeated"
+    state[0], state[11], state[14] = NOW_MS + 3_000, None, None
     assert push(play, mapper, STATUS, [*state, None, None, None], NOW_MS) == {}
     assert play.out.rejects == {}
 

@@ -68,6 +68,7 @@ class BitfinexMapper(VenueMapper):
         self._begun: set[str] = set()
         self._waiting: dict[str, collections.deque[tuple[int, BookLevel]]] = {}
         self._liquidations_since_ns = 0
+        self._told_at: dict[str, int] = {}
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
         if frame.startswith(b"{"):
@@ -174,6 +175,9 @@ class BitfinexMapper(VenueMapper):
 
     def _apply_status(self, symbol: str, parts: Sequence[msgspec.Raw], out: Rows) -> None:
         one = _STATUS.decode(parts[1])
+        if self._told_at.get(symbol) == one.time:
+            return  # States are repeated every second, and change every third.
+        self._told_at[symbol] = one.time
         ts_ns = one.time * MILLISECOND_NS
         if one.mark_price is not None:
             out.mark(
