@@ -4,7 +4,7 @@ import { ASSETS, barAt, codeUsd, columnAt, START_BARS, TF_MINUTES } from "./mark
 export const envelope = (clock, scenario) => {
   const asOfMs = clock.asOfMs();
   return {
-    simulated: scenario !== "recorded",
+    simulated: !["recorded", "live"].includes(scenario),
     as_of_ns: asOfMs * 1e6,
     as_of_ms: asOfMs,
     stale: scenario === "stale",
@@ -17,7 +17,7 @@ export function status(clock, scenario) {
   return {
     ...envelope(clock, scenario),
     version: "0.1.0",
-    mode: scenario === "replay" ? "replay" : "simulated",
+    mode: ["replay", "live"].includes(scenario) ? scenario : "simulated",
     world: "mock (development server)",
     state: loading ? "loading" : failed ? "error" : "ready",
     progress: loading ? { done: 412, total: 1200, label: "Rebuilding BTC 5m map" } : null,

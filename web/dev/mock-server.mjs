@@ -1,5 +1,5 @@
 // Development server: the whole REST and WebSocket surface over a made-up market. Everything it says is SIMULATED.
-// It is never part of the build. A cookie `mock=empty|stale|error|loading|noscores|noheat|broken|replay` picks a scenario.
+// It is never part of the build. A cookie `mock=empty|stale|error|loading|noscores|noheat|broken|replay|live` picks a scenario.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -179,7 +179,11 @@ function api(request, response, url) {
       "GET /api/v1/assets lists what exists.",
     );
   if (route === "status") return json(request, response, scenario, answers.status(clock, scenario));
-  if (route === "sources") return json(request, response, scenario, sources(clock, scenario));
+  if (route === "sources") {
+    if (["loading", "error"].includes(scenario))
+      return reply.problem(503, "not_ready", "no source is known yet", "wait until the engine is ready");
+    return reply.json(sources(clock, scenario, url.searchParams.get("brief") === "true"));
+  }
   if (route === "assets") return json(request, response, scenario, { assets: answers.assets() });
   if (route === "scores") return json(request, response, scenario, scores(scenario, url.searchParams));
   if (route === "legend") return json(request, response, scenario, answers.legend(market(scope, tf)));

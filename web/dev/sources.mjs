@@ -147,7 +147,7 @@ function connected(nowMs) {
   ];
 }
 
-const played = (nowMs, mode) =>
+const played = (nowMs) =>
   ["bar", "liquidation", "open_interest"].map((kind) => ({
     channel: kind,
     kinds: [kind],
@@ -164,21 +164,18 @@ const played = (nowMs, mode) =>
     lag_p95_ms: null,
     n_gaps: 0,
     rejects: [],
-    mode,
   }));
 
-export function sources(clock, scenario) {
+/** Only the scenarios `live` and `empty` have connections; the others play what was made up. */
+export function sources(clock, scenario, brief) {
   const nowMs = clock.asOfMs();
   if (scenario === "empty") return { connected: true, at_ms: nowMs, venues: [], writer: null };
-  if (scenario === "replay") {
-    const one = venue(
-      nowMs,
-      "binance",
-      "binance",
-      "played",
-      "Played from a tape; nothing is connected.",
-      played(nowMs),
-    );
+  if (scenario !== "live") {
+    const sentence =
+      scenario === "replay"
+        ? "Played from a tape; nothing is connected."
+        : "Made by the simulator; nothing is connected.";
+    const one = venue(nowMs, "binance", "binance", "played", sentence, played(nowMs));
     return {
       connected: false,
       at_ms: nowMs,
@@ -195,5 +192,8 @@ export function sources(clock, scenario) {
     paused_s: 0,
     failure: "",
   };
-  return { connected: true, at_ms: nowMs, venues: connected(nowMs), writer };
+  const disk = { free_bytes: 412e9, total_bytes: 1e12 };
+  const long = brief ? { channels: [], sockets: [], coverage: [], absent: [], refusals: [] } : {};
+  const venues = connected(nowMs).map((one) => ({ ...one, ...long }));
+  return { connected: true, at_ms: nowMs, venues, writer, disk };
 }

@@ -16,6 +16,7 @@ import "./styles/zonetable.css";
 import "./styles/details.css";
 import "./styles/dialogs.css";
 import "./styles/bell.css";
+import "./styles/trouble.css";
 
 startRouter();
 const root = document.getElementById("app");

@@ -87,6 +87,11 @@ export interface SourceWriter {
   readonly failure: string;
 }
 
+export interface SourceDisk {
+  readonly free_bytes: number;
+  readonly total_bytes: number;
+}
+
 export interface SourcesAnswer {
   readonly simulated: boolean;
   readonly as_of_ms: number;
@@ -95,6 +100,10 @@ export interface SourcesAnswer {
   readonly at_ms: number;
   readonly venues: readonly SourceVenue[];
   readonly writer: SourceWriter | null;
+  readonly disk?: SourceDisk | null;
 }
 
 export const getSources = (signal?: AbortSignal) => getJson<SourcesAnswer>("sources", signal);
+/** The states alone: a hundredth of the whole answer. */
+export const getSourcesBriefly = (signal?: AbortSignal) =>
+  getJson<SourcesAnswer>("sources?brief=true", signal);

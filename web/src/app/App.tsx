@@ -4,6 +4,7 @@ import { AboutPage } from "../pages/about/AboutPage";
 import { MapPage } from "../pages/map/MapPage";
 import { freshness, refreshAssets, refreshScores, simulated, status, watchEngine } from "../state/engine";
 import { persistPrefs, resolvedTheme } from "../state/prefs";
+import { watchTroubled } from "../state/troubled";
 import { scope, settleScope, syncUrl } from "../state/view";
 import { StateCard } from "../ui/StateCard";
 import { Toasts } from "../ui/Toast";
@@ -34,7 +35,13 @@ function useDocumentTitle(): void {
 
 export function App() {
   useEffect(() => {
-    const stops = [watchEngine(() => void onReady()), persistPrefs(), syncUrl(), watchEvents()];
+    const stops = [
+      watchEngine(() => void onReady()),
+      persistPrefs(),
+      syncUrl(),
+      watchEvents(),
+      watchTroubled(),
+    ];
     return () => {
       for (const stop of stops) stop();
     };

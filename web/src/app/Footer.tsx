@@ -10,7 +10,7 @@ export function Footer() {
       <span class="footer-claim">Model estimates - not exchange data, not advice</span>
       <span class="footer-age">
         data age {duration(dataAgeS.value)}
-        {now?.as_of_ms ? ` · as of ${utcMinute(now.as_of_ms)} UTC` : ""}
+        {now?.as_of_ms ? <span class="footer-as-of"> · as of {utcMinute(now.as_of_ms)} UTC</span> : ""}
       </span>
       <span class="footer-end">
         {now && <span>v{now.version}</span>}

@@ -1,10 +1,12 @@
 /** What the page shows, and the keys. */
 import { signal } from "@preact/signals";
+import type { ComponentType } from "preact";
 import { MODE_TEXT } from "../pages/map/modes";
 import { MODES } from "../state/url";
 import { Dialog } from "../ui/Dialog";
+import { HealthHelp } from "./HealthHelp";
 import { ModelHelp } from "./ModelHelp";
-import { page } from "./router";
+import { type PageName, page } from "./router";
 import { SignalsHelp } from "./SignalsHelp";
 
 export const helpOpen = signal(false);
@@ -76,7 +78,14 @@ function MapHelp() {
   );
 }
 
+const HELP: Readonly<Partial<Record<PageName, ComponentType>>> = {
+  signals: SignalsHelp,
+  model: ModelHelp,
+  health: HealthHelp,
+};
+
 export function HelpOverlay() {
+  const Help = HELP[page.value ?? "map"] ?? MapHelp;
   return (
     <Dialog
       title="Help"
@@ -85,7 +94,7 @@ export function HelpOverlay() {
         helpOpen.value = false;
       }}
     >
-      {page.value === "signals" ? <SignalsHelp /> : page.value === "model" ? <ModelHelp /> : <MapHelp />}
+      <Help />
     </Dialog>
   );
 }

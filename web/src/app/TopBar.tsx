@@ -16,8 +16,13 @@ import { helpOpen } from "./HelpOverlay";
 import { OptionsMenu } from "./OptionsMenu";
 import { type PageName, page } from "./router";
 import { ScopePicker } from "./ScopePicker";
+import { SourceTrouble } from "./SourceTrouble";
 
-const TITLES: Readonly<Partial<Record<PageName, string>>> = { signals: "Signals", model: "Model" };
+const TITLES: Readonly<Partial<Record<PageName, string>>> = {
+  signals: "Signals",
+  model: "Model",
+  health: "Health",
+};
 export const optionsOpen = signal(false);
 
 const FRESH_TEXT = {
@@ -97,6 +102,7 @@ export function TopBar() {
     <header class="topbar">
       {onMap ? <MapControls /> : <h1 class="topbar-title">{TITLES[page.value ?? "about"] ?? "Faultline"}</h1>}
       <div class="topbar-end">
+        <SourceTrouble />
         <Freshness />
         <Bell />
         {onMap && (

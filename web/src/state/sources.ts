@@ -9,6 +9,8 @@ export type SourcesState =
   | { readonly kind: "error"; readonly message: string; readonly hint: string | null };
 
 export const sourcesState = signal<SourcesState>({ kind: "loading" });
+/** The newest answer, whoever asked for it. */
+export const newestSources = signal<SourcesAnswer | null>(null);
 /** Venues whose details are open. */
 export const openVenues = signal<ReadonlySet<string>>(new Set());
 /** Only venues that are not well. */
@@ -26,7 +28,9 @@ export async function loadSources(): Promise<void> {
   const { signal: stop } = abort;
   try {
     const answer = await getSources(stop);
-    if (!stop.aborted) sourcesState.value = { kind: "ready", answer, trouble: null };
+    if (stop.aborted) return;
+    newestSources.value = answer;
+    sourcesState.value = { kind: "ready", answer, trouble: null };
   } catch (error) {
     if (stop.aborted) return;
     const message = error instanceof Error ? error.message : String(error);

@@ -1,12 +1,14 @@
 /** Where the numbers come from: every venue in one word, and what could not be read. */
-import { useEffect } from "preact/hooks";
-import type { SourcesAnswer } from "../../api/sources";
-import { freshness, status } from "../../state/engine";
+import { useEffect, useRef } from "preact/hooks";
+import type { SourceDisk, SourcesAnswer } from "../../api/sources";
+import { helpOpen } from "../../app/HelpOverlay";
+import { dataAgeS, freshness, status } from "../../state/engine";
 import { duration, utcMinute } from "../../state/format";
+import { prefs } from "../../state/prefs";
 import { loadSources, onlyTrouble, sourcesState, watchSources } from "../../state/sources";
 import { StateCard } from "../../ui/StateCard";
 import { VenueTable } from "./VenueTable";
-import { count, isWell, tally } from "./words";
+import { bytes, clockBehindMs, count, isWell, millis, tally } from "./words";
 import "../../styles/health.css";
 import "../../styles/healthdetails.css";
 import "../../styles/modeltables.css";
@@ -17,15 +19,16 @@ const MODES = {
   simulated: "Simulated market: nothing is connected",
 } as const;
 
-function Engine() {
+function Engine({ disk }: { disk: SourceDisk | null }) {
   const engine = status.value;
   if (!engine) return null;
   const parts: [string, string][] = [
     ["Engine", engine.state],
     ["Present", `${utcMinute(engine.as_of_ms)} UTC`],
-    ["Data age", duration(engine.data_age_s)],
+    ["Data age", duration(dataAgeS.value)],
     ["Version", engine.version],
   ];
+  if (disk) parts.splice(3, 0, ["Disk free", `${bytes(disk.free_bytes)} of ${bytes(disk.total_bytes)}`]);
   return (
     <dl class="health-engine">
       {parts.map(([name, value]) => (
@@ -35,6 +38,39 @@ function Engine() {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** What keeps the maps from being there, or the figures from being right. */
+function Notices({ answer, trouble }: { answer: SourcesAnswer; trouble: string | null }) {
+  const engine = status.value;
+  const behindMs = answer.connected ? clockBehindMs(answer.venues) : null;
+  const progress = engine?.state === "loading" ? engine.progress : null;
+  return (
+    <>
+      {engine?.state === "error" && engine.error && (
+        <p class="health-notice is-bad" role="alert">
+          The engine stopped: {engine.error.message} {engine.error.hint}
+        </p>
+      )}
+      {trouble && (
+        <p class="health-notice" role="status">
+          Not being updated: {trouble}
+        </p>
+      )}
+      {progress && (
+        <p class="health-notice" role="status">
+          The maps are being made: {count(Math.floor(progress.done))} of {count(Math.ceil(progress.total))}{" "}
+          {progress.label}
+        </p>
+      )}
+      {behindMs !== null && (
+        <p class="health-notice" role="status">
+          Our clock is behind by {millis(behindMs)} or more: rows seem to come before they happened, and every
+          lag is too small by that. Let the system keep its time by NTP.
+        </p>
+      )}
+    </>
   );
 }
 
@@ -59,44 +95,44 @@ function Writer({ answer }: { answer: SourcesAnswer }) {
 function Ready({ answer, trouble }: { answer: SourcesAnswer; trouble: string | null }) {
   const mode = status.value?.mode ?? "live";
   const unwell = answer.venues.filter((venue) => !isWell(venue.status)).length;
+  const idle = unwell === 0 && !onlyTrouble.value;
   return (
     <>
       <header class="health-head">
         <div>
-          <h1>{answer.connected ? "Recording venues as they trade" : MODES[mode]}</h1>
+          <h2>{answer.connected ? "Recording venues as they trade" : MODES[mode]}</h2>
           <p>
             {answer.venues.length === 0 ? "No venue yet." : `${tally(answer.venues)}.`}
             {!answer.connected && " Rows are counted since the engine was started."}
           </p>
           <Writer answer={answer} />
         </div>
-        <Engine />
+        <Engine disk={answer.disk ?? null} />
         {answer.connected && (
           <button
             type="button"
             class="chip"
             aria-pressed={onlyTrouble.value}
-            disabled={unwell === 0 && !onlyTrouble.value}
+            aria-disabled={idle}
             onClick={() => {
-              onlyTrouble.value = !onlyTrouble.value;
+              // It is never disabled as such: that would take the focus from it when the last venue becomes well.
+              if (!idle) onlyTrouble.value = !onlyTrouble.value;
             }}
           >
             only what is not well ({unwell})
           </button>
         )}
       </header>
-      {trouble && (
-        <p class="health-notice" role="status">
-          Not being updated: {trouble}
-        </p>
-      )}
+      <Notices answer={answer} trouble={trouble} />
       {answer.venues.length > 0 && <VenueTable answer={answer} />}
     </>
   );
 }
 
 function Instead({ state }: { state: Exclude<typeof sourcesState.value, { kind: "ready" }> }) {
-  if (state.kind === "error")
+  const engine = status.value;
+  const progress = engine?.state === "loading" ? engine.progress : null;
+  if (state.kind === "error" && !progress)
     return (
       <StateCard
         kind="error"
@@ -110,16 +146,33 @@ function Instead({ state }: { state: Exclude<typeof sourcesState.value, { kind: 
   return (
     <StateCard
       kind="loading"
-      title={freshness.value === "offline" ? "The engine does not answer" : "Asking the venues' recorder"}
+      title={
+        progress?.label ??
+        (freshness.value === "offline" ? "The engine does not answer" : "Asking the venues' recorder")
+      }
+      progress={progress ? progress.done / Math.max(1, progress.total) : null}
     />
   );
 }
 
+/** Single keys act only while something on the page has the focus, and can be switched off. */
+function onKeyDown(event: KeyboardEvent): void {
+  if (event.key !== "?" || !prefs.value.keys) return;
+  event.preventDefault();
+  helpOpen.value = true;
+}
+
 export function HealthPage() {
   useEffect(watchSources, []);
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const element = box.current;
+    element?.addEventListener("keydown", onKeyDown);
+    return () => element?.removeEventListener("keydown", onKeyDown);
+  }, []);
   const state = sourcesState.value;
   return (
-    <main class="health">
+    <main class="health" ref={box}>
       {state.kind === "ready" ? (
         <Ready answer={state.answer} trouble={state.trouble} />
       ) : (

@@ -1,9 +1,35 @@
 /** A venue's channels, connections, rejects, and what it gives and cannot give. */
-import type { SourceChannel, SourceVenue } from "../../api/sources";
+import type { CoverageLine, SourceChannel, SourceVenue } from "../../api/sources";
 import { utcMinute } from "../../state/format";
+import { isNarrow } from "../../state/viewport";
 import { Spark } from "./Spark";
 import { StatusWord } from "./VenueTable";
-import { ago, bytes, count, millis } from "./words";
+import { ago, bytes, clockWords, count, counted, millis } from "./words";
+
+const gapsOf = (channel: SourceChannel) => channel.n_gaps;
+const plain = (words: readonly string[]) => words.map((word) => word.replaceAll("_", " ")).join(", ");
+
+function ChannelList({ channels, nowMs }: { channels: readonly SourceChannel[]; nowMs: number }) {
+  return (
+    <section>
+      <h3>Channels</h3>
+      <ul class="source-channels">
+        {channels.map((one) => (
+          <li key={one.channel}>
+            <b>{one.channel}</b> <StatusWord status={one.status} />
+            <small class="quiet">
+              {one.sentence} · {one.transport}: {plain(one.kinds)}
+            </small>
+            <small>
+              {count(one.n_rows)} rows, last {ago(one.last_row_ms, nowMs)} · lag {millis(one.lag_p50_ms)} /{" "}
+              {millis(one.lag_p95_ms)} · {count(counted([one], gapsOf))} gaps
+            </small>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
 
 function Channels({ channels, nowMs }: { channels: readonly SourceChannel[]; nowMs: number }) {
   return (
@@ -29,7 +55,7 @@ function Channels({ channels, nowMs }: { channels: readonly SourceChannel[]; now
             <td title={one.since_ms ? `since ${utcMinute(one.since_ms)} UTC` : undefined}>
               <StatusWord status={one.status} /> <small class="quiet">{one.sentence}</small>
             </td>
-            <td>{one.kinds.map((kind) => kind.replaceAll("_", " ")).join(", ")}</td>
+            <td>{plain(one.kinds)}</td>
             <td class="source-rate">
               {one.per_second.length > 0 && (
                 <Spark counts={one.per_second} label={`rows a second on ${one.channel}`} />
@@ -40,7 +66,7 @@ function Channels({ channels, nowMs }: { channels: readonly SourceChannel[]; now
               {millis(one.lag_p50_ms)} / {millis(one.lag_p95_ms)}
             </td>
             <td class="is-number">{ago(one.last_row_ms, nowMs)}</td>
-            <td class="is-number">{count(one.n_gaps)}</td>
+            <td class="is-number">{count(counted([one], gapsOf))}</td>
           </tr>
         ))}
       </tbody>
@@ -81,9 +107,10 @@ function Connections({ venue, nowMs }: { venue: SourceVenue; nowMs: number }) {
         ))}
       </ul>
       <p class="quiet">
-        {count(venue.n_contracts)} contracts · {count(venue.n_renewals)} planned renewals ·{" "}
-        {count(venue.n_duplicates)} repeated facts dropped · {count(venue.n_request_failures)} failed requests
-        · clock {millis(venue.clock_offset_ms)}
+        contracts {count(venue.n_contracts)} · planned renewals {count(venue.n_renewals)} · repeated facts
+        dropped {count(venue.n_duplicates)} · failed requests {count(venue.n_request_failures)} · clock{" "}
+        {millis(venue.clock_offset_ms)}
+        {clockWords(venue.clock_offset_ms)}
       </p>
       {venue.refusals.map((words) => (
         <p class="is-bad" key={words}>
@@ -94,39 +121,61 @@ function Connections({ venue, nowMs }: { venue: SourceVenue; nowMs: number }) {
   );
 }
 
+function CoverageList({ lines }: { lines: readonly CoverageLine[] }) {
+  return (
+    <ul>
+      {lines.map((line) => (
+        <li key={`${line.kind} ${line.channel} ${line.from_ms}`}>
+          <b>{plain([line.kind])}</b> from {line.channel}: {line.throttle}
+          {line.window_ms > 0 && `, ${millis(line.window_ms)}`}
+          {line.side !== "-" && `; side is ${line.side}`}
+          {line.kind === "liquidation" && `; price is ${line.price}`}; unit {line.unit}; {line.evidence}
+          {line.note && <span class="quiet">. {line.note}</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function CoverageTable({ lines }: { lines: readonly CoverageLine[] }) {
+  return (
+    <table class="plain-table">
+      <thead>
+        <tr>
+          {["Kind", "Channel", "Shows", "Side is", "Price is", "Unit", "Evidence", "Note"].map((head) => (
+            <th scope="col" key={head}>
+              {head}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {lines.map((line) => (
+          <tr key={`${line.kind} ${line.channel} ${line.from_ms}`}>
+            <th scope="row">{plain([line.kind])}</th>
+            <td>{line.channel}</td>
+            <td>
+              {line.throttle}
+              {line.window_ms > 0 && `, ${millis(line.window_ms)}`}
+            </td>
+            <td>{line.side}</td>
+            <td>{line.kind === "liquidation" ? line.price : "–"}</td>
+            <td>{line.unit}</td>
+            <td class={line.evidence === "recorded" ? undefined : "quiet"}>{line.evidence}</td>
+            <td class="quiet">{line.note}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
 function Coverage({ venue }: { venue: SourceVenue }) {
   if (venue.coverage.length === 0) return null;
   return (
     <details class="source-coverage">
       <summary>What it gives, what the fields mean, and how sure that is</summary>
-      <table class="plain-table">
-        <thead>
-          <tr>
-            {["Kind", "Channel", "Shows", "Side is", "Price is", "Unit", "Evidence", "Note"].map((head) => (
-              <th scope="col" key={head}>
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {venue.coverage.map((line) => (
-            <tr key={`${line.kind} ${line.channel} ${line.from_ms}`}>
-              <th scope="row">{line.kind.replaceAll("_", " ")}</th>
-              <td>{line.channel}</td>
-              <td>
-                {line.throttle}
-                {line.window_ms > 0 && `, ${millis(line.window_ms)}`}
-              </td>
-              <td>{line.side}</td>
-              <td>{line.kind === "liquidation" ? line.price : "–"}</td>
-              <td>{line.unit}</td>
-              <td class={line.evidence === "recorded" ? undefined : "quiet"}>{line.evidence}</td>
-              <td class="quiet">{line.note}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      {isNarrow.value ? <CoverageList lines={venue.coverage} /> : <CoverageTable lines={venue.coverage} />}
     </details>
   );
 }
@@ -134,7 +183,11 @@ function Coverage({ venue }: { venue: SourceVenue }) {
 export function VenueDetails({ venue, nowMs }: { readonly venue: SourceVenue; readonly nowMs: number }) {
   return (
     <div class="source-details">
-      <Channels channels={venue.channels} nowMs={nowMs} />
+      {isNarrow.value ? (
+        <ChannelList channels={venue.channels} nowMs={nowMs} />
+      ) : (
+        <Channels channels={venue.channels} nowMs={nowMs} />
+      )}
       <Rejects channels={venue.channels} />
       <Connections venue={venue} nowMs={nowMs} />
       {venue.absent.length > 0 && (

@@ -58,6 +58,10 @@ export function perSecond(channels: readonly SourceChannel[]): number[] {
 export const total = (channels: readonly SourceChannel[], of: (channel: SourceChannel) => number) =>
   channels.reduce((sum, channel) => sum + of(channel), 0);
 
+/** A sum that nobody keeps for what is played: it is missing, not 0. */
+export const counted = (channels: readonly SourceChannel[], of: (channel: SourceChannel) => number) =>
+  channels.some(({ transport }) => transport !== "tape") ? total(channels, of) : null;
+
 export const rejected = (channel: SourceChannel) => channel.rejects.reduce((sum, { n }) => sum + n, 0);
 
 export function lastRowMs(channels: readonly SourceChannel[]): number | null {
@@ -77,6 +81,23 @@ export function worst(
   return known.length ? Math.max(...known) : null;
 }
 
+const BEHIND_MS = 100;
+
+/**
+ * How far our clock is behind, by the median of the venues: a row cannot come before its event. `null` where it is not.
+ */
+export function clockBehindMs(venues: readonly SourceVenue[]): number | null {
+  const offsets = venues.map(({ clock_offset_ms }) => clock_offset_ms).filter((ms) => ms !== null);
+  if (offsets.length === 0) return null;
+  offsets.sort((a, b) => a - b);
+  const middle = offsets[Math.floor(offsets.length / 2)] ?? 0;
+  return middle < -BEHIND_MS ? -middle : null;
+}
+
+/** What the difference of the clocks of one venue means, where it means something. */
+export const clockWords = (ms: number | null) =>
+  ms !== null && ms < -BEHIND_MS ? " (ours is behind this venue's)" : "";
+
 export const count = (n: number | null | undefined) =>
   n === null || n === undefined ? MISSING : n.toLocaleString("en-US");
 
@@ -91,6 +112,7 @@ export const ago = (ms: number | null, nowMs: number) =>
 
 export function bytes(n: number): string {
   for (const [unit, letter] of [
+    [1e12, "TB"],
     [1e9, "GB"],
     [1e6, "MB"],
     [1e3, "kB"],
