@@ -33,6 +33,7 @@ SLUGS: Final = (
     "mexc",
     "okx",
     "orderly",
+    "paradex",
 )
 
 
