@@ -71,10 +71,10 @@ class Script(VenueScript):
         if path == "/api/v3/market/position-tier":
             known = query["symbol"] in {item.symbol for item in listed}
             return _ok([_tier(number) for number in (1, 2, 3)] if known else [])
-        if path == "/api/v2/mix/market/account-long-short":
+        if path == "/api/v3/market/futures-account-long-short":
             fact = self._ratios.get(query["symbol"])
             ts_ns, share = (now_ns, 0.5) if fact is None else (fact.ts_ns, fact.long_share_ratio)
-            return _ok([_ratio(ts_ns - 300_000 * _MS, 0.5), _ratio(ts_ns, share)])
+            return _ok([_ratio(ts_ns, share), _ratio(ts_ns - 300_000 * _MS, 0.5)])
         return None
 
     def opened(self, client: Client, now_ns: int) -> Sequence[bytes]:

@@ -140,6 +140,20 @@ def test_every_category_subscribes_its_own_liquidations_once(play):
     assert all("symbol" not in arg for arg in args)
 
 
+def test_the_newest_ratio_is_told_in_whatever_order_they_come(play, mapper):
+    rows = [
+        {"longAccountRatio": str(share), "shortAccountRatio": str(1 - share), "ts": str(NOW_MS - age_ms)}
+        for share, age_ms in ((0.5, 600_000), (0.75, 0), (0.25, 300_000))
+    ]
+    body = json.dumps({"code": "00000", "data": rows}).encode()
+    mapper.map_answer("futures-account-long-short", "BTCUSDT", body, NOW_NS, play.out)
+    found = play.drain(Kind.RATIO)["BTCUSDT"]
+    assert found["long_share_ratio"].tolist() == [0.75]
+    error = b'{"code":"40054","msg":"empty","data":[]}'
+    mapper.map_answer("futures-account-long-short", "BTCUSDT", error, NOW_NS, play.out)
+    assert ("futures-account-long-short", Reason.VENUE_ERROR) in play.out.rejects
+
+
 def test_tiers_are_in_quote_value_and_assumed_where_they_were_not_asked_for(play):
     tiers = play.contracts["BTCUSD"].tiers
     assert [(one.cap_usd, one.max_leverage) for one in tiers][:2] == [(150_000.0, 125.0), (300_000.0, 62.5)]

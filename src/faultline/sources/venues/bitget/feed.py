@@ -135,7 +135,7 @@ class BitgetFeed:
 
 def _ratio_request(symbol: str) -> Request:
     query = (("symbol", symbol), ("period", "5m"))
-    return Request("/api/v2/mix/market/account-long-short", query, weight=20)
+    return Request(f"/api/v3/market/{ACCOUNT_RATIO}", query, weight=20)
 
 
 def _socket(name: str, url: str, args: Sequence[dict[str, str]]) -> SocketPlan:
@@ -182,5 +182,5 @@ VENUE: Final = Venue(
     absent={Kind.ADL: "Notices of auto-deleveraging are sent to the account only."},
     feed=BitgetFeed(),
     mapper=BitgetMapper,
-    docs=_DOCS + "intro",
+    docs=_DOCS + "websocket/Intro",
 )

@@ -37,7 +37,7 @@ TRADES: Final = "publicTrade"
 LIQUIDATIONS: Final = "liquidation"
 BOOK: Final = "books"
 TICKERS: Final = "ticker"
-ACCOUNT_RATIO: Final = "account-long-short"
+ACCOUNT_RATIO: Final = "futures-account-long-short"
 
 _TAKER: Final = {"buy": TakerSide.BUY, "sell": TakerSide.SELL}
 #: ``side`` of a liquidation is the side of the position.
@@ -45,7 +45,7 @@ _POSITION: Final = {"buy": Side.LONG, "sell": Side.SHORT}
 
 
 class BitgetMapper(VenueMapper):
-    """Maps topics ``publicTrade``, ``liquidation``, ``books``, ``ticker`` and the poll ``account-long-short``."""
+    """Maps topics ``publicTrade``, ``liquidation``, ``books``, ``ticker`` and a poll."""
 
     venue: ClassVar[str] = "bitget"
 
@@ -78,7 +78,7 @@ class BitgetMapper(VenueMapper):
         answer = _RATIOS.decode(body)
         if answer.code != "00000":
             raise FrameReject(Reason.VENUE_ERROR, f"{answer.code}: {answer.msg}")
-        for one in answer.data[-1:]:
+        for one in sorted(answer.data, key=lambda row: row.ts)[-1:]:
             total = one.longAccountRatio + one.shortAccountRatio
             share = one.longAccountRatio / total if total > 0 else -1.0
             out.ratio(symbol, one.ts * MILLISECOND_NS, "accounts", share)

@@ -1,6 +1,6 @@
 """Bitget's frames and answers (unified account, version 3) as they are sent; numbers come as text, read as floats.
 
-Only fields that are used are declared. https://www.bitget.com/api-doc/uta/intro
+Only fields that are used are declared. https://www.bitget.com/api-doc/uta/websocket/Intro
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Arg(msgspec.Struct):
 class Head(msgspec.Struct):
     """Every frame: rows of a topic, or an event.
 
-    https://www.bitget.com/api-doc/uta/websocket/intro
+    https://www.bitget.com/api-doc/uta/websocket/Intro
 
     ``{"event":"subscribe","arg":{"instType":"usdt-futures","topic":"books","symbol":"BTCUSDT"}}``,
     ``{"event":"error","arg":{...},"code":"30001","msg":"topic:boks, symbol:BTCUSDT doesn't exist"}``
@@ -174,7 +174,7 @@ class AccountRatio(msgspec.Struct):
 
 
 class AccountRatios(msgspec.Struct):
-    """``GET /api/v2/mix/market/account-long-short``, the newest last.
+    """``GET /api/v3/market/futures-account-long-short``, in any order.
 
     https://www.bitget.com/api-doc/common/apidata/Account-Long-Short
     """

@@ -63,19 +63,19 @@ _COVERAGE: Final = (
     Coverage(
         Kind.LIQUIDATION, LIQUIDATIONS, Transport.SOCKET, Evidence.PUBLISHED, Throttle.BATCHED,
         side=SideMeaning.SIGN, price=PriceKind.UNKNOWN, unit=Unit.CONTRACTS, window_ms=1000,
-        source=_DOCS + "#public-liquidates-api", from_ns=_ALL_TOLD_NS,
+        source=_DOCS, from_ns=_ALL_TOLD_NS,
         note="All of a contract and second, or 20, in one array. The price is that of the liquidation order; how it "
         "relates to the bankruptcy price is not told.",
     ),
     Coverage(
         Kind.LIQUIDATION, LIQUIDATIONS, Transport.SOCKET, Evidence.PUBLISHED, Throttle.ONE,
         side=SideMeaning.SIGN, price=PriceKind.UNKNOWN, unit=Unit.CONTRACTS, time_unit=TimeUnit.SECONDS,
-        window_ms=1000, source=_DOCS + "#public-liquidates-api", until_ns=_ALL_TOLD_NS,
+        window_ms=1000, source=_DOCS, until_ns=_ALL_TOLD_NS,
         note="At most one a contract and second; which, and which price, was not told.",
     ),
     Coverage(
         Kind.BOOK_LEVEL, BOOK, Transport.SOCKET, Evidence.RECORDED, Throttle.SNAPSHOT, unit=Unit.CONTRACTS,
-        window_ms=100, source=_DOCS + "#order-book-update-subscription",
+        window_ms=100, source=_DOCS + "#order-book-api",
         note="100 levels. Changes name their first and last update; the book begins with a REST snapshot.",
     ),
     Coverage(
@@ -92,7 +92,7 @@ _COVERAGE: Final = (
     ),
     Coverage(
         Kind.RATIO, STATS, Transport.REST, Evidence.RECORDED, Throttle.SNAPSHOT, time_unit=TimeUnit.SECONDS,
-        window_ms=300_000, source=_REST_DOCS + "#futures-stats",
+        window_ms=300_000, source=_REST_DOCS + "#futures-statistics",
         note="Four kinds in one row; 0 means that one is not counted yet. Its totals of liquidations are not read: "
         "a row of kind liquidation needs a price.",
     ),

@@ -84,7 +84,7 @@ class GateMapper(VenueMapper):
             bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
             self._chains.snapshot(symbol, _ns(book.update), book.id, bids, asks, out, is_fetched=True)
             return
-        for stats in _STATS.decode(body)[-1:]:
+        for stats in sorted(_STATS.decode(body), key=lambda row: row.time)[-1:]:
             for field, kind in _RATIOS.items():
                 ratio = getattr(stats, field)
                 if ratio != 0:  # 0 stands for what is not counted yet

@@ -72,7 +72,7 @@ class Trade(msgspec.Struct):
 class Liquidation(msgspec.Struct):
     """One row of ``futures.public_liquidates``; ``size`` counts contracts, positive where a long was liquidated.
 
-    https://www.gate.com/docs/developers/futures/ws/en/#public-liquidates-api
+    https://www.gate.com/docs/developers/futures/ws/en/
 
     ``{"price":"99850.5","size":"124","time":1777000000423,"contract":"BTC_USDT"}``; ``time`` was in seconds, and some
     frames tell ``time_ms``.
@@ -95,7 +95,7 @@ class Level(msgspec.Struct):
 class BookUpdate(msgspec.Struct):
     """``futures.order_book_update``: levels that changed in updates ``U`` to ``u``, or the whole book (``full``).
 
-    https://www.gate.com/docs/developers/futures/ws/en/#order-book-update-subscription
+    https://www.gate.com/docs/developers/futures/ws/en/#order-book-api
 
     ``{"t":1777000000147,"s":"BTC_USDT","U":2517661101,"u":2517661113,"b":[{"p":"101250.4","s":0}],"a":[]}``
     """
@@ -112,7 +112,7 @@ class BookUpdate(msgspec.Struct):
 class OrderBook(msgspec.Struct):
     """``GET /futures/{settle}/order_book`` with its id; ``update`` in seconds.
 
-    https://www.gate.com/docs/developers/apiv4/en/#futures-order-book
+    https://www.gate.com/docs/developers/apiv4/en/#query-futures-market-depth-information
 
     ``{"id":2517661100,"current":1777000000.123,"update":1777000000.1,"asks":[{"p":"101250.5","s":10}],"bids":[]}``
     """
@@ -142,7 +142,7 @@ class Ticker(msgspec.Struct):
 class Stats(msgspec.Struct):
     """One row of ``GET /futures/{settle}/contract_stats``: longs over shorts; 0 is not known yet.
 
-    https://www.gate.com/docs/developers/apiv4/en/#futures-stats
+    https://www.gate.com/docs/developers/apiv4/en/#futures-statistics
 
     ``{"time":1777000200,"lsr_taker":0.92,"lsr_account":1.15,"top_lsr_account":1.57,"top_lsr_size":1.05,
     "open_interest":114806013,"long_liq_usd":0,"short_liq_usd":1250.5}``
@@ -158,7 +158,7 @@ class Stats(msgspec.Struct):
 class Contract(msgspec.Struct):
     """One contract of ``GET /futures/{settle}/contracts``.
 
-    https://www.gate.com/docs/developers/apiv4/en/#list-all-futures-contracts
+    https://www.gate.com/docs/developers/apiv4/en/#query-all-futures-contracts
 
     ``{"name":"BTC_USDT","type":"direct","quanto_multiplier":"0.0001","order_price_round":"0.1","mark_price":"101249.9",
     "leverage_max":"125","maintenance_rate":"0.004","taker_fee_rate":"0.00075","order_size_min":1,"status":"trading",

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ("LIMITS", "VENUE", "HtxFeed")
 
-_DOCS: Final = "https://www.htx.com/en-us/opend/newApiPages/"
+_DOCS: Final = "https://huobiapi.github.io/docs/usdt_swap/v1/en/"
 #: Channels of market data, of prices and of notifications, by kind.
 _MARKET: Final = {Kind.TRADE: TRADES, Kind.BOOK_LEVEL: BOOK}
 #: Seconds of silence after which a channel is stale.
@@ -46,38 +46,38 @@ _PING_S: Final = 20.0
 _COVERAGE: Final = (
     Coverage(
         Kind.TRADE, TRADES, Transport.SOCKET, Evidence.RECORDED, Throttle.ALL,
-        side=SideMeaning.TAKER, unit=Unit.CONTRACTS, source=_DOCS + "?id=8cb7de0a-77b5-11ed-9966-0242ac110003",
+        side=SideMeaning.TAKER, unit=Unit.CONTRACTS, source=_DOCS,
         note="Amounts count both sides and are halved.",
     ),
     Coverage(
         Kind.LIQUIDATION, LIQUIDATIONS, Transport.SOCKET, Evidence.RECORDED, Throttle.UNKNOWN,
         side=SideMeaning.ORDER, price=PriceKind.BANKRUPTCY, unit=Unit.CONTRACTS,
-        source=_DOCS + "?id=8cb85b6d-77b5-11ed-9966-0242ac110003",
+        source=_DOCS,
         note="Whether any are left out is not told.",
     ),
     Coverage(
         Kind.BOOK_LEVEL, BOOK, Transport.SOCKET, Evidence.RECORDED, Throttle.SNAPSHOT, unit=Unit.CONTRACTS,
-        window_ms=30, source=_DOCS + "?id=8cb7d9b1-77b5-11ed-9966-0242ac110003",
+        window_ms=30, source=_DOCS + "#general-subscribe-incremental-market-depth-data",
         note="150 levels; the version rises by one a change.",
     ),
     Coverage(
         Kind.MARK, MARKS, Transport.SOCKET, Evidence.DOCUMENTED, Throttle.SNAPSHOT,
-        source=_DOCS + "?id=8cb8184c-77b5-11ed-9966-0242ac110003",
+        source="https://www.htx.com/en-us/opend/newApiPages/?id=8cb7cc15-77b5-11ed-9966-0242ac110003",
         note="The close of the candle of the minute. The index is the latest of channel index.1min.",
     ),
     Coverage(
         Kind.FUNDING, FUNDING, Transport.SOCKET, Evidence.DOCUMENTED, Throttle.SNAPSHOT, window_ms=60_000,
-        source=_DOCS + "?id=8cb85a1a-77b5-11ed-9966-0242ac110003",
+        source=_DOCS,
     ),
     Coverage(
         Kind.OPEN_INTEREST, OPEN_INTEREST, Transport.REST, Evidence.DOCUMENTED, Throttle.SNAPSHOT,
-        unit=Unit.CONTRACTS, window_ms=60_000, source=_DOCS + "?id=8cb7f6a6-77b5-11ed-9966-0242ac110003",
+        unit=Unit.CONTRACTS, window_ms=60_000, source=_DOCS + "#general-query-information-on-open-interest",
         note="One side: recorded amounts are odd as often as even.",
     ),
     *(
         Coverage(
             Kind.RATIO, channel, Transport.REST, Evidence.DOCUMENTED, Throttle.SNAPSHOT, window_ms=300_000,
-            source=_DOCS + "?id=8cb7fa2b-77b5-11ed-9966-0242ac110003", note=f"Kind {name}.",
+            source=_DOCS, note=f"Kind {name}.",
         )
         for channel, name in RATIOS.items()
     ),

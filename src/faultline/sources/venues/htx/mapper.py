@@ -115,7 +115,8 @@ class HtxMapper(VenueMapper):
             return
         ratios = _RATIOS.decode(body)
         _require_fine(ratios)
-        for one in ratios.data.rows[-1:] if ratios.data is not None else ():
+        rows = [] if ratios.data is None else ratios.data.rows
+        for one in sorted(rows, key=lambda row: row.ts)[-1:]:
             total = one.buy_ratio + one.sell_ratio
             share = one.buy_ratio / total if total > 0 else -1.0
             out.ratio(symbol, one.ts * MILLISECOND_NS, RATIOS[channel], share)

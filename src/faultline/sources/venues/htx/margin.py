@@ -3,7 +3,7 @@
 A position is forced out when its margin ratio is no more than the factor, so at a maintenance margin of factor over
 leverage. The factor depends on the size of the position and on its leverage; tiers hold one factor a size, so those of
 one usual leverage stand for all: the nearest to ``USUAL_LEVERAGE``. The factors of higher leverages are greater.
-https://www.htx.com/en-us/opend/newApiPages/?id=8cb7fb6c-77b5-11ed-9966-0242ac110003
+https://www.htx.com/en-us/opend/newApiPages/?id=8cb7fb2c-77b5-11ed-9966-0242ac110003
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """HTX's frames and answers as they are sent, the frames unzipped.
 
-Only fields that are used are declared. https://www.htx.com/en-us/opend/newApiPages/
+Only fields that are used are declared. https://huobiapi.github.io/docs/usdt_swap/v1/en/
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Head(msgspec.Struct):
 class Trade(msgspec.Struct):
     """One trade; ``amount`` counts the contracts of both sides, so twice what changed hands.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7de0a-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/
 
     ``{"amount":12,"quantity":0.012,"trade_turnover":1215.0,"ts":1777000000123,"id":1000236879100001,
     "price":101250.4,"direction":"buy"}``; ``direction`` is the taker's, and may be empty.
@@ -78,7 +78,7 @@ class Trades(msgspec.Struct):
 class Book(msgspec.Struct):
     """``market.{contract}.depth.size_150.high_freq``: levels of price and contracts; ``version`` rises by one.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7d9b1-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/#general-subscribe-incremental-market-depth-data
 
     ``{"asks":[[101250.5,41]],"bids":[],"event":"update","id":100023687921778,"ts":1777000000200,"version":1707174302}``
     """
@@ -93,7 +93,7 @@ class Book(msgspec.Struct):
 class Kline(msgspec.Struct):
     """``market.{contract}.mark_price.1min`` and ``market.{contract}.index.1min``: a candle whose close is the latest.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb8184c-77b5-11ed-9966-0242ac110003
+    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7cc15-77b5-11ed-9966-0242ac110003
 
     ``{"id":1777000000,"open":"101240.1","close":"101249.9","low":"101240.1","high":"101251.0","vol":"0"}``
     """
@@ -104,7 +104,7 @@ class Kline(msgspec.Struct):
 class Liquidation(msgspec.Struct):
     """One row of ``public.{contract}.liquidation_orders``: ``direction`` of the order that closes, at bankruptcy price.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb85b6d-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/
 
     ``{"symbol":"BTC","contract_code":"BTC-USDT","direction":"sell","offset":"close","volume":120.0,"price":99850.5,
     "created_at":1777000000084,"amount":0.12,"trade_turnover":11982.06}``; ``volume`` counts contracts, ``amount`` (of
@@ -121,7 +121,7 @@ class Liquidation(msgspec.Struct):
 class Funding(msgspec.Struct):
     """One row of ``public.{contract}.funding_rate``, every minute; settled at ``settlement_time``.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb85a1a-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/
 
     ``{"symbol":"BTC","contract_code":"BTC-USDT","fee_asset":"USDT","funding_time":"1777000020000",
     "funding_rate":"0.0001","estimated_rate":null,"settlement_time":"1777017600000"}``
@@ -135,7 +135,7 @@ class Funding(msgspec.Struct):
 class OpenInterest(msgspec.Struct):
     """One row of ``swap_open_interest``: contracts of one side.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7f6a6-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/#general-query-information-on-open-interest
 
     ``{"volume":3063121.0,"amount":3063.121,"symbol":"BTC","value":310141000.5,"contract_code":"BTC-USDT"}``
     """
@@ -161,7 +161,7 @@ class RatioList(msgspec.Struct):
 class Ratios(msgspec.Struct):
     """``swap_elite_account_ratio`` and ``swap_elite_position_ratio``.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7fa2b-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/
     """
 
     status: str
@@ -181,7 +181,7 @@ class Answer(msgspec.Struct):
 class Contract(msgspec.Struct):
     """One contract of ``swap_contract_info``: ``contract_size`` base units (linear) or USD (inverse).
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7f4d2-77b5-11ed-9966-0242ac110003
+    https://huobiapi.github.io/docs/usdt_swap/v1/en/#general-query-swap-info
 
     ``{"symbol":"BTC","contract_code":"BTC-USDT","contract_size":0.001,"price_tick":0.1,"contract_status":1,
     "business_type":"swap"}``; status 1 trades.
@@ -218,7 +218,7 @@ class LeverageLadders(msgspec.Struct):
 class AdjustFactor(msgspec.Struct):
     """One contract of ``swap_adjustfactor``.
 
-    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7fb6c-77b5-11ed-9966-0242ac110003
+    https://www.htx.com/en-us/opend/newApiPages/?id=8cb7fb2c-77b5-11ed-9966-0242ac110003
 
     ``{"symbol":"BTC","contract_code":"BTC-USDT","margin_mode":"isolated","list":[{"lever_rate":20,
     "ladders":[{"ladder":0,"min_size":0,"max_size":17999,"adjust_factor":0.12}]}]}``

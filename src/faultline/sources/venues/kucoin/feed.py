@@ -54,7 +54,7 @@ _COVERAGE: Final = (
     ),
     Coverage(
         Kind.MARK, MARKS, Transport.SOCKET, Evidence.DOCUMENTED, Throttle.SNAPSHOT, window_ms=1000,
-        source=_DOCS + "3470086w0",
+        source=_DOCS + "3470087w0",
     ),
     Coverage(
         Kind.FUNDING, STATES, Transport.REST, Evidence.RECORDED, Throttle.SNAPSHOT, time_unit=TimeUnit.NONE,

@@ -83,7 +83,7 @@ class OrderBook(msgspec.Struct):
 class Price(msgspec.Struct):
     """``/contract/instrument:{symbol}``, subject ``mark.index.price``.
 
-    https://www.kucoin.com/docs-new/3470086w0
+    https://www.kucoin.com/docs-new/3470087w0
 
     ``{"markPrice":101249.9,"indexPrice":101260.1,"granularity":1000,"timestamp":1777000000000}``
     """

@@ -38,24 +38,24 @@ _DEPTH: Final = "1000"
 _COVERAGE: Final = (
     Coverage(
         Kind.TRADE, TRADES, Transport.SOCKET, Evidence.RECORDED, Throttle.ALL,
-        side=SideMeaning.TAKER, unit=Unit.CONTRACTS, source=_DOCS + "websocket-api#trades",
+        side=SideMeaning.TAKER, unit=Unit.CONTRACTS, source=_DOCS + "websocket-api",
     ),
     Coverage(
         Kind.BOOK_LEVEL, BOOK, Transport.SOCKET, Evidence.RECORDED, Throttle.ALL, unit=Unit.CONTRACTS,
-        source=_DOCS + "websocket-api#order-book-depth",
+        source=_DOCS + "websocket-api",
         note="Versions rise by one a change; the book begins with a REST snapshot.",
     ),
     Coverage(
         Kind.MARK, TICKERS, Transport.SOCKET, Evidence.RECORDED, Throttle.SNAPSHOT, window_ms=1000,
-        source=_DOCS + "websocket-api#ticker", note="The fair price, which triggers liquidations.",
+        source=_DOCS + "websocket-api/get-a-single-ticker", note="The fair price, which triggers liquidations.",
     ),
     Coverage(
         Kind.FUNDING, TICKERS, Transport.SOCKET, Evidence.RECORDED, Throttle.SNAPSHOT, window_ms=1000,
-        source=_DOCS + "websocket-api#ticker", note="The time of the next settlement is not told.",
+        source=_DOCS + "websocket-api/get-a-single-ticker", note="The time of the next settlement is not told.",
     ),
     Coverage(
         Kind.OPEN_INTEREST, TICKERS, Transport.SOCKET, Evidence.RECORDED, Throttle.SNAPSHOT, unit=Unit.CONTRACTS,
-        window_ms=1000, source=_DOCS + "websocket-api#ticker", note="Inverse contracts: USD.",
+        window_ms=1000, source=_DOCS + "websocket-api/get-a-single-ticker", note="Inverse contracts: USD.",
     ),
 )  # fmt: skip
 

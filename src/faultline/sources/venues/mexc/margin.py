@@ -2,7 +2,7 @@
 
 Maintenance margin is valued at entry, without a fee (the venue's own articles). The tiers of a contract stand in its
 listing: as a table, or as a first tier and steps.
-https://www.mexc.com/api-docs/futures/market-endpoints#get-contract-info
+https://www.mexc.com/api-docs/futures/market-endpoints/get-contract-info
 """
 
 from __future__ import annotations

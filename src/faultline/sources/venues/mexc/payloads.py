@@ -40,7 +40,7 @@ class Head(msgspec.Struct):
 class Deal(msgspec.Struct):
     """A trade of ``push.deal``, which has one or a list: ``v`` counts contracts, ``T`` is the taker (1 buys, 2 sells).
 
-    https://www.mexc.com/api-docs/futures/websocket-api#trades
+    https://www.mexc.com/api-docs/futures/websocket-api
 
     ``{"p":101250.4,"v":55,"T":2,"O":3,"M":1,"t":1777000000123,"i":"13064218826"}``; ``i`` is missing in old recordings.
     """
@@ -55,7 +55,7 @@ class Deal(msgspec.Struct):
 class Depth(msgspec.Struct):
     """``push.depth``: levels of price, contracts and orders; ``version`` rises by one, or covers ``begin`` to ``end``.
 
-    https://www.mexc.com/api-docs/futures/websocket-api#order-book-depth
+    https://www.mexc.com/api-docs/futures/websocket-api
 
     ``{"asks":[[101250.5,3251,1]],"bids":[],"version":14569931121}``
     """
@@ -70,7 +70,7 @@ class Depth(msgspec.Struct):
 class Ticker(msgspec.Struct):
     """``push.ticker``, every second after a trade; ``holdVol`` counts contracts that stand.
 
-    https://www.mexc.com/api-docs/futures/websocket-api#ticker
+    https://www.mexc.com/api-docs/futures/websocket-api/get-a-single-ticker
 
     ``{"symbol":"BTC_USDT","lastPrice":101250.4,"fairPrice":101249.9,"indexPrice":101260.1,"holdVol":45221589,
     "fundingRate":0.0001,"timestamp":1777000000098}``
@@ -87,7 +87,7 @@ class Ticker(msgspec.Struct):
 class OrderBook(msgspec.Struct):
     """``GET /api/v1/contract/depth/{symbol}``.
 
-    https://www.mexc.com/api-docs/futures/market-endpoints#get-order-book-depth-by-contract
+    https://www.mexc.com/api-docs/futures/market-endpoints/get-contract-order-book-depth
     """
 
     asks: list[tuple[float, float, float]]
@@ -122,7 +122,7 @@ class Listed(msgspec.Struct):
 class Contract(msgspec.Struct):
     """One contract of ``GET /api/v1/contract/detail``: ``contractSize`` base units (linear) or USD (inverse).
 
-    https://www.mexc.com/api-docs/futures/market-endpoints#get-contract-info
+    https://www.mexc.com/api-docs/futures/market-endpoints/get-contract-info
 
     ``{"symbol":"BTC_USDT","baseCoin":"BTC","quoteCoin":"USDT","settleCoin":"USDT","contractSize":0.0001,"priceUnit":0.1,
     "volUnit":1,"maxLeverage":125,"maintenanceMarginRate":0.004,"initialMarginRate":0.008,"riskBaseVol":150000,
