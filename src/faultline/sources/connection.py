@@ -312,7 +312,7 @@ class Connection:
         if answer is not None:
             channel, body = answer
             now_ns = self._wiring.stamp()
-            self._take(now_ns, self._mapper.map_answer, channel, symbol, body)
+            self._take(now_ns, self._timer.now_s(), self._mapper.map_answer, channel, symbol, body)
 
     # ------------------------------------------------------------ what the socket says
 
@@ -332,7 +332,10 @@ class Connection:
         self.n_frames += 1
         self.n_bytes += frame.payload_size
         kind = frame.msg_type
-        if kind == WSMsgType.PING:
+        if kind == WSMsgType.TEXT and frame.fin and not self._parts:  # nearly all are
+            self._is_binary = False
+            self._map(frame.get_payload_as_bytes(), now_ns)
+        elif kind == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == WSMsgType.CLOSE:
             words = (frame.get_close_message() or b"").decode(errors="replace")
@@ -370,24 +373,25 @@ class Connection:
         finally:
             if self._wiring.keep_raw is not None:
                 self._wiring.keep_raw(self.plan.name, now_ns, message)
-        self._take(now_ns, self._mapper.map, message)
+        self._take(now_ns, self._last_frame_s, self._mapper.map, message)
 
-    def _take(self, now_ns: int, apply: Callable[..., None], *told: str | bytes) -> None:
+    def _take(self, now_ns: int, now_s: float, apply: Callable[..., None], *told: str | bytes) -> None:
         """Map what was told, note what came of it, and do what it asks for."""
-        before = self.rows.n_rows
+        rows = self.rows
+        before = rows.n_rows
         try:
-            apply(*told, now_ns, self.rows)
+            apply(*told, now_ns, rows)
         except Exception as exc:  # noqa: BLE001 - a fault of a mapper must not cost the connection: it is a reject
-            self.rows.reject(Reason.WRONG_SHAPE, f"{type(exc).__name__}: {exc}")
-            fault = f"{self.rows.channel} {type(exc).__name__}"
+            rows.reject(Reason.WRONG_SHAPE, f"{type(exc).__name__}: {exc}")
+            fault = f"{rows.channel} {type(exc).__name__}"
             if fault not in self._faults:
                 self._faults.add(fault)
-                self._log.exception("mapper failed", channel=self.rows.channel)
-        if self.rows.n_rows != before:
-            self.heard_s[self.rows.channel] = self._timer.now_s()
-            self.heard_ns[self.rows.channel] = now_ns
-        if self.rows.controls:
-            controls, self.rows.controls = self.rows.controls, []
+                self._log.exception("mapper failed", channel=rows.channel)
+        if rows.n_rows != before:
+            self.heard_s[rows.channel] = now_s
+            self.heard_ns[rows.channel] = now_ns
+        if rows.controls:
+            controls, rows.controls = rows.controls, []
             for control in controls:
                 self._obey(control)
 
