@@ -14,6 +14,7 @@ SLUGS = [
     "aster",
     "binance",
     "binance-coinm",
+    "bingx",
     "bitget",
     "bybit",
     "coinex",
