@@ -15,6 +15,7 @@ __all__ = ("SLUGS", "venue_of", "venues_of")
 #: Slugs of all venues, each a folder of ``venues`` (with ``_`` for ``-``).
 SLUGS: Final = (
     "aster",
+    "backpack",
     "binance",
     "binance-coinm",
     "bingx",

@@ -12,6 +12,7 @@ from faultline.sources.awaited import CHANGES_PATIENT
 
 SLUGS = [
     "aster",
+    "backpack",
     "binance",
     "binance-coinm",
     "bingx",
