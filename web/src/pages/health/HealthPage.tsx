@@ -108,7 +108,7 @@ function Ready({ answer, trouble }: { answer: SourcesAnswer; trouble: string | n
           <Writer answer={answer} />
         </div>
         <Engine disk={answer.disk ?? null} />
-        {answer.connected && (
+        {answer.connected && answer.venues.length > 0 && (
           <button
             type="button"
             class="chip"
