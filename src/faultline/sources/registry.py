@@ -25,6 +25,7 @@ SLUGS: Final = (
     "coinex",
     "deribit",
     "dydx",
+    "extended",
     "gate",
     "htx",
     "hyperliquid",
