@@ -20,11 +20,14 @@ SLUGS = [
     "bybit",
     "coinex",
     "deribit",
+    "extended",
     "gate",
     "htx",
     "kucoin",
+    "lighter",
     "mexc",
     "okx",
+    "orderly",
 ]
 
 

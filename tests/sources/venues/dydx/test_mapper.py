@@ -88,6 +88,15 @@ def test_changes_wait_for_the_book_and_a_number_that_falls_loses_it(play, mapper
     assert told(play, mapper, "v4_orderbook", change, message_id=10) == {}
 
 
+def test_a_change_with_an_impossible_level_loses_the_book(play, mapper):
+    whole = {"bids": [{"price": "99990", "size": "2"}], "asks": []}
+    told(play, mapper, "v4_orderbook", whole, kind="subscribed")
+    bad = {"bids": [["99991", "1"], ["-5", "1"]]}
+    assert set(told(play, mapper, "v4_orderbook", bad, message_id=2)) == {(Kind.GAP, BTC)}
+    assert isinstance(play.out.controls[-1], Resync)
+    assert told(play, mapper, "v4_orderbook", {"bids": [["99991", "1"]]}, message_id=3) == {}
+
+
 def test_states_of_all_markets_are_told_of_those_that_were_asked_for(play, mapper):
     states = {
         BTC: {"oraclePrice": "100001", "nextFundingRate": "-0.00002", "openInterest": "512.5"},
