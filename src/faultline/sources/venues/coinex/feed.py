@@ -70,8 +70,8 @@ _COVERAGE: Final = (
         side=SideMeaning.POSITION, price=PriceKind.TRIGGER, unit=Unit.BASE, window_ms=20_000,
         source=_MARKET + "http/list-market-liquidation-history",
         note="The latest hundred of each contract; what was told already is passed over. The bankruptcy price stands "
-        "beside the trigger and is not kept. Inverse contracts: quantity in USD. By its notice the venue ended futures on "
-        "2026-09-22.",
+        "beside the trigger and is not kept. Inverse contracts: quantity in USD. By its notice the venue ended "
+        "futures on 2026-09-22.",
     ),
     Coverage(
         Kind.BOOK_LEVEL, BOOK, Transport.SOCKET, Evidence.PUBLISHED, Throttle.SNAPSHOT, unit=Unit.BASE,
