@@ -1,7 +1,17 @@
 /** What somebody who records venues sees: troubles first, details that stay open, and words instead of silence. */
 import { expect, type Page } from "@playwright/test";
 import type { SourceStatus, SourcesAnswer } from "../../src/api/sources";
-import { drawn, expectAccessible, REAL, restart, scenario, test, type Watch } from "./browse";
+import {
+  clipped,
+  drawn,
+  expectAccessible,
+  REAL,
+  restart,
+  SCREENS,
+  scenario,
+  test,
+  type Watch,
+} from "./browse";
 
 test.skip(REAL, "the venues are made by the development server");
 
@@ -198,6 +208,7 @@ test("played markets, no venue, an engine that loads and one that failed", async
   await expect(page.getByRole("heading", { name: "Simulated market: nothing is connected" })).toBeVisible();
   await openHealth(page, "empty");
   await expect(page.getByText("No venue yet.")).toBeVisible();
+  await expect(page.getByText("Recording venues")).toHaveCount(0);
 });
 
 loose("an engine that loads, that failed, or that is gone has words for it", async ({ page }) => {
@@ -267,6 +278,11 @@ test("every page says how old its data are, also on a phone", async ({ page }) =
       await page.goto(`/${name}`);
       await expect(page.locator(".footer-age")).toBeVisible();
       await expect(page.locator(".footer-age")).toContainText(/data age \d/);
+      await expect(page.locator(".source-trouble")).toBeVisible();
+      if (name === "map") await drawn(page);
+      expect(await clipped(page), `${name} ${width}`).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      await page.screenshot({ path: `${SCREENS}/live-${name}-${width}.png` });
     }
   }
 });

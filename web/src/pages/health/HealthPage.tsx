@@ -95,12 +95,13 @@ function Writer({ answer }: { answer: SourcesAnswer }) {
 function Ready({ answer, trouble }: { answer: SourcesAnswer; trouble: string | null }) {
   const mode = status.value?.mode ?? "live";
   const unwell = answer.venues.filter((venue) => !isWell(venue.status)).length;
+  const records = answer.connected && answer.venues.length > 0;
   const idle = unwell === 0 && !onlyTrouble.value;
   return (
     <>
       <header class="health-head">
         <div>
-          <h2>{answer.connected ? "Recording venues as they trade" : MODES[mode]}</h2>
+          <h2>{records ? "Recording venues as they trade" : MODES[mode]}</h2>
           <p>
             {answer.venues.length === 0 ? "No venue yet." : `${tally(answer.venues)}.`}
             {!answer.connected && " Rows are counted since the engine was started."}
@@ -108,7 +109,7 @@ function Ready({ answer, trouble }: { answer: SourcesAnswer; trouble: string | n
           <Writer answer={answer} />
         </div>
         <Engine disk={answer.disk ?? null} />
-        {answer.connected && answer.venues.length > 0 && (
+        {records && (
           <button
             type="button"
             class="chip"
