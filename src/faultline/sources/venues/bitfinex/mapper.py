@@ -75,8 +75,10 @@ class BitfinexMapper(VenueMapper):
             self._apply_event(_EVENT.decode(frame), out)
             return
         parts = _PARTS.decode(frame)
-        number = _WHOLE.decode(parts[0]) if len(parts) > 1 else -1
-        if number >= 0 and bytes(parts[1]) in _PASSED_OVER:
+        if len(parts) < 2:
+            raise FrameReject(Reason.WRONG_SHAPE, "a frame without a body")
+        number = _WHOLE.decode(parts[0])
+        if bytes(parts[1]) in _PASSED_OVER:
             return  # A heartbeat may even come before the confirmation.
         known = self._channels.get(number)
         if known is None:
