@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import math
 import random
 import time
 
@@ -249,3 +250,33 @@ async def local(script=None, **options):
     """A server that plays Bybit."""
     async with VenueServer(script or script_of("bybit"), **options) as server:
         yield server
+
+
+def patient(self, wanted):
+    """Plans on whose channels silence is normal."""
+    plans = super(type(self), self).sockets(wanted)
+    return [dataclasses.replace(plan, channels=dict.fromkeys(plan.channels, math.inf)) for plan in plans]
+
+
+def linear(self, wanted):
+    """The first of those."""
+    return patient(self, wanted)[:1]
+
+
+def play(test, *, script=None, **options):
+    """Run a test coroutine with a server and a recorder that reads it."""
+
+    async def go():
+        async with local(script) as server:
+            recording = Recording([server], **{"venues": [venue(sockets=linear)], **options})
+            async with recording.running():
+                await test(server, recording)
+            return recording
+
+    return asyncio.run(go())
+
+
+async def connected(server, recording, n=1):
+    """Wait until linear contracts are subscribed and the recorder knows it."""
+    await server.subscribed(TRADES, clients=n, timeout_s=60.0)
+    await until(lambda: recording.channel("publicTrade").status in {"live", "quiet"})

@@ -17,17 +17,19 @@ from tests.sources.local_venue import (
     TRADES,
     Recording,
     book,
+    connected,
     contracts,
+    linear,
     liquidation,
     local,
     mark,
     patience,
+    patient,
     plain_script,
     trade,
     until,
     venue,
 )
-from tests.sources.test_supervision import connected, linear, patient
 
 from faultline.clock import ManualClock
 from faultline.errors import TapeError

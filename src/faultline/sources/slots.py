@@ -122,6 +122,8 @@ class Slot:
         self._present: Connection | None = None
         self._open: list[Connection] = []
         self._tasks: dict[Connection, asyncio.Task[None]] = {}
+        #: Connections that were told to end.
+        self._ending: set[Connection] = set()
         self._renewal = asyncio.Event()
         self._retry_at_s = 0.0
         self._renewed_s = -math.inf
@@ -153,8 +155,7 @@ class Slot:
                 self._log.warning("connection lost", error=str(self.failure), retry_s=round(delay_s, 1))
                 await self._timer.sleep(delay_s)
         finally:
-            for connection in list(self._open):
-                await self._discard(connection)
+            await self._leave()
 
     def replan(self, plan: SocketPlan, symbols: Sequence[str]) -> None:
         """Carry another plan: a connection for it takes over from the present one."""
@@ -174,7 +175,7 @@ class Slot:
         wait_s = 0.0
         while True:
             present = self._present
-            renewal = asyncio.ensure_future(self._await_renewal(present, wait_s))
+            renewal = asyncio.create_task(self._await_renewal(present, wait_s))
             try:
                 await asyncio.wait({self._tasks[present], renewal}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -200,7 +201,9 @@ class Slot:
         self._handover.open(connection, is_first=not (self._was_carried or is_renewal or self._is_resumed))
         self._open.append(connection)
         self._counted[connection] = _Counted()
-        self._tasks[connection] = asyncio.create_task(connection.run(), name=f"{self.plan.name}")
+        task = self._tasks[connection] = asyncio.create_task(connection.run(), name=self.plan.name)
+        # Whoever loses it asks why; else nobody wants to know.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         counts = self._edges.meter.counts
         counts.n_connects += 1
         counts.n_renewals += is_renewal
@@ -232,7 +235,7 @@ class Slot:
         self._renewal.clear()
         await self._edges.connects.take()
         following = self._dial(is_renewal=True)
-        synced = asyncio.ensure_future(self._await_synced(following, present))
+        synced = asyncio.create_task(self._await_synced(following, present))
         try:
             await asyncio.wait(
                 {self._tasks[present], self._tasks[following], synced}, return_when=asyncio.FIRST_COMPLETED
@@ -274,13 +277,36 @@ class Slot:
         return failure_of(exc, place_of(self.plan.url))
 
     async def _discard(self, connection: Connection) -> None:
-        """Close a connection, if it is not yet, and keep what it has told."""
-        await _end(self._tasks.pop(connection))
+        """Close a connection, if it is not yet, and keep what it told; where that is cancelled it can be repeated."""
+        self._tell_to_end(connection)
+        await asyncio.wait({self._tasks[connection]})
+        self._forget(connection)
+
+    async def _leave(self) -> None:
+        """Close all connections at once; where even that is cancelled they end by themselves."""
+        for connection in self._open:
+            self._tell_to_end(connection)
+        try:
+            for connection in list(self._open):
+                await self._discard(connection)
+        finally:
+            for connection in list(self._open):
+                self._forget(connection)
+
+    def _tell_to_end(self, connection: Connection) -> None:
+        """Cancel a connection, once: told twice it would not close its socket politely."""
+        if connection not in self._ending:
+            self._ending.add(connection)
+            self._tasks[connection].cancel()
+
+    def _forget(self, connection: Connection) -> None:
+        """Keep what a connection has told, and know it no more."""
         self._edges.keep(self.drain())
         self._open.remove(connection)
         self._handover.close(connection)
         self._count(connection)
-        del self._counted[connection]
+        del self._counted[connection], self._tasks[connection]
+        self._ending.discard(connection)
         if self._present is connection:
             self._present = None
 
@@ -458,8 +484,8 @@ class _Counted:
     refusals: set[str] = dataclasses.field(default_factory=set)
 
 
-async def _end(task: asyncio.Future[None]) -> None:
-    """Cancel a task and wait for its end; what it ended with was told already, or is of no use any more."""
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for its end; what it ended with is of no use any more."""
     task.cancel()
     await asyncio.wait({task})
     if not task.cancelled():

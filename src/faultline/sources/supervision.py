@@ -150,22 +150,34 @@ class VenueSupervisor:
         """Read the venue until cancelled, whatever happens."""
         around = self._around
         backoff = Backoff(around.patience, around.rng)
-        while True:
-            began_s = around.timer.now_s()
-            try:
-                await self._read()
-            except asyncio.CancelledError:
-                self._is_stopped = True
-                raise
-            except Exception as exc:  # noqa: BLE001 - a fault in one venue must not reach another
+        try:
+            while True:
+                began_s = around.timer.now_s()
+                await self._read_once()
+                if around.timer.now_s() - began_s > around.patience.healthy_s:
+                    backoff.reset()
+                await self._wait(backoff)
+        finally:
+            self._is_stopped = True
+
+    async def _read_once(self) -> None:
+        """Read until something fails, which is kept for people.
+
+        That happens in a task of its own: a failure while we are told to end must not hide that we are.
+        """
+        reading = asyncio.create_task(self._read(), name=f"{self.venue.slug} reading")
+        try:
+            await asyncio.wait({reading})
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+            exc = None if reading.cancelled() else reading.exception()
+            if exc is not None:
                 found = first_of(exc)
                 if not isinstance(found, FaultlineError):
                     found = SourceError(f"{type(found).__name__}: {found}")
                 self._failure = found
-                self._log.exception("venue failed")
-            if around.timer.now_s() - began_s > around.patience.healthy_s:
-                backoff.reset()
-            await self._wait(backoff)
+                self._log.error("venue failed", exc_info=exc)
 
     async def _read(self) -> None:
         """List, connect and poll, and keep the contracts fresh."""
