@@ -123,11 +123,11 @@ class Script(VenueScript):
             case BookFact():
                 return self._change(fact)
             case MarkFact():
-                data: Any = {"m": symbol, "p": repr(fact.mark_usd), "ts": 0}
-                return self._push("prices/mark", symbol, {"type": "MP", "data": data, "ts": ts_ms})
+                row: Any = {"m": symbol, "p": repr(fact.mark_usd), "ts": 0}
+                return self._push("prices/mark", symbol, {"type": "MP", "data": row, "ts": ts_ms})
             case FundingFact():
-                data = {"m": symbol, "T": ts_ms, "f": repr(fact.rate_ratio)}
-                return self._push("funding", symbol, {"ts": ts_ms, "data": data})
+                row = {"m": symbol, "T": ts_ms, "f": repr(fact.rate_ratio)}
+                return self._push("funding", symbol, {"ts": ts_ms, "data": row})
             case OpenInterestFact():
                 self._interest[symbol] = (fact.oi_base, fact.oi_base * fact.mark_usd)
                 return []

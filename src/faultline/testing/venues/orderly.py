@@ -38,7 +38,7 @@ _CONTRACTS: Final = tuple(
     )
 )
 _TOPICS: Final = {"trade", "orderbookupdate", "openinterest", "estfundingrate"}
-_COMMON: Final = {"markprices", "liquidation"}
+_OF_ALL: Final = {"markprices", "liquidation"}
 
 
 class Script(VenueScript):
@@ -98,7 +98,7 @@ class Script(VenueScript):
             return [_json({**head, "success": True, "data": self._whole(symbol, now_ns)})]
         topic = ask["topic"]
         symbol, _, name = topic.rpartition("@")
-        if not (topic in _COMMON or (symbol in self._by_symbol and name in _TOPICS)):
+        if not (topic in _OF_ALL or (symbol in self._by_symbol and name in _TOPICS)):
             return [_json({**head, "success": False, "errorMsg": f"invalid topic {topic}"})]
         if ask["event"] == "unsubscribe":
             client.topics.discard(topic)

@@ -66,25 +66,25 @@ class ExtendedMapper(VenueMapper):
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
         head = _HEAD.decode(frame)
-        data = bytes(head.data)
+        body = bytes(head.data)
         if head.error is not None:
             out.channel = "error"
             out.controls.append(Refused("", f"{head.error.code}: {head.error.message[:200]}"))
         elif head.type in {"SNAPSHOT", "DELTA"}:
             out.channel = BOOK
-            self._apply_book(head, _BOOK.decode(data), out)
+            self._apply_book(head, _BOOK.decode(body), out)
         elif head.type == "MP":
             out.channel = MARKS
-            self._apply_mark(head, _MARK.decode(data), out)
-        elif data.startswith(b"["):
+            self._apply_mark(head, _MARK.decode(body), out)
+        elif body.startswith(b"["):
             out.channel = TRADES
-            self._apply_trades(_TRADES.decode(data), out)
-        elif head.type or not data.startswith(b"{"):
+            self._apply_trades(_TRADES.decode(body), out)
+        elif head.type or not body.startswith(b"{"):
             out.channel = head.type or "?"
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"type {head.type[:40]!r}")
         else:
             out.channel = FUNDING
-            self._apply_funding(_FUNDING.decode(data), out)
+            self._apply_funding(_FUNDING.decode(body), out)
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
         if channel == STATS:

@@ -43,7 +43,7 @@ _CHANNELS: Final = {
     Kind.FUNDING: FUNDING,
 }
 #: Topics of all contracts by kind; liquidations are valued at the mark price and need it on their connection.
-_COMMON: Final = {Kind.LIQUIDATION: (LIQUIDATIONS, MARKS), Kind.MARK: (MARKS,)}
+_OF_ALL: Final = {Kind.LIQUIDATION: (LIQUIDATIONS, MARKS), Kind.MARK: (MARKS,)}
 #: Seconds of silence after which a channel is stale.
 _SILENCE_S: Final = {
     TRADES: 3600.0,
@@ -114,13 +114,13 @@ class OrderlyFeed:
 
     def sockets(self, wanted: Wanted) -> list[SocketPlan]:
         """One connection per 200 topics; those of all contracts are on the first."""
-        common = dict.fromkeys(
-            topic for kind, topics in _COMMON.items() if kind in wanted.kinds for topic in topics
+        of_all = dict.fromkeys(
+            topic for kind, topics in _OF_ALL.items() if kind in wanted.kinds for topic in topics
         )
         channels = [channel for kind, channel in _CHANNELS.items() if kind in wanted.kinds]
         topics = [f"{item.symbol}@{channel}" for item in wanted.contracts for channel in channels]
         if wanted.contracts:
-            topics = [*common, *topics]
+            topics = [*of_all, *topics]
         most = LIMITS.subscriptions_per_socket
         return [
             _socket(f"public-{first}", wanted.sockets["public"], topics[first : first + most])

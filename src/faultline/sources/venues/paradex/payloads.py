@@ -17,7 +17,7 @@ __all__ = (
     "Frame",
     "Head",
     "Level",
-    "MarginParameters",
+    "MarginFractions",
     "Params",
     "Result",
     "Summary",
@@ -130,7 +130,7 @@ class Summary(msgspec.Struct):
     funding_rate: float | None = None
 
 
-class MarginParameters(msgspec.Struct):
+class MarginFractions(msgspec.Struct):
     """``{"imf_base":"0.02","imf_factor":"0","imf_shift":"0","mmf_factor":"0.5"}``."""
 
     imf_base: float
@@ -152,7 +152,7 @@ class Contract(msgspec.Struct):
     asset_kind: str
     order_size_increment: float
     price_tick_size: float
-    delta1_cross_margin_params: MarginParameters
+    delta1_cross_margin_params: MarginFractions
     min_notional: float | None = None
 
 
