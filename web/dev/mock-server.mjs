@@ -12,7 +12,7 @@ import { columnAt, market, pace, START_BARS } from "./market.mjs";
 import { answerModel } from "./model.mjs";
 import { scores } from "./scores.mjs";
 import { answerSignals, refill } from "./signals.mjs";
-import { sources } from "./sources.mjs";
+import { answerSources } from "./sources.mjs";
 import { jump, serveStream } from "./stream.mjs";
 import { answerZones } from "./zones.mjs";
 
@@ -179,11 +179,7 @@ function api(request, response, url) {
       "GET /api/v1/assets lists what exists.",
     );
   if (route === "status") return json(request, response, scenario, answers.status(clock, scenario));
-  if (route === "sources") {
-    if (["loading", "error"].includes(scenario))
-      return reply.problem(503, "not_ready", "no source is known yet", "wait until the engine is ready");
-    return reply.json(sources(clock, scenario, url.searchParams.get("brief") === "true"));
-  }
+  if (route === "sources") return answerSources(url, clock, scenario, reply);
   if (route === "assets") return json(request, response, scenario, { assets: answers.assets() });
   if (route === "scores") return json(request, response, scenario, scores(scenario, url.searchParams));
   if (route === "legend") return json(request, response, scenario, answers.legend(market(scope, tf)));

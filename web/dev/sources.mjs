@@ -167,7 +167,7 @@ const played = (nowMs) =>
   }));
 
 /** Only the scenarios `live` and `empty` have connections; the others play what was made up. */
-export function sources(clock, scenario, brief) {
+function sources(clock, scenario, brief) {
   const nowMs = clock.asOfMs();
   if (scenario === "empty") return { connected: true, at_ms: nowMs, venues: [], writer: null };
   if (scenario !== "live") {
@@ -196,4 +196,10 @@ export function sources(clock, scenario, brief) {
   const long = brief ? { channels: [], sockets: [], coverage: [], absent: [], refusals: [] } : {};
   const venues = connected(nowMs).map((one) => ({ ...one, ...long }));
   return { connected: true, at_ms: nowMs, venues, writer, disk };
+}
+
+export function answerSources(url, clock, scenario, reply) {
+  if (["loading", "error"].includes(scenario))
+    return reply.problem(503, "not_ready", "no source is known yet", "wait until the engine is ready");
+  return reply.json(sources(clock, scenario, url.searchParams.get("brief") === "true"));
 }
