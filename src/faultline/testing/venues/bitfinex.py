@@ -120,7 +120,7 @@ class Script(VenueScript):
                 begun = ["pos", fact.seq, ts_ms, None, symbol, fact.side * fact.qty_base, fact.price_usd]
                 rows = ([*begun, None, 0, 1, None, None], [*begun, None, 1, 1, None, fact.price_usd])
                 margin = [*begun[:4], "tBTCUSD", *begun[5:], None, 0, 1, None, None]
-                return [self._push(_LIQUIDATIONS, [[row]], now_ns) for row in (*rows, margin)]
+                return [self._push(_LIQUIDATIONS, [[*rows, margin]], now_ns)]
             case BookFact():
                 whole = self._books.apply(fact)
                 levels = [*_rows(fact.bids, 1), *_rows(fact.asks, -1)]

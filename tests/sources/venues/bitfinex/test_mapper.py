@@ -65,6 +65,7 @@ def test_a_trade_is_told_once_though_it_comes_as_executed_and_as_booked(play, ma
     new = push(play, mapper, TRADES, "te", [9, NOW_MS, 0.5, 102.0], NOW_MS)[(Kind.TRADE, BTC)]
     assert (new[0]["seq"], new[0]["flags"]) == (9, 0)
     assert push(play, mapper, TRADES, "tu", [9, NOW_MS, 0.5, 102.0], NOW_MS) == {}
+    assert push(play, mapper, TRADES, "tu", [10, NOW_MS, 0.5, 102.0], NOW_MS).keys() == {(Kind.TRADE, BTC)}
     assert push(play, mapper, TRADES, "hb", NOW_MS) == {}
     assert play.out.rejects == {}
 

@@ -41,10 +41,10 @@ LIQUIDATIONS: Final = "liq:global"
 #: Stands for the symbol of what is told of all symbols.
 ALL: Final = "all"
 
-#: A trade as it was made; it is repeated as ``tu`` once it is booked.
-_EXECUTED: Final = b'"te"'
-#: A repeated trade, a heartbeat, a checksum of the book.
-_PASSED_OVER: Final = {b'"tu"', b'"hb"', b'"cs"'}
+#: A trade as it was made, and again once it is booked; whichever comes first counts.
+_TRADED: Final = {b'"te"', b'"tu"'}
+#: A heartbeat, a checksum of the book.
+_PASSED_OVER: Final = {b'"hb"', b'"cs"'}
 #: Numbers at the end of a frame below this are sequence numbers, above it milliseconds.
 _TIMES_FROM: Final = 1_000_000_000_000
 _FUNDING_INTERVAL_NS: Final = 8 * HOUR_NS
@@ -123,7 +123,7 @@ class BitfinexMapper(VenueMapper):
 
     def _apply_trades(self, symbol: str, parts: Sequence[msgspec.Raw], out: Rows) -> None:
         """One trade, or the latest ones, newest first."""
-        if bytes(parts[1]) == _EXECUTED:
+        if bytes(parts[1]) in _TRADED:
             if len(parts) == 2:
                 raise FrameReject(Reason.WRONG_SHAPE, "a trade without its facts")
             self._apply_trade(symbol, _TRADE.decode(parts[2]), out, 0)
