@@ -250,19 +250,24 @@ class Engine:
 
     def _play(self) -> None:
         wall = drawn = time.monotonic()
-        while not self._stopping.wait(GLANCE_S):
+        looked_s = drew_s = 0.0
+        while not self._stopping.wait(max(GLANCE_S, looked_s)):
             self._obey()
             now = time.monotonic()
             elapsed_ns = int((now - wall) * 1e9 * self._speed)
             wall = now
-            draws = now - drawn >= TURN_S
+            # Many instruments cost more: looks take at most half the time, drawings a fifth.
+            draws = now - drawn >= max(TURN_S, 4.0 * drew_s)
             if not self._paused:
                 present, end = self._market.present, self._market.to_ns
                 target = self._now_ns + elapsed_ns if present is None else present()
                 self._move(target if end is None else min(target, end), draws=draws)
+            spent_s = time.monotonic() - now
             if draws:
                 self._status("ready")
-                drawn = time.monotonic()
+                drawn, drew_s = time.monotonic(), spent_s
+            else:
+                looked_s = spent_s
 
     def _obey(self) -> None:
         while not self._commands.empty():

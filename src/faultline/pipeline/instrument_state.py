@@ -77,6 +77,8 @@ class InstrumentState:
             marks=rows.get(Kind.MARK, _NONE[Kind.MARK]),
             upto_ns=upto_ns,
         )
+        if not len(closed):
+            return closed
         bars = np.zeros(len(closed), dtype=PATH_BAR)
         for name in ("start_ns", "end_ns", "low_usd", "high_usd", "close_usd"):
             bars[name] = closed[name]

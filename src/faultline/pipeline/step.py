@@ -349,8 +349,7 @@ def _extend(
             out += [(scope, columns) for columns in drawn_from[tuple(ids)]]
             continue
         mine_out = drawn_from.setdefault(tuple(ids), [])
-        total = _total([heat[iid] for iid in priced])
-        mine = np.isin(recent.instrument, ids)
+        mine = np.isin(recent.instrument, ids) if len(recent.instrument) else np.zeros(0, dtype=np.bool_)
         located = ColumnEvents(
             received_ns=recent.received_ns[mine],
             side=(recent.side[mine] == Side.SHORT).astype(np.int64),
@@ -358,6 +357,9 @@ def _extend(
             usd=recent.notional_usd[mine],
         )
         path = _ended(paths.get(_source_of(shard, scope), np.zeros(0, PATH_ROW)), after_ns, last.end_ns)
+        if not (len(union) or last.now or len(path) or mine.any()):
+            continue  # Nothing closed, nobody looks and nothing came.
+        total = _total([heat[iid] for iid in priced])
         for series in shard.series_of(scope).values():
             close_ns = series.close_times(after_ns, last.end_ns)
             columns = series.extend(
