@@ -4,7 +4,8 @@ A connection never comes back: whoever runs it makes another. ``dialling`` -> ``
 
     dial        DNS, TLS, handshake, within ``Patience.dial_s``
     subscribe   the plan's frames, paced; every key of ``expects`` is confirmed or refused, or counts as refused when
-                ``Patience.confirm_s`` has passed; with none confirmed the connection ends
+                ``Patience.confirm_s`` has passed; a request that is refused as a whole is asked for once more topic by
+                topic; with none confirmed the connection ends
     live        pings as the plan says; it ends when nothing at all arrives for too long, or when every channel on
                 which silence is not normal is silent beyond its limit
 
@@ -27,6 +28,7 @@ import structlog
 from picows import WSListener, WSMsgType
 
 from faultline.errors import ConnectionLost, PayloadRejected, SourceError, StaleSource
+from faultline.sources.asking import Subscriptions
 from faultline.sources.control import Confirmed, Refused, Reply, Resync
 from faultline.sources.dialling import dial
 from faultline.sources.failures import failure_of, first_of, place_of
@@ -107,6 +109,7 @@ class Connection:
         since_ns: since when.
         born_s: when it was made (``Timer`` seconds).
         ready: set when every subscription is answered, at ``ready_s`` (``Timer`` seconds), ``ready_ns``.
+        asking: what was asked for and how the venue answered.
         refused: subscriptions the venue refused or did not answer: key -> why.
         heard_s: channel -> when it last gave rows (``Timer`` seconds); from ``ready`` on.
         heard_ns: channel -> the same as a receive time; only channels that gave rows.
@@ -120,7 +123,8 @@ class Connection:
         self.phase, self.since_ns = Phase.DIALLING, wiring.stamp()
         self.born_s = wiring.timer.now_s()
         self.ready = asyncio.Event()
-        self.refused: dict[str, str] = {}
+        self.asking = Subscriptions(plan)
+        self.refused = self.asking.refused
         self.heard_s: dict[str, float] = {}
         self.heard_ns: dict[str, int] = {}
         self.last_frame_ns: int | None = None
@@ -130,7 +134,8 @@ class Connection:
         self._log = _LOG.bind(venue=mapper.venue, connection=plan.name)
         self._where = place_of(plan.url)
         self._transport: WSTransport | None = None
-        self._outstanding = set(plan.expects)
+        #: Set when there is something to ask for again, or when all is answered.
+        self._is_told = asyncio.Event()
         self._lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._parts: list[bytes] = []
         self._is_binary = False
@@ -225,23 +230,33 @@ class Connection:
         for frame in self.plan.subscribe:
             await self._pace.take()
             self._send(frame)
-        if not self._outstanding:
+        self.asking.is_asked = True
+        if self.asking.is_answered:
             self._settle()
-        while not self.ready.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._patience.confirm_s):
-                    await self.ready.wait()
-            if not self._is_held:
-                break
-        self.refused |= dict.fromkeys(sorted(self._outstanding), "no answer")
-        self._outstanding.clear()
-        if self.plan.expects and self.plan.expects <= self.refused.keys():
+        await self._await_answers()
+        if self.asking.is_hopeless:
             why = next(iter(self.refused.values()))
             if not self.heard_ns:
                 raise ConnectionLost(f"no subscription was accepted: {why}", where=self._where)
             self._log.warning("rows come, though no subscription was accepted", detail=why)
             self.refused.clear()
         self._settle()
+
+    async def _await_answers(self) -> None:
+        """Wait for the answers as long as it is worth it, and ask again where the venue refused too much at once."""
+        while not self.ready.is_set():
+            while self.asking.again:
+                await self._pace.take()
+                self._send(self.asking.again.popleft())
+            self._is_told.clear()
+            is_late = False
+            try:
+                async with asyncio.timeout(self._patience.confirm_s):
+                    await self._is_told.wait()
+            except TimeoutError:
+                is_late = not self._is_held
+            if is_late and not self.asking.give_up():
+                return
 
     async def _beat(self) -> None:
         """Send our pings."""
@@ -398,22 +413,20 @@ class Connection:
     def _obey(self, control: Control) -> None:
         match control:
             case Confirmed(key):
-                if key:
-                    self._outstanding.discard(key)
-                    self.refused.pop(key, None)
-                else:
-                    self._outstanding.clear()
+                self.asking.confirm(key)
             case Refused(key, detail):
-                if not key and len(self._outstanding) == 1:
-                    key = next(iter(self._outstanding))
-                self._outstanding.discard(key)
-                self.refused[key] = detail or "no reason given"
+                self.asking.refuse(key, detail)
+                if self.asking.again:
+                    self._log.info(
+                        "refused as a whole: asked for one by one", key=key[:200], detail=detail[:200]
+                    )
+                    self._is_told.set()
             case Reply(frame):
                 self._send(frame)
             case Resync(symbol, detail):
                 self._log.info("book lost its sequence", symbol=symbol, detail=detail)
                 self._ask_to_mend(symbol)
-        if not self._outstanding and self.phase is Phase.SUBSCRIBING:
+        if self.asking.is_answered and self.phase is Phase.SUBSCRIBING:
             self._settle()
 
     def _ask_to_mend(self, symbol: str) -> None:
@@ -430,6 +443,7 @@ class Connection:
         now_s = self.ready_s = self._timer.now_s()
         self.heard_s = dict.fromkeys(self.plan.channels, now_s) | self.heard_s
         self.ready.set()
+        self._is_told.set()
 
     def _excuse(self) -> None:
         """Begin to count silence anew."""

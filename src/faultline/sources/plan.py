@@ -120,6 +120,9 @@ class SocketPlan:
         expects: keys that must be confirmed (see ``Confirmed``); every one of them is ``channel|symbol``.
         channels: rows are expected on these channels; seconds of silence after which one is stale. Channels on which
             silence is normal (liquidations) are told with inf.
+        singly: the topics of one of ``expects``, as the frame that asks for each alone by the key that its answer will
+            name; asked for when the request is refused. Empty, or one, where it cannot be taken apart; None where no
+            request of the plan can.
         resubscribe: frames that ask for the book of a symbol anew; empty where a REST snapshot mends it.
         heartbeat: how it is kept alive.
         unzip: compression of binary frames.
@@ -137,6 +140,7 @@ class SocketPlan:
     unzip: Unzip = Unzip.NONE
     headers: tuple[tuple[str, str], ...] = ()
     ticket: Ticket | None = None
+    singly: Callable[[str], Mapping[str, bytes]] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from faultline.errors import RateLimited, SourceError
+from faultline.sources.asking import is_about
 from faultline.sources.connection import Connection
 from faultline.sources.failures import Blocked, failure_of, place_of
 from faultline.sources.handover import Handover
@@ -449,11 +450,16 @@ class Slot:
         limit_s, silent_s = present.plan.channels[channel], present.silent_s(channel)
         if silent_s > limit_s:
             return Status.STALE, f"no rows for {silent_s:.0f} s; {limit_s:g} s are normal"
-        asked = [key for key in present.plan.expects if channel in key]
-        refused = {key: why for key, why in present.refused.items() if channel in key}
+        asked = [key for key in present.asking.asked if is_about(key, channel, present.plan.channels)]
+        refused = {
+            key: why
+            for key, why in present.refused.items()
+            if (key or present.asking.is_vague) and is_about(key, channel, present.plan.channels)
+        }
         if refused:
-            sentence = f"{len(refused)} of {len(asked)} subscriptions refused: {next(iter(refused.values()))}"
-            return (Status.DOWN if len(refused) == len(asked) else Status.PARTIAL), sentence
+            n_asked = max(len(asked), len(refused))
+            sentence = f"{len(refused)} of {n_asked} subscriptions refused: {next(iter(refused.values()))}"
+            return (Status.DOWN if asked and refused.keys() >= set(asked) else Status.PARTIAL), sentence
         if channel not in present.heard_ns:
             return Status.QUIET, "subscribed; no rows yet"
         if math.isinf(limit_s) and silent_s > _QUIET_S:

@@ -141,7 +141,12 @@ def _socket(name: str, url: str, keys: Sequence[str]) -> SocketPlan:
         channels={channel: _SILENCE_S[channel] for channel in channels},
         heartbeat=Heartbeat(Beat.OURS, 20.0, lambda _: b'{"op":"ping"}'),
         resubscribe=_resubscribe,
+        singly=_singly,
     )
+
+
+def _singly(key: str) -> Mapping[str, bytes]:
+    return {topic: _ask("subscribe", [topic]) for topic in key.split(",")}
 
 
 def _resubscribe(symbol: str) -> Sequence[bytes]:
