@@ -47,6 +47,8 @@ __all__ = ("GLANCE_S", "TURN_S", "Engine", "Market")
 GLANCE_S: Final = 0.025
 #: Wall time between two drawings of the maps.
 TURN_S: Final = 0.25
+#: Wall time between two drawings where they cost much; the first ones, which compile, must not put off the next.
+_TURN_MOST_S: Final = 2.0
 #: Assets that moved farther than this at once are told of together, in the order of time; otherwise each at once.
 _TOGETHER_NS: Final = SECOND_NS
 #: Columns kept per timeframe.
@@ -251,13 +253,13 @@ class Engine:
     def _play(self) -> None:
         wall = drawn = time.monotonic()
         looked_s = drew_s = 0.0
-        while not self._stopping.wait(max(GLANCE_S, looked_s)):
+        while not self._stopping.wait(min(max(GLANCE_S, looked_s), TURN_S)):
             self._obey()
             now = time.monotonic()
             elapsed_ns = int((now - wall) * 1e9 * self._speed)
             wall = now
             # Many instruments cost more: looks take at most half the time, drawings a fifth.
-            draws = now - drawn >= max(TURN_S, 4.0 * drew_s)
+            draws = now - drawn >= min(max(TURN_S, 4.0 * drew_s), _TURN_MOST_S)
             if not self._paused:
                 present, end = self._market.present, self._market.to_ns
                 target = self._now_ns + elapsed_ns if present is None else present()
