@@ -418,6 +418,12 @@ def test_null_worlds_are_checked_for_what_they_lack(tmp_path):
     ]
     assert checks(drifting)["constant_leverage"]["value"] == pytest.approx(0.2)
     assert checks(drifting)["constant_leverage"]["passed"] is False
+    unsure = [
+        RecoveredMix(m.t_ns, ID, grid, m.shares, np.array([0.0, 0.6]), np.array([0.28, 1.0]), m.is_identified)
+        for m in drifting
+    ]
+    assert checks(unsure)["constant_leverage"]["value"] == pytest.approx(0.02)
+    assert checks(unsure)["constant_leverage"]["passed"] is True
 
 
 def test_an_ordinary_world_has_no_null_to_check(folder):

@@ -75,6 +75,7 @@ def naive_windows(world, prior, windows, share=0.9, starting=30):
     precision0 = np.eye(size) * 0.25
     x, precision = np.full(size, -30.0), precision0.copy()
     seen, swept, area = 0.0, 0.0, 0.0
+    squares, foretold = 20.0, 20.0
     found = []
     for w in range(windows):
         rows, total = [], np.zeros(size)
@@ -108,10 +109,13 @@ def naive_windows(world, prior, windows, share=0.9, starting=30):
         found.append((theta, 0.0 if starts else np.log(rates).sum() - theta @ total))
         fade, slow = 0.5 ** (1 / 60 / 1e4), 0.5 ** (1 / 60 / 720)
         if not starts:
+            dispersion, memory = max(1.0, squares / foretold), 0.5 ** (1 / 60 / SHARP.score_half_life_h)
+            squares = 20.0 + memory * (squares - 20.0) + (len(rows) - theta @ total) ** 2
+            foretold = 20.0 + memory * (foretold - 20.0) + theta @ total
             weight = np.array(rows).reshape(-1, size) * theta / rates[:, None]
-            used = weight.T @ weight + 0.05 * np.diag(theta * total)
+            used = (weight.T @ weight + 0.05 * np.diag(theta * total)) / dispersion
             precision = fade * precision + (1 - fade) * precision0 + used
-            pull = weight.sum(axis=0) - theta * total + (1 - fade) * precision0 @ (level - x)
+            pull = (weight.sum(axis=0) - theta * total) / dispersion + (1 - fade) * precision0 @ (level - x)
             step = np.linalg.solve(precision, pull)
             x = x + np.clip(step, -0.5, 0.5)
             if np.abs(step).max() > 0.5:
@@ -350,7 +354,8 @@ def test_the_prior_takes_over_when_the_learned_mix_scores_worse_and_says_so():
     settings = LearnerSettings(blur_bps=0.0, score_half_life_h=6.0)
     prior = generic_prior(GRID, 8.0, 0.7)
     stiff = LeverageLearner(None, [member()], prior, settings)
-    (bars, events), (rest, later) = parts(world, [8_000 // 6])
+    # By the end the prior, which follows the level only, scores worse again.
+    (bars, events), (rest, later), _ = parts(world, [8_000 // 6, 8_000 // 6 + 1_125])
     stiff.learn(bars, events)
     assert stiff.posterior().advantage_nats > 5
     stiff.freeze()

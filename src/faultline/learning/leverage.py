@@ -402,7 +402,7 @@ class LeverageLearner:
         size, dispersion = len(self.leverages), self._dispersion
         basis, spoken = self._basis()
         mix = self._mixed(basis, spoken)
-        taught = (self._bank.precision - self._precision0) / dispersion
+        taught = self._bank.precision - self._precision0
         covariance = _inverse(self._precision0 + taught)[:, :size, :size]
         before = _inverse(self._precision0)
         loose = _inverse(_inverse(loosened(before, self.leverages, self.prior.mix)) + taught)
@@ -460,10 +460,10 @@ class LeverageLearner:
     def taught(self, instrument_id: str, asset_class: str = "") -> LearnedShape:
         """What events taught the incumbent, the prior taken out: input of ``prior.refresh_priors``."""
         size = len(self.leverages)
-        precision = (self._bank.precision[0] - self._precision0) / self._dispersion
+        precision = self._bank.precision[0] - self._precision0
         prior = np.append(self._shape[:size] + self._level(0), self._bank.x[0, size])
         # The floor is kept where it is; what the leverages learned is conditional on it.
-        moved = (self._bank.precision[0] @ self._bank.x[0] - self._precision0 @ prior) / self._dispersion
+        moved = self._bank.precision[0] @ self._bank.x[0] - self._precision0 @ prior
         given = moved[:size] - precision[:size, size] * self._bank.x[0, size]
         return LearnedShape(instrument_id, asset_class, precision[:size, :size], given)
 

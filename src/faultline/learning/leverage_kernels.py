@@ -343,9 +343,9 @@ def filter_bank_kernel(
         half_lives_h: f8 (M,), recorded hours.
         shape: f8 (K,), log shares of the prior over the leverages; the last is the shift of the floor.
         prior_precision: f8 (K, K).
-        numbers: f8 (9,): step limit, temper, damping, whether unused information is returned (``newton_step_kernel``),
-            kernel share, events before learning starts, half-life of the scale and of the score in hours, 0 to score
-            without moving rates.
+        numbers: f8 (9,): step limit, temper (here divided by the dispersion of the first member's counts), damping,
+            whether unused information is returned (``newton_step_kernel``), kernel share, events before learning
+            starts, half-life of the scale and of the score in hours, 0 to score without moving rates.
         theta: f8 (W, M, K), filled: rates before each window.
         fits: f8 (W, M, 6), filled: log likelihood (0 before learning starts: the first member has too few events or
             exposure), events, expected of what counts, expected of all; log score and
@@ -354,7 +354,7 @@ def filter_bank_kernel(
     size, learns = shape.shape[0], numbers[8] != 0.0
     total, seen, first = np.zeros((2, size)), np.zeros(2), np.zeros(2)
     gradient, share, prior, sizes = np.zeros(size), np.zeros(size), np.zeros(size), np.zeros(size)
-    information, scratch = np.zeros((size, size)), np.zeros((size, size))
+    information, scratch, settings = np.zeros((size, size)), np.zeros((size, size)), np.zeros(4)
     for w in range(sums.bar_starts.shape[0] - 1):
         hours = sums.hours[w]
         starting = bank.scale[0, 0] < numbers[5] or bank.scale[0, 1] < _LEAST_EXPOSURE
@@ -395,6 +395,9 @@ def filter_bank_kernel(
             scale[1] = slow * scale[1] + seen[0]
             scale[2] = slow * scale[2] + seen[1]
             if learns and not starting:
+                # Events come in bursts: as many tell as much as their number over the dispersion of counts.
+                settings[:] = numbers[:4]
+                settings[1] /= fits[w, 0, 5]
                 for k in range(size):
                     total[0, k] *= now[k]
                 newton_step_kernel(
@@ -406,7 +409,7 @@ def filter_bank_kernel(
                     gradient,
                     information,
                     fade,
-                    numbers[:4],
+                    settings,
                     scratch,
                 )
 
