@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import gc
 import json
 import logging
 import os
@@ -48,8 +49,7 @@ SHARES = (0.10, 0.25, 0.50, 1.00)
 GOAL_MESSAGES_S, GOAL_P99_MS = 50_000, 100.0
 #: Offered where the rate of saturation is looked for.
 FLOOD_MESSAGES_S = 400_000
-#: Of a flood this long is not counted: buffers fill.
-FILL_S = 2.0
+WARM_MESSAGES_S, WARM_S = 2_000, 2.0
 #: Time for what was read to reach the tape and the step, and for health to be told.
 SETTLE_S = 1.5
 CONNECT_S = 60.0
@@ -147,6 +147,9 @@ class Ingest:
         self.step_ages, self.n_stepped, self.n_advances = Ages(), 0, 0
         self._stopping = threading.Event()
         self._steps = threading.Thread(target=self._step, name="step")
+        # As ``Recording`` does.
+        gc.collect()
+        gc.freeze()
         self.recorder.start()
         self._steps.start()
 
@@ -243,17 +246,13 @@ class Ingest:
         }
 
 
-def saturate(traffic: Traffic, ingest: Ingest, seconds: float) -> float:
-    """Frames read per second while more are offered."""
-    traffic.begin(f"{FLOOD_MESSAGES_S} {seconds + FILL_S}")
-    time.sleep(FILL_S)
-    first, begun_s = ingest.counts()["frames"], time.monotonic()
-    time.sleep(seconds)
-    # Health counts a few times a second: the share of a look is at most 0.25 s of ``seconds``.
-    rate = (ingest.counts()["frames"] - first) / (time.monotonic() - begun_s)
-    traffic.answer()
-    time.sleep(SETTLE_S)
-    return rate
+def saturate(traffic: Traffic, seconds: float) -> float:
+    """Frames read per second while more are offered, from the first to the proof that the last was read."""
+    begun_s = time.monotonic()
+    traffic.begin(f"{FLOOD_MESSAGES_S} {seconds}")
+    wrote = traffic.answer()
+    assert wrote["settled"], "the clients did not read everything"
+    return wrote["frames"] / (time.monotonic() - begun_s)
 
 
 def run(traffic: Traffic, ingest: Ingest, rate: float, seconds: float) -> dict:
@@ -273,6 +272,8 @@ def run(traffic: Traffic, ingest: Ingest, rate: float, seconds: float) -> dict:
     spent = {name: after[name] - before[name] for name in after}
     frames = spent["frames"] - wrote["control_frames"]
     cpu_s = sum(busy[name] - before[name] for name in ("cpu_user_s", "cpu_system_s"))
+    # Where it falls behind, what was written in these seconds is read later.
+    whole_cpu_s = spent["cpu_user_s"] + spent["cpu_system_s"]
     return {
         "offered_messages_per_s": rate,
         "messages_per_s": wrote["frames"] / wrote["seconds"],
@@ -291,7 +292,7 @@ def run(traffic: Traffic, ingest: Ingest, rate: float, seconds: float) -> dict:
         "socket_to_step_ms": ingest.step_ages.take(0),
         "socket_to_acknowledged_ms": ingest.tape.ages.take(0),
         "cpu_share": cpu_s / seconds,
-        "cpu_us_per_message": cpu_s / max(wrote["frames"], 1) * 1e6,
+        "cpu_us_per_message": whole_cpu_s / max(wrote["frames"], 1) * 1e6,
         "cpu_share_by_thread": shares(before, busy, seconds, "cpu "),
         "share_without_a_core_by_thread": shares(before, busy, seconds, "denied "),
         "cpu_share_of_system_calls": (busy["cpu_system_s"] - before["cpu_system_s"]) / seconds,
@@ -321,6 +322,7 @@ def shares(before: dict, after: dict, seconds: float, prefix: str) -> dict[str, 
 
 def line_of(figures: dict) -> str:
     step, kept = figures["socket_to_step_ms"], figures["socket_to_acknowledged_ms"]
+    denied = figures["share_without_a_core_by_thread"]["recorder"]
     if not step:
         return f"{figures['offered_messages_per_s']:9.0f} offered: no trade arrived"
     return (
@@ -328,7 +330,7 @@ def line_of(figures: dict) -> str:
         f" {figures['rows_per_s']:9.0f} rows/s; to step {step['p50']:6.1f} {step['p99']:7.1f} ms;"
         f" acknowledged {kept['p50']:6.1f} {kept['p99']:7.1f} ms; CPU {figures['cpu_share']:.2f}"
         f" ({figures['cpu_us_per_message']:.1f} us a message); waiting {figures['rows_waiting_most']:7d} rows,"
-        f" lost {figures['lost_messages']}; without a core {figures['share_without_a_core_by_thread']['recorder']:.2f},"
+        f" lost {figures['lost_messages']}, gaps told {figures['gaps']}; without a core {denied:.2f},"
         f" load {figures['load'][0]:.1f}"
     )
 
@@ -337,11 +339,14 @@ def measure(args, ingest: Ingest, traffic: Traffic) -> dict:
     ingest.wait_live()
     traffic.begin("wait")
     traffic.answer()
+    # The first frames compile and fill caches.
+    traffic.begin(f"{WARM_MESSAGES_S} {WARM_S}")
+    traffic.answer()
     result: dict = {}
     if args.rates:
         rates = [float(text) for text in args.rates.split(",")]
     else:
-        found = saturate(traffic, ingest, args.seconds)
+        found = saturate(traffic, args.seconds)
         print(f"saturated at {found:.0f} messages/s", flush=True)
         result["saturation_messages_per_s"] = found
         rates = sorted({*(share * found for share in SHARES), float(GOAL_MESSAGES_S)})
@@ -386,7 +391,7 @@ def main() -> int:
     args.out.parent.mkdir(exist_ok=True)
     args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(*rejects, sep="\n")
-    lost = [one for one in result["runs"] if one["lost_messages"] or one["gaps"] or one["reconnects"]]
+    lost = [one for one in result["runs"] if one["lost_messages"] or one["reconnects"]]
     broken = bool(lost) or end["rows"] != end["on_tape"] or end["for_step"] != end["stepped"]
     print(f"FAILS: {end}" if broken else f"nothing lost: {end}")
     return 1 if broken else 0
