@@ -8,6 +8,7 @@ import math
 
 import pytest
 from tests.sources.local_venue import Bench, local, plain_script, play, refusing, trade, until
+from tests.sources.venues.play import Play
 
 from faultline.messages import Kind
 from faultline.sources.asking import NO_ANSWER, Subscriptions, is_about
@@ -204,3 +205,34 @@ def test_only_topics_that_remain_refused_make_a_channel_partial():
         assert recording.venue().n_refusals == 4
 
     play(test, script=plain_script(received=refusing("SOLUSDT")), assets=("BTC", "ETH", "SOL"))
+
+
+TAKEN_APART = (
+    "aster",
+    "binance",
+    "binance-coinm",
+    "bitget",
+    "bybit",
+    "coinex",
+    "deribit",
+    "gate",
+    "kucoin",
+    "okx",
+)
+
+
+@pytest.mark.parametrize("slug", TAKEN_APART)
+def test_parts_of_a_request_are_confirmed_by_their_keys_and_give_what_the_whole_gives(slug):
+    played = Play(slug).connect()
+    for connection in played.connections:
+        topics, connection.client.topics = connection.client.topics, set()
+        connection.confirmed.clear()
+        for key in sorted(connection.plan.expects):
+            for part, frame in connection.plan.singly(key).items():
+                assert part == key or part not in connection.plan.expects
+                played.send(connection, frame)
+                assert connection.confirmed[-1] == part
+        assert len(set(connection.confirmed)) == len(connection.confirmed)
+        missing = topics - connection.client.topics
+        assert not {topic for topic in missing if slug != "gate" or "order_book" not in topic}
+    assert played.out.rejects == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +44,8 @@ _SILENCE_S: Final = {TRADES: 120.0, LIQUIDATIONS: math.inf, BOOK: 20.0, MARKS: 1
 _STREAMS_PER_SOCKET: Final = 200
 #: Streams in one request to subscribe.
 _STREAMS_PER_FRAME: Final = 50
+#: Numbers of requests for streams that were refused together are so far apart.
+_NUMBERS_APART: Final = 1000
 #: The venue pings every three minutes (Binance) or five (Aster); ours find a dead connection sooner.
 _PING_EVERY_S: Final = 60.0
 #: Levels of a snapshot, and its weight.
@@ -125,7 +128,16 @@ def _socket(name: str, url: str, keys: Sequence[str]) -> SocketPlan:
         expects=frozenset(str(number) for number in range(1, len(groups) + 1)),
         channels={(channel := key.split("@")[1]): _SILENCE_S[channel] for key in keys},
         heartbeat=Heartbeat(Beat.SOCKET, _PING_EVERY_S),
+        singly=lambda key: _singly(int(key), groups),
     )
+
+
+def _singly(number: int, groups: Sequence[Sequence[str]]) -> dict[str, bytes]:
+    """Each stream of a request alone, by a number of its own."""
+    if number > len(groups):
+        return {}
+    numbers = itertools.count(number * _NUMBERS_APART)
+    return {str(one): _subscribe(one, [name]) for one, name in zip(numbers, groups[number - 1], strict=False)}
 
 
 def _subscribe(number: int, streams: Sequence[str]) -> bytes:

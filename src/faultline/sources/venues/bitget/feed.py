@@ -146,11 +146,14 @@ def _socket(name: str, url: str, args: Sequence[dict[str, str]]) -> SocketPlan:
         again = [{"instType": types[symbol], "topic": BOOK, "symbol": symbol}]
         return (_ask("unsubscribe", again), _ask("subscribe", again))
 
+    by_key = {f"{arg['topic']}|{arg.get('symbol') or arg['instType']}": arg for arg in args}
     return SocketPlan(
         name=name,
         url=url,
         subscribe=tuple(_ask("subscribe", group) for group in groups),
-        expects=frozenset(f"{arg['topic']}|{arg.get('symbol') or arg['instType']}" for arg in args),
+        expects=frozenset(by_key),
+        # A refusal may name no topic: those that nobody confirmed are asked for alone.
+        singly=lambda key: {key: _ask("subscribe", [by_key[key]])},
         channels={channel: _SILENCE_S[channel] for channel in {arg["topic"] for arg in args}},
         heartbeat=Heartbeat(Beat.OURS, 25.0, lambda _: b"ping"),
         resubscribe=resubscribe,

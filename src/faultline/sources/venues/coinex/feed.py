@@ -159,8 +159,20 @@ def _socket(name: str, url: str, channels: Sequence[str], symbols: Sequence[str]
         channels={channel: _SILENCE_S[channel] for channel in channels},
         heartbeat=Heartbeat(Beat.OURS, 20.0, lambda _: _encode("server.ping", {}, NO_KEY)),
         resubscribe=_resubscribe,
+        singly=lambda key: _singly(key, asks),
         unzip=Unzip.GZIP,
     )
+
+
+def _singly(key: str, asks: Sequence[tuple[int, str, Sequence[str]]]) -> dict[str, bytes]:
+    """Each contract of a request alone, by a number of its own."""
+    found: dict[str, bytes] = {}
+    for number, channel, group in asks:
+        # Numbers of the channel that no request of the plan has.
+        first = REQUESTS[channel] + len(asks) + (number - REQUESTS[channel]) * _CONTRACTS_PER_FRAME
+        if key_of(number) == key:
+            found |= {key_of(one): _ask(channel, [name], one) for one, name in enumerate(group, first)}
+    return found
 
 
 def _resubscribe(symbol: str) -> Sequence[bytes]:

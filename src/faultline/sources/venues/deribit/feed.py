@@ -137,6 +137,8 @@ def _socket(name: str, url: str, keys: Sequence[str]) -> SocketPlan:
         channels={channel: _SILENCE_S[channel] for channel in channels},
         heartbeat=Heartbeat(Beat.THEIRS, 3.0 * _HEARTBEAT_S),
         resubscribe=_resubscribe,
+        # A refusal names no channel: those that nobody confirmed are asked for alone.
+        singly=lambda key: {key: _ask("subscribe", SUBSCRIBE_ID, [key])},
     )
 
 

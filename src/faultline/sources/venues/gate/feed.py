@@ -48,6 +48,8 @@ _CONTRACTS_PER_SOCKET: Final = 40
 _RATIO_EVERY_S: Final = 300.0
 #: Levels of a book, in its changes and in its snapshot.
 _DEPTH: Final = "100"
+#: Numbers of requests for contracts that were refused together are so far apart.
+_NUMBERS_APART: Final = 1000
 #: Sizes come as text, with their decimals where a contract has any.
 _DECIMAL_SIZES: Final = (("X-Gate-Size-Decimal", "1"),)
 #: Before, at most one liquidation a contract and second was told, the others were lost.
@@ -160,17 +162,28 @@ def _socket(name: str, url: str, asks: Sequence[tuple[str, list[str]]]) -> Socke
     return SocketPlan(
         name=name,
         url=url,
-        subscribe=tuple(
-            msgspec.json.encode(
-                {"time": 1, "id": number, "channel": channel, "event": "subscribe", "payload": payload}
-            )
-            for number, (channel, payload) in enumerate(asks, 1)
-        ),
+        subscribe=tuple(_ask(number, channel, payload) for number, (channel, payload) in enumerate(asks, 1)),
         expects=frozenset(f"{channel}|{number}" for number, (channel, _) in enumerate(asks, 1)),
         channels={channel: _SILENCE_S[channel] for channel, _ in asks},
         heartbeat=Heartbeat(Beat.OURS, 15.0, _ping),
         headers=_DECIMAL_SIZES,
+        singly=lambda key: _singly(int(key.rpartition("|")[2]), asks),
     )
+
+
+def _ask(number: int, channel: str, payload: Sequence[str]) -> bytes:
+    return msgspec.json.encode(
+        {"time": 1, "id": number, "channel": channel, "event": "subscribe", "payload": payload}
+    )
+
+
+def _singly(number: int, asks: Sequence[tuple[str, list[str]]]) -> dict[str, bytes]:
+    """Each contract of a request alone, by a number of its own; a book is asked for alone anyway."""
+    channel, payload = asks[number - 1]
+    if channel == BOOK:
+        return {}
+    first = number * _NUMBERS_APART
+    return {f"{channel}|{one}": _ask(one, channel, [symbol]) for one, symbol in enumerate(payload, first)}
 
 
 def _ping(now_ns: int) -> bytes:

@@ -116,17 +116,24 @@ def _socket(name: str, url: str, topics: Sequence[str], symbols: Sequence[str]) 
     return SocketPlan(
         name=name,
         url=url,
-        subscribe=tuple(
-            msgspec.json.encode(
-                {"id": key, "type": "subscribe", "topic": f"/{topic}:{','.join(symbols)}", "response": True}
-            )
-            for key, topic in zip(keys, topics, strict=True)
-        ),
+        subscribe=tuple(_ask(key, topic, symbols) for key, topic in zip(keys, topics, strict=True)),
         expects=frozenset(keys),
         channels={topic: _SILENCE_S[topic] for topic in topics},
         heartbeat=Heartbeat(Beat.OURS, _PING_S, _ping),
+        singly=lambda key: _singly(key, symbols),
         ticket=Ticket(Request("/api/v1/bullet-public", body=b"{}", weight=10), _with_token),
     )
+
+
+def _ask(key: str, topic: str, symbols: Sequence[str]) -> bytes:
+    topics = f"/{topic}:{','.join(symbols)}"
+    return msgspec.json.encode({"id": key, "type": "subscribe", "topic": topics, "response": True})
+
+
+def _singly(key: str, symbols: Sequence[str]) -> dict[str, bytes]:
+    topic = key.partition("|")[0]
+    keys = {f"{key}|{symbol}": symbol for symbol in symbols}
+    return {one: _ask(one, topic, [symbol]) for one, symbol in keys.items()}
 
 
 def _with_token(url: str, body: bytes) -> str:

@@ -153,11 +153,14 @@ def _ratio_request(channel: str, symbol: str) -> Request:
 def _socket(name: str, url: str, args: Sequence[dict[str, str]]) -> SocketPlan:
     groups = [args[first : first + _ARGS_PER_FRAME] for first in range(0, len(args), _ARGS_PER_FRAME)]
     channels = {arg["channel"] for arg in args} - {INDEX}
+    by_key = {f"{arg['channel']}|{arg.get('instId') or arg['instType']}": arg for arg in args}
     return SocketPlan(
         name=name,
         url=url,
         subscribe=tuple(_ask("subscribe", group) for group in groups),
-        expects=frozenset(f"{arg['channel']}|{arg.get('instId') or arg['instType']}" for arg in args),
+        expects=frozenset(by_key),
+        # A refusal may name no topic: those that nobody confirmed are asked for alone.
+        singly=lambda key: {key: _ask("subscribe", [by_key[key]])},
         channels={channel: _SILENCE_S[channel] for channel in channels},
         heartbeat=Heartbeat(Beat.OURS, 20.0, lambda _: b"ping"),
         resubscribe=_resubscribe,
