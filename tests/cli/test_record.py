@@ -61,16 +61,16 @@ def table_of(server: VenueServer) -> str:
 
 
 @pytest.fixture(scope="module")
-def bybit():
-    with talking("bybit") as server:
-        yield server
+def servers():
+    with talking("bybit") as bybit, talking("okx") as okx:
+        yield bybit, okx
 
 
 @pytest.fixture
-def home(tmp_path, bybit) -> Path:
+def home(tmp_path, servers) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
-    (folder / "venues.toml").write_text(table_of(bybit))
+    (folder / "venues.toml").write_text("\n".join(table_of(server) for server in servers))
     return folder
 
 
@@ -132,22 +132,35 @@ def check_a_living_map(running: subprocess.Popen[str]) -> None:
             return json.load(answer)
 
     deadline = time.monotonic() + 200
-    while not any("bybit:DOTUSDT" in asset["scopes"] for asset in ask("/api/v1/assets")["assets"]):
+    wanted = {"DOT", "bybit:DOTUSDT", "okx:DOT-USDT-SWAP"}
+    while not any(wanted <= set(asset["scopes"]) for asset in ask("/api/v1/assets")["assets"]):
         assert time.monotonic() < deadline, "no map was drawn"
         time.sleep(0.3)
     status, sources = ask("/api/v1/status"), ask("/api/v1/sources")
     assert (status["mode"], status["simulated"], status["state"]) == ("live", False, "ready")
-    [venue] = sources["venues"]
-    trades = next(one for one in venue["channels"] if one["channel"] == "publicTrade")
-    assert (sources["connected"], trades["status"]) == (True, "live")
-    assert trades["n_rows"] > 0
+    assert sources["connected"]
+    assert [venue["venue"] for venue in sources["venues"]] == ["bybit", "okx"]
+    for venue in sources["venues"]:
+        trades = next(one for one in venue["channels"] if "trade" in one["kinds"])
+        assert trades["status"] == "live"
+        assert trades["n_rows"] > 0
     while ask("/api/v1/status")["as_of_ns"] <= status["as_of_ns"]:
         assert time.monotonic() < deadline, "the map stands still"
         time.sleep(0.1)
 
 
 def test_serving_venues_draws_a_living_map_and_names_every_feed(home, tmp_path) -> None:
-    words = ("serve", "--venues", "bybit", "--assets", "DOT", "--tape", str(tmp_path / "tape"), "--port", "0")
+    words = (
+        "serve",
+        "--venues",
+        "bybit,okx",
+        "--assets",
+        "DOT",
+        "--tape",
+        str(tmp_path / "tape"),
+        "--port",
+        "0",
+    )
     with start(home, *words) as running:
         try:
             check_a_living_map(running)
