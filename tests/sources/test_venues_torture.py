@@ -63,6 +63,8 @@ SWITCHES = {
 #: Faults that need a connection to be lost first.
 CUTS = {"handshake refused", "429", "403", "connects reset", "connects hang", "REST halved", "5xx"}
 FAULTS = tuple(SWITCHES)
+#: Venues whose liquidations take their price from a frame of another topic, which may be lost: their number tells them.
+PRICED_APART = {"orderly": "markprices"}
 
 
 def hurried(slug):
@@ -117,13 +119,22 @@ class Market:
             LiquidationFact(symbol, now_ms(), self.number + 1, 1, second, 3.0),
         ]
 
+    def keys(self, batch):
+        """Keys of the facts of a batch."""
+        if batch.kind is Kind.LIQUIDATION and self.slug in PRICED_APART:
+            tick = self.contract.tick_usd
+            prices = [self.contract.price_usd + number * tick for number in batch.rows["seq"].tolist()]
+        else:
+            prices = batch.rows["price_usd"].tolist()
+        return [self.key(batch.kind, price) for price in prices]
+
     def told(self, deliveries):
         """How often each fact that is told over the socket was told."""
         kinds = {TradeFact: Kind.TRADE, LiquidationFact: Kind.LIQUIDATION}
         return collections.Counter(
             self.key(kinds[type(one.fact)], one.fact.price_usd)
             for one in deliveries
-            if kinds.get(type(one.fact)) in self.kinds
+            if kinds.get(type(one.fact)) in self.kinds and one.topic != PRICED_APART.get(self.slug)
         )
 
 
@@ -140,7 +151,7 @@ class Taken:
             self.rows[(batch.kind, batch.instrument_id)] += len(batch)
             market = self._markets.get((batch.venue, batch.symbol))
             if market is not None and batch.kind in {Kind.TRADE, Kind.LIQUIDATION}:
-                self.facts.update(market.key(batch.kind, price) for price in batch.rows["price_usd"].tolist())
+                self.facts.update(market.keys(batch))
 
 
 async def talk(market, stop):
