@@ -424,6 +424,21 @@ def test_null_worlds_are_checked_for_what_they_lack(tmp_path):
     ]
     assert checks(unsure)["constant_leverage"]["value"] == pytest.approx(0.02)
     assert checks(unsure)["constant_leverage"]["passed"] is True
+    # Small steps add up to a change that the first band did not allow for.
+    creeping = [
+        RecoveredMix(
+            t,
+            ID,
+            grid,
+            np.array([a, 1 - a]),
+            np.array([0, 0.6]),
+            np.array([a + 0.05, 1]),
+            np.ones(2, dtype=bool),
+        )
+        for t, a in enumerate((0.1, 0.14, 0.18, 0.22), start=1)
+    ]
+    assert checks(creeping)["constant_leverage"]["value"] == pytest.approx(0.07)
+    assert checks(creeping)["constant_leverage"]["passed"] is False
 
 
 def test_an_ordinary_world_has_no_null_to_check(folder):

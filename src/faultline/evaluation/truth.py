@@ -61,7 +61,7 @@ _PRIOR_CENTRE: Final = 50.0
 _PRIOR_LOG_SD: Final = 1.0
 #: Share of a recovered map that is spread evenly before the divergence is taken, so that it stays finite.
 _EVEN_SHARE: Final = 0.01
-#: Largest part of a mix that may move out of the band of the mix before it, where the true leverage is constant.
+#: Largest part of a mix that may move out of the band of any mix before it, where the true leverage is constant.
 _DRIFT_LIMIT: Final = 0.05
 #: Where the true mix changes, a mix is compared with the opens of this long before it.
 _WINDOW_NS: Final = 24 * HOUR_NS
@@ -482,7 +482,7 @@ def _null_checks(
     odds: dict[str, Any] | None,
 ) -> list[dict[str, Any]]:
     """Checks that apply: no contagion label and no recovered excess without contagion, no drift of the mix where
-    leverage is constant: a mix that moves within the band it had says nothing of a change.
+    leverage is constant: a mix that stays in every band it had says nothing of a change.
     """
     checks: list[dict[str, Any]] = []
     if not manifest["world"]["contagion"]:
@@ -499,7 +499,7 @@ def _null_checks(
         drift = 0.0
         for instrument in {mix.instrument for mix in mixes}:
             mine = sorted((mix for mix in mixes if mix.instrument == instrument), key=lambda mix: mix.t_ns)
-            for before, after in itertools.pairwise(mine):
+            for before, after in itertools.combinations(mine, 2):
                 # What rises is what falls. Where no band was given, every movement is a claim.
                 most = np.fmax(before.high, before.shares)
                 drift = max(drift, float(np.maximum(after.shares - most, 0.0).sum()))
