@@ -150,7 +150,9 @@ def test_rejects_of_channels_that_a_venue_makes_up_are_bounded(out):
     assert out.rejects["?", Reason.UNKNOWN_CHANNEL].n > 9_000
 
 
-@pytest.mark.parametrize(("from_ns", "expected"), [(10**40, NOW_NS), (-(10**40), 0), (NOW_NS - 5, NOW_NS - 5)])
+@pytest.mark.parametrize(
+    ("from_ns", "expected"), [(10**40, NOW_NS), (-(10**40), 0), (NOW_NS - 5, NOW_NS - 5)]
+)
 def test_a_gap_of_no_possible_beginning_begins_where_it_can(out, from_ns, expected):
     out.gap("BTCUSDT", Kind.BOOK_LEVEL, from_ns, NOW_NS, "sequence")
     (batch,) = out.drain()
