@@ -178,9 +178,9 @@ export function watchZones(pointer: () => number | null): () => void {
       });
     }),
     effect(() => {
+      window.clearTimeout(timer);
       if (!momentFollows.value) return;
       const tMs = pointer();
-      window.clearTimeout(timer);
       timer = window.setTimeout(() => showZonesAt(tMs), MOMENT_DELAY_MS);
     }),
     effect(() => {
