@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks, peak_prominences
 
 from faultline.errors import RequestError
 from faultline.heatmap.grid import BUCKET_LOG
 from faultline.units import BASIS_POINT
+from faultline.zones.detection_kernels import peaks_kernel, prominence_kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ("LEVELS_MAX", "HeatAhead", "LevelSettings", "Levels", "find_levels", "heat_ahead")
 
+#: Peaks lower than this are no peaks.
+_LEAST: Final = 1e-300
 #: Depth to which a cascade is followed.
 LEVELS_MAX: Final = 10
 _ROUNDING: Final = 1e-9
@@ -208,8 +210,9 @@ def _stand_out(
     heat: NDArray[np.float64], centre: NDArray[np.float64], zone_width: float, settings: LevelSettings
 ) -> list[int]:
     """Cells of the peaks beyond the zone that stand out, by distance; close ones merged into the more prominent."""
-    peaks, _ = find_peaks(heat, height=1e-300)
-    prominence = peak_prominences(heat, peaks)[0]
+    places = np.zeros(len(heat), dtype=np.int64)
+    peaks = places[: peaks_kernel(heat, _LEAST, -np.inf, np.inf, places)]
+    prominence = np.array([prominence_kernel(heat, peak) for peak in peaks])
     # What is no more than rounding does not stand out.
     real = prominence > _ROUNDING * heat[peaks]
     peaks, prominence = peaks[real], prominence[real]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from faultline.errors import ConfigError
 from faultline.heatmap.ledger import LedgerParameters
@@ -87,8 +87,8 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         Nineteen of twenty centres lie within ``mix_range``.
         """
         low, high = (math.log(centre / self.mix_centre_leverage) for centre in self.mix_range)
-        spread = (high - low) / (2.0 * float(norm.ppf(0.975)))
-        centres = self.mix_centre_leverage * np.exp(spread * norm.ppf((np.arange(n) + 0.5) / n))
+        spread = (high - low) / (2.0 * float(ndtri(0.975)))
+        centres = self.mix_centre_leverage * np.exp(spread * ndtri((np.arange(n) + 0.5) / n))
         rows = [smooth_prior(self.ledger.leverages, centre=float(c), sd=self.mix_log_sd) for c in centres]
         return np.array([row / row.sum() for row in rows])
 

@@ -10,7 +10,7 @@ from numba import njit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("find_kernel", "held_kernel", "pair_kernel")
+__all__ = ("find_kernel", "held_kernel", "pair_kernel", "peaks_kernel", "prominence_kernel")
 
 
 @njit(cache=True, nogil=True)
@@ -27,7 +27,7 @@ def held_kernel(cumulative: Any, row_usd: float, first_row: int, low_usd: float,
 
 
 @njit(cache=True, nogil=True)
-def _peaks_kernel(heat: Any, least: float, low: float, high: float, peaks: Any) -> int:
+def peaks_kernel(heat: Any, least: float, low: float, high: float, peaks: Any) -> int:
     """Local maxima of at least a height between two places (exclusive); of a plateau its middle, rounded down."""
     n, k, last = 0, 1, heat.shape[0] - 1
     while k < last:
@@ -46,7 +46,7 @@ def _peaks_kernel(heat: Any, least: float, low: float, high: float, peaks: Any) 
 
 
 @njit(cache=True, nogil=True)
-def _prominence_kernel(heat: Any, peak: int) -> float:
+def prominence_kernel(heat: Any, peak: int) -> float:
     """Height of a peak over the higher one of the lowest rows on its two ways to something higher, or to the end."""
     top = heat[peak]
     highest = -np.inf
@@ -140,9 +140,9 @@ def find_kernel(
             continue
         least = max(ratios[2] * ratios[1] * per_weight, 1e-300)
         ends = (-np.inf, here) if side == 0 else (here, np.inf)
-        n = _peaks_kernel(heat[side], least, ends[0], ends[1], peaks)
+        n = peaks_kernel(heat[side], least, ends[0], ends[1], peaks)
         for k in range(n):
-            prominence[k] = _prominence_kernel(heat[side], peaks[k])
+            prominence[k] = prominence_kernel(heat[side], peaks[k])
             weight[k] = prominence[k] / per_weight
             share = prominence[k] / heat[side, peaks[k]]
             strength[k] = min(share / ratios[0], weight[k] / max(ratios[1], 1e-300))
