@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import enum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from faultline.units import PriceKind
 
@@ -131,36 +132,39 @@ class Coverage:
     until_ns: int = ALWAYS_NS
 
 
-class Feed(Protocol):
-    """Plans of a venue: pure, no I/O."""
+class Feed(abc.ABC):
+    """Plans of a venue: pure, no I/O. What many venues do not need has a default."""
 
+    @abc.abstractmethod
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Named requests whose answers tell the contracts and their margin tiers."""
-        ...
 
     def next_page(self, name: str, body: bytes) -> Request | None:
-        """The request of the page after an answer to ``listing``; None after the last."""
-        ...
+        """The request of the page after an answer to ``listing``; None after the last, or where every list is one."""
+        del name, body
+        return None
 
+    @abc.abstractmethod
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetual contracts of the answers (name -> pages). A contract that cannot be read is left out.
 
         Raises:
             msgspec.MsgspecError: an answer as a whole cannot be read.
         """
-        ...
 
+    @abc.abstractmethod
     def sockets(self, wanted: Wanted) -> list[SocketPlan]:
         """Connections that give what is wanted."""
-        ...
 
     def polls(self, wanted: Wanted) -> list[Poll]:
-        """Requests to repeat."""
-        ...
+        """Requests to repeat; none where the socket tells everything."""
+        del wanted
+        return []
 
     def book_snapshot(self, symbol: str) -> Poll | None:
-        """The request that mends a book; None where the socket sends snapshots."""
-        ...
+        """The request that mends a book; None where a new subscription begins with a snapshot."""
+        del symbol
+        return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
@@ -19,6 +18,7 @@ from faultline.sources.dialects.binance.mapper import (
     TRADES,
 )
 from faultline.sources.plan import Beat, Heartbeat, Poll, Request, SocketPlan
+from faultline.sources.venue import Feed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,9 +58,8 @@ _RATIO_EVERY_S: Final = 300.0
 _RATIOS_PER_WINDOW: Final = 800
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class BinanceDialect:
-    """How one venue spells what all of them have.
+class BinanceDialect(Feed):
+    """Plans in Binance's dialect; a venue says how it spells what all of them have, and what it lists.
 
     Attributes:
         root: path before REST pages, e.g. ``/fapi/v1``.
@@ -68,9 +67,9 @@ class BinanceDialect:
         ratio_key: name of the parameter that says which contract's ratios are wanted; empty where there are none.
     """
 
-    root: str
-    addresses: Mapping[str, str]
-    ratio_key: str = "symbol"
+    root: ClassVar[str]
+    addresses: ClassVar[Mapping[str, str]]
+    ratio_key: ClassVar[str] = "symbol"
 
     def sockets(self, wanted: Wanted) -> list[SocketPlan]:
         """One connection per address and 200 streams."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from faultline.messages import Kind
 from faultline.sources.dialects.binance.mapper import (
@@ -13,7 +13,7 @@ from faultline.sources.dialects.binance.mapper import (
     TRADES,
 )
 from faultline.sources.dialects.binance.plans import BinanceDialect
-from faultline.sources.plan import Limits, Poll, Request, SocketPlan
+from faultline.sources.plan import Limits, Request
 from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.aster.instruments import LISTING, ROOT, contracts_of
 from faultline.sources.venues.aster.mapper import AsterMapper
@@ -23,14 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from faultline.instruments import Instrument
-    from faultline.sources.plan import Wanted
 
 __all__ = ("LIMITS", "VENUE", "AsterFeed")
 
 _DOCS: Final = "https://github.com/asterdex/api-docs"
-_DIALECT: Final = BinanceDialect(
-    ROOT, dict.fromkeys((TRADES, LIQUIDATIONS, MARKS, BOOK), "main"), ratio_key=""
-)
 
 _COVERAGE: Final = (
     Coverage(
@@ -70,33 +66,20 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class AsterFeed:
+class AsterFeed(BinanceDialect):
     """Plans for Aster; one address has every stream."""
+
+    root: ClassVar[str] = ROOT
+    addresses: ClassVar[Mapping[str, str]] = dict.fromkeys((TRADES, LIQUIDATIONS, MARKS, BOOK), "main")
+    ratio_key: ClassVar[str] = ""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts and prices."""
         return LISTING
 
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
-
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
         return contracts_of(answers)
-
-    def sockets(self, wanted: Wanted) -> list[SocketPlan]:
-        """One connection per address and 200 streams."""
-        return _DIALECT.sockets(wanted)
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """Open interest."""
-        return _DIALECT.polls(wanted)
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """The whole book, to which changes are applied."""
-        return _DIALECT.book_snapshot(symbol)
 
 
 #: 2,400 weight a minute; 10 frames a second to a socket, 200 streams on it, 24 hours of life.

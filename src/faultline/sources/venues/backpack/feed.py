@@ -12,6 +12,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -91,17 +92,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class BackpackFeed:
+class BackpackFeed(Feed):
     """Plans for Backpack: one connection per 30 contracts; the first has the liquidations of all."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Markets, with their margin functions."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals whose book is open."""
@@ -121,11 +117,6 @@ class BackpackFeed:
             )
             for first in range(0, len(symbols), _CONTRACTS_PER_SOCKET)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
 
     def book_snapshot(self, symbol: str) -> Poll | None:
         """The book with the id of its last update."""

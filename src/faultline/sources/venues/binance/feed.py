@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from faultline.messages import Kind
 from faultline.sources.dialects.binance.mapper import (
@@ -13,7 +13,7 @@ from faultline.sources.dialects.binance.mapper import (
     TRADES,
 )
 from faultline.sources.dialects.binance.plans import BinanceDialect
-from faultline.sources.plan import Limits, Poll, Request, SocketPlan
+from faultline.sources.plan import Limits, Request
 from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.binance.instruments import LISTING, ROOT, contracts_of
 from faultline.sources.venues.binance.mapper import BinanceMapper
@@ -23,14 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from faultline.instruments import Instrument
-    from faultline.sources.plan import Wanted
 
 __all__ = ("LARGEST_SINCE_NS", "LIMITS", "SPLIT_SINCE_NS", "VENUE", "BinanceFeed")
 
 _DOCS: Final = "https://developers.binance.com/docs/derivatives/usds-margined-futures/"
-_DIALECT: Final = BinanceDialect(
-    ROOT, {TRADES: "market", LIQUIDATIONS: "market", MARKS: "market", BOOK: "public"}
-)
 #: Since then the largest order of a second is shown; before, the latest.
 LARGEST_SINCE_NS: Final = parse_time_ns("2026-04-14")
 #: Since then books are on ``/public`` and all else on ``/market``; the bare address is closed.
@@ -98,33 +94,24 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class BinanceFeed:
+class BinanceFeed(BinanceDialect):
     """Plans for Binance USD-M; since ``SPLIT_SINCE_NS`` books have an address of their own."""
+
+    root: ClassVar[str] = ROOT
+    addresses: ClassVar[Mapping[str, str]] = {
+        TRADES: "market",
+        LIQUIDATIONS: "market",
+        MARKS: "market",
+        BOOK: "public",
+    }
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts and prices."""
         return LISTING
 
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
-
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
         return contracts_of(answers)
-
-    def sockets(self, wanted: Wanted) -> list[SocketPlan]:
-        """One connection per address and 200 streams."""
-        return _DIALECT.sockets(wanted)
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """Open interest and ratios."""
-        return _DIALECT.polls(wanted)
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """The whole book, to which changes are applied."""
-        return _DIALECT.book_snapshot(symbol)
 
 
 #: 2,400 weight a minute; 10 frames a second to a socket, which lives 24 hours.

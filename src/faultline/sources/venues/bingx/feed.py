@@ -11,6 +11,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -74,17 +75,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class BingxFeed:
+class BingxFeed(Feed):
     """Plans for BingX: one connection per 198 topics."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts, in USDT and in USDC."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -108,11 +104,6 @@ class BingxFeed:
             for kind, channel in _POLLS.items()
             if kind in wanted.kinds
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with the whole book."""
-        del symbol
-        return None
 
 
 def _request(channel: str, symbol: str) -> Request:

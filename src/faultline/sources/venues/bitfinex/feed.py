@@ -9,7 +9,7 @@ import msgspec
 
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.bitfinex.instruments import LISTING, contracts_of
 from faultline.sources.venues.bitfinex.mapper import (
     ALL,
@@ -77,17 +77,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class BitfinexFeed:
+class BitfinexFeed(Feed):
     """Plans for Bitfinex: 25 subscriptions a connection; the first one has the liquidations of all."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Futures pairs with their margins, and prices."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals in USDT."""
@@ -104,11 +99,6 @@ class BitfinexFeed:
             _socket(f"public-{first}", wanted.sockets["public"], keys[first : first + most])
             for first in range(0, len(keys), most)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
 
     def book_snapshot(self, symbol: str) -> Poll | None:
         """The book: to subscribe anew needs the number of the channel, which plans do not know."""

@@ -9,7 +9,7 @@ import msgspec
 
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.bitget.instruments import LISTING, contracts_of, inst_type_of
 from faultline.sources.venues.bitget.mapper import (
     ACCOUNT_RATIO,
@@ -83,17 +83,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class BitgetFeed:
+class BitgetFeed(Feed):
     """Plans for Bitget: one connection per 15 contracts; the first of a category has its liquidations too."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts and prices by category, and tiers of the larger contracts."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -126,11 +121,6 @@ class BitgetFeed:
             for item in wanted.contracts
             if inst_type_of(item) == "usdt-futures"
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with a snapshot."""
-        del symbol
-        return None
 
 
 def _ratio_request(symbol: str) -> Request:

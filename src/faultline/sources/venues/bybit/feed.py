@@ -10,7 +10,7 @@ import msgspec
 from faultline.instruments import ContractKind
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.bybit.instruments import LISTING, contracts_of, next_page
 from faultline.sources.venues.bybit.mapper import (
     ACCOUNT_RATIO,
@@ -83,7 +83,7 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class BybitFeed:
+class BybitFeed(Feed):
     """Plans for Bybit: one connection per category of contracts and 200 subscriptions."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
@@ -118,10 +118,6 @@ class BybitFeed:
             Poll(ACCOUNT_RATIO, item.symbol, _ratio_request(item), _RATIO_EVERY_S)
             for item in wanted.contracts
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:  # noqa: ARG002 - the socket sends snapshots
-        """None: a new subscription begins with a snapshot."""
-        return None
 
 
 def _ratio_request(item: Instrument) -> Request:

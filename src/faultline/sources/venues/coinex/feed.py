@@ -11,6 +11,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -95,17 +96,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class CoinexFeed:
+class CoinexFeed(Feed):
     """Plans for CoinEx: one connection per 60 contracts, liquidations by REST."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Markets, position levels and prices."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -133,11 +129,6 @@ class CoinexFeed:
             Poll(LIQUIDATIONS, item.symbol, _liquidations_request(item.symbol), _LIQUIDATIONS_EVERY_S)
             for item in wanted.contracts
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with the whole book."""
-        del symbol
-        return None
 
 
 def _liquidations_request(symbol: str) -> Request:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from faultline.messages import Kind
-from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.plan import Beat, Heartbeat, Limits, Request, SocketPlan
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.deribit.instruments import LISTING, contracts_of
 from faultline.sources.venues.deribit.mapper import (
     BOOK,
@@ -85,17 +85,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class DeribitFeed:
+class DeribitFeed(Feed):
     """Plans for Deribit: one connection per 400 channels."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts, and prices by currency of settlement."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -110,16 +105,6 @@ class DeribitFeed:
             _socket(f"public-{first}", wanted.sockets["public"], keys[first : first + most])
             for first in range(0, len(keys), most)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with a snapshot."""
-        del symbol
-        return None
 
 
 def _name(channel: str, symbol: str) -> str:

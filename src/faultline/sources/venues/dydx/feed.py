@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from faultline.messages import Kind
-from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
+from faultline.sources.plan import Beat, Heartbeat, Limits, Request, SocketPlan
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -82,17 +83,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class DydxFeed:
+class DydxFeed(Feed):
     """Plans for dYdX: one connection per 32 markets; the first has the states of all markets, too."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Markets and their margin fractions, in one answer."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -110,16 +106,6 @@ class DydxFeed:
             if keys:
                 plans.append(_socket(f"public-{first}", wanted.sockets["public"], keys))
         return plans
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with the whole book."""
-        del symbol
-        return None
 
 
 def _socket(name: str, url: str, keys: Sequence[tuple[str, str]]) -> SocketPlan:

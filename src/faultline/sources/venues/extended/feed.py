@@ -10,6 +10,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -78,17 +79,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class ExtendedFeed:
+class ExtendedFeed(Feed):
     """Plans for Extended: a connection per stream, and one per market for books."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Markets and their margins, in one answer."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""

@@ -12,6 +12,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -101,17 +102,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class GateFeed:
+class GateFeed(Feed):
     """Plans for Gate: an address per settlement currency, one connection per 40 contracts."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts, and pages of risk limits, of both settlement currencies."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: pages are asked for by their number."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""

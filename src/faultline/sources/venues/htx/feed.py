@@ -9,7 +9,7 @@ import msgspec
 
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan, Unzip
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.htx.instruments import LISTING, PATHS, contracts_of, margin_of
 from faultline.sources.venues.htx.mapper import (
     BOOK,
@@ -84,17 +84,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class HtxFeed:
+class HtxFeed(Feed):
     """Plans for HTX: market data and notifications by margin, prices of all contracts on one more address."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts, index prices and adjustment factors of both margins."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -132,11 +127,6 @@ class HtxFeed:
             for item in wanted.contracts
             for channel, every_s in channels
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with a snapshot."""
-        del symbol
-        return None
 
 
 def _parts(symbols: Sequence[str]) -> list[tuple[int, Sequence[str]]]:

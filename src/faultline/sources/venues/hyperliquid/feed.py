@@ -12,6 +12,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -91,17 +92,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class HyperliquidFeed:
+class HyperliquidFeed(Feed):
     """Plans for Hyperliquid: one connection per 900 subscriptions, and requests per account."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Coins, margin tables and prices, in one answer."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Coins that trade."""
@@ -116,16 +112,6 @@ class HyperliquidFeed:
             _socket(f"public-{first}", wanted.sockets["public"], keys[first : first + most])
             for first in range(0, len(keys), most)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: accounts are asked for one by one, see ``wallet_poll``."""
-        del wanted
-        return []
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: every frame of a book is whole."""
-        del symbol
-        return None
 
     def wallet_poll(self, wallet: str) -> Poll:
         """The request for an account's positions; its answer goes to ``map_answer`` with the account as symbol."""

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from faultline.messages import Kind
-from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.plan import Beat, Heartbeat, Limits, Request, SocketPlan
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.kraken.instruments import LISTING, contracts_of
 from faultline.sources.venues.kraken.mapper import BOOK, TICKERS, TRADES, KrakenMapper
 from faultline.units import PriceKind
@@ -68,17 +68,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class KrakenFeed:
+class KrakenFeed(Feed):
     """Plans for Kraken Futures: one connection per 100 contracts."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts with their margin levels, and prices."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -97,16 +92,6 @@ class KrakenFeed:
             )
             for first in range(0, len(symbols), _CONTRACTS_PER_SOCKET)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with a snapshot."""
-        del symbol
-        return None
 
 
 def _socket(name: str, url: str, feeds: Sequence[str], symbols: Sequence[str]) -> SocketPlan:

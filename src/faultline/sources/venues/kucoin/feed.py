@@ -13,6 +13,7 @@ from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, Socke
 from faultline.sources.venue import (
     Coverage,
     Evidence,
+    Feed,
     SideMeaning,
     Throttle,
     TimeUnit,
@@ -68,17 +69,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class KucoinFeed:
+class KucoinFeed(Feed):
     """Plans for KuCoin: one connection per 90 contracts, each with a token of its own."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts, and risk limits of the larger ones."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""

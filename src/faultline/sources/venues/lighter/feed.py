@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from faultline.messages import Kind
-from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.plan import Beat, Heartbeat, Limits, Request, SocketPlan
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.lighter.instruments import LISTING, contracts_of, market_of
 from faultline.sources.venues.lighter.mapper import ALL, BOOK, STATS, TRADES, LighterMapper
 from faultline.units import PriceKind
@@ -75,17 +75,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class LighterFeed:
+class LighterFeed(Feed):
     """Plans for Lighter: one connection per 100 subscriptions; states of all markets are one of them."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Markets and their margin fractions, in one answer."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -102,16 +97,6 @@ class LighterFeed:
             _socket(f"public-{first}", wanted.sockets["public"], keys[first : first + most])
             for first in range(0, len(keys), most)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with the whole book."""
-        del symbol
-        return None
 
 
 def _socket(name: str, url: str, keys: Sequence[tuple[str, str]]) -> SocketPlan:

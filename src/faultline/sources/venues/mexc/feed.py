@@ -9,7 +9,7 @@ import msgspec
 
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.mexc.instruments import LISTING, contracts_of
 from faultline.sources.venues.mexc.mapper import BOOK, TICKERS, TRADES, MexcMapper
 
@@ -60,17 +60,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class MexcFeed:
+class MexcFeed(Feed):
     """Plans for MEXC: one connection per 30 contracts."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts with their tiers, and prices."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -98,11 +93,6 @@ class MexcFeed:
             )
             for first in range(0, len(symbols), _CONTRACTS_PER_SOCKET)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """Nothing is polled."""
-        del wanted
-        return []
 
     def book_snapshot(self, symbol: str) -> Poll | None:
         """The book with its version."""

@@ -9,7 +9,7 @@ import msgspec
 
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.okx.instruments import LISTING, contracts_of
 from faultline.sources.venues.okx.mapper import (
     BOOK,
@@ -96,17 +96,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class OkxFeed:
+class OkxFeed(Feed):
     """Plans for OKX: one connection per 40 contracts; the first also has the liquidations of all contracts."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts, mark prices, and tiers of the larger contracts."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: every list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that trade."""
@@ -138,11 +133,6 @@ class OkxFeed:
             for item in wanted.contracts
             for channel in RATIOS
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: a new subscription begins with a snapshot."""
-        del symbol
-        return None
 
 
 def _ratio_request(channel: str, symbol: str) -> Request:

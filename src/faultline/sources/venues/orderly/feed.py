@@ -8,7 +8,7 @@ import msgspec
 
 from faultline.messages import Kind
 from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.orderly.instruments import LISTING, contracts_of
 from faultline.sources.venues.orderly.mapper import (
     BOOK,
@@ -96,17 +96,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class OrderlyFeed:
+class OrderlyFeed(Feed):
     """Plans for Orderly: one connection per 200 topics, and a poll of positions per contract."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Contracts and their margin numbers, in one answer."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that are listed."""
@@ -137,11 +132,6 @@ class OrderlyFeed:
             Poll(POSITIONS, item.symbol, _positions_request(item.symbol), every_s)
             for item in wanted.contracts
         ]
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: the whole book is asked for over the socket."""
-        del symbol
-        return None
 
 
 def _positions_request(symbol: str) -> Request:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from faultline.messages import Kind
-from faultline.sources.plan import Beat, Heartbeat, Limits, Poll, Request, SocketPlan
-from faultline.sources.venue import Coverage, Evidence, SideMeaning, Throttle, Transport, Unit, Venue
+from faultline.sources.plan import Beat, Heartbeat, Limits, Request, SocketPlan
+from faultline.sources.venue import Coverage, Evidence, Feed, SideMeaning, Throttle, Transport, Unit, Venue
 from faultline.sources.venues.paradex.instruments import LISTING, contracts_of
 from faultline.sources.venues.paradex.mapper import BOOK, SUMMARY, TRADES, UNSUBSCRIBE_ID, ParadexMapper
 from faultline.units import PriceKind
@@ -72,17 +72,12 @@ _COVERAGE: Final = (
 )  # fmt: skip
 
 
-class ParadexFeed:
+class ParadexFeed(Feed):
     """Plans for Paradex: one connection per 200 channels."""
 
     def listing(self) -> Sequence[tuple[str, Request]]:
         """Markets and their margin fractions, in one answer."""
         return LISTING
-
-    def next_page(self, name: str, body: bytes) -> Request | None:
-        """None: the list is one answer."""
-        del name, body
-        return None
 
     def contracts(self, answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
         """Perpetuals that are listed."""
@@ -97,16 +92,6 @@ class ParadexFeed:
             _socket(f"public-{first}", wanted.sockets["public"], names[first : first + most])
             for first in range(0, len(names), most)
         ]
-
-    def polls(self, wanted: Wanted) -> list[Poll]:
-        """None: the socket tells everything."""
-        del wanted
-        return []
-
-    def book_snapshot(self, symbol: str) -> Poll | None:
-        """None: every frame of a book is whole."""
-        del symbol
-        return None
 
 
 def _name(channel: str, symbol: str) -> str:
