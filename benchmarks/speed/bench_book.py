@@ -15,16 +15,15 @@ medians of the repeats, taken in turns.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 from numba import njit
+from published import publish
 from sortedcontainers import SortedDict
 
 from faultline.market.book import Book
@@ -209,15 +208,5 @@ def measure(n_updates=2_000_000, repeats=7):
     }
 
 
-def main():
-    """Measure, write, print; exit code 1 where a gate does not hold."""
-    result = measure()
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    (folder / "book.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
-    return 0 if result["passed"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(publish("book", measure()))

@@ -26,6 +26,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from published import publish
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -399,15 +400,5 @@ def measure():
     }
 
 
-def main():
-    """Measure, write, print; exit code 1 where a gate does not hold."""
-    result = measure()
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    (folder / "decode.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
-    return 0 if result["passed"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(publish("decode", measure()))

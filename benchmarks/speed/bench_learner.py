@@ -10,14 +10,13 @@ Run ``python benchmarks/speed/bench_learner.py``; figures go to ``results/learne
 
 from __future__ import annotations
 
-import json
 import platform
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
+from published import publish
 
 from faultline.heatmap.ledger import LEVERAGES, PATH_BAR, LedgerParameters
 from faultline.learning.bank import Hypothesis, star_bank
@@ -118,15 +117,5 @@ def measure(repeats=7):
     }
 
 
-def main():
-    """Measure, write, print; exit code 1 where a gate does not hold."""
-    result = measure()
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    (folder / "learner.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
-    return 0 if result["passed"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(publish("learner", measure()))

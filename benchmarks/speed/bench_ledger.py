@@ -13,7 +13,6 @@ Run ``python benchmarks/speed/bench_ledger.py``; figures go to ``results/ledger.
 
 from __future__ import annotations
 
-import json
 import math
 import platform
 import statistics
@@ -26,6 +25,7 @@ from numba import njit
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from published import publish
 from trades import generate_trades
 
 from faultline.heatmap.ledger import LEVERAGES, PATH_BAR, Ledger, LedgerParameters
@@ -213,15 +213,5 @@ def measure(n_trades=10_000_000, repeats=5):
     }
 
 
-def main():
-    """Measure, write, print; exit code 1 where a gate does not hold."""
-    result = measure()
-    folder = Path(__file__).parent / "results"
-    folder.mkdir(exist_ok=True)
-    (folder / "ledger.json").write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result, indent=1))
-    return 0 if result["passed"] else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(publish("ledger", measure()))
