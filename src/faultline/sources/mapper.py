@@ -23,6 +23,8 @@ __all__ = ("FRAME_BYTES_MAX", "VenueMapper")
 
 #: A longer frame is refused unread.
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+#: What says that a frame or an answer cannot be taken.
+_REFUSALS: Final = (FrameReject, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class VenueMapper(abc.ABC):
@@ -55,12 +57,8 @@ class VenueMapper(abc.ABC):
             return
         try:
             self._map_frame(frame, out)
-        except FrameReject as exc:
-            out.reject(exc.reason, exc.detail)
-        except msgspec.ValidationError as exc:
-            out.reject(Reason.WRONG_SHAPE, str(exc))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            out.reject(Reason.NOT_JSON, str(exc))
+        except _REFUSALS as exc:
+            _count(exc, out)
 
     def map_answer(self, channel: str, symbol: str, body: bytes, received_ns: int, out: Rows) -> None:
         """Map the answer to a poll or to a snapshot request; rejects as ``map`` does."""
@@ -71,12 +69,8 @@ class VenueMapper(abc.ABC):
             return
         try:
             self._map_answer(channel, symbol, body, out)
-        except FrameReject as exc:
-            out.reject(exc.reason, exc.detail)
-        except msgspec.ValidationError as exc:
-            out.reject(Reason.WRONG_SHAPE, str(exc))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-            out.reject(Reason.NOT_JSON, str(exc))
+        except _REFUSALS as exc:
+            _count(exc, out)
 
     @abc.abstractmethod
     def reset(self) -> None:
@@ -143,6 +137,16 @@ class VenueMapper(abc.ABC):
             FrameReject: the answer cannot be taken.
             msgspec.MsgspecError: it is not of the expected shape.
         """
+
+
+def _count(refusal: Exception, out: Rows) -> None:
+    """Count one of ``_REFUSALS`` as a reject."""
+    if isinstance(refusal, FrameReject):
+        out.reject(refusal.reason, refusal.detail)
+    elif isinstance(refusal, msgspec.ValidationError):
+        out.reject(Reason.WRONG_SHAPE, str(refusal))
+    else:
+        out.reject(Reason.NOT_JSON, str(refusal))
 
 
 def _unknown(symbol: str) -> FrameReject:
