@@ -119,3 +119,21 @@ def test_nothing_is_pickled():
             if allowed and ast.unparse(node.value) != "False":
                 found.append(at(module, node.value, "allow_pickle"))
     assert not found, "\n".join(found)
+
+
+#: Arrow's readers that hand work to threads of its own unless told otherwise.
+THREADED_READERS = {"read_table", "read_row_group", "read_row_groups", "iter_batches"}
+
+
+def test_no_thread_of_arrow_outlives_a_command():
+    # A thread that still lets go of a Python buffer when the interpreter ends aborts the whole process.
+    found = []
+    for module in package_modules():
+        for node in ast.walk(module.tree):
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            if called and node.func.attr in THREADED_READERS:
+                said = {keyword.arg: keyword.value for keyword in node.keywords}
+                threads = said.get("use_threads")
+                if not (isinstance(threads, ast.Constant) and threads.value is False):
+                    found.append(at(module, node, f"{node.func.attr} without use_threads=False"))
+    assert not found, "\n".join(found)

@@ -188,7 +188,7 @@ def read_truth(folder: Path) -> tuple[dict[str, Any], dict[str, pa.Table]]:
         if not isinstance(manifest, dict) or manifest.get("schema") != "faultline-truth":
             raise NotFound("this folder holds no truth", where=str(folder), hint=_TRUTH_HINT)
         tables = {
-            name: pq.read_table(folder / f"{name}.parquet")
+            name: pq.read_table(folder / f"{name}.parquet", use_threads=False)
             for name in TRUTH_TABLES
             if name in manifest["rows"]
         }
@@ -221,7 +221,7 @@ def read_mixes(folder: Path) -> list[RecoveredMix]:
     path = folder / "mix.parquet"
     if not path.is_file():
         return []
-    table = pq.read_table(path, schema=_MIX_SCHEMA).sort_by(
+    table = pq.read_table(path, schema=_MIX_SCHEMA, use_threads=False).sort_by(
         [("t_ns", "ascending"), ("instrument", "ascending"), ("leverage", "ascending")]
     )
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in _MIX_SCHEMA.names}
@@ -246,7 +246,7 @@ def read_maps(folder: Path, times_ns: set[int]) -> list[RecoveredMap]:
         raise NotFound(
             "there are no columns to compare", where=str(path), hint="Give the folder of a replay."
         )
-    table = pq.read_table(path, filters=[("plane", "=", "synthetic")])
+    table = pq.read_table(path, filters=[("plane", "=", "synthetic")], use_threads=False)
     frames = sorted(set(table["timeframe"].to_pylist()), key=lambda frame: TIMEFRAMES_NS[frame])
     maps = []
     for row in table.to_pylist():

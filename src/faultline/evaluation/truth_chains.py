@@ -53,7 +53,7 @@ def score_odds(folder: Path | None, tables: dict[str, pa.Table]) -> dict[str, An
     if folder is None or "odds" not in tables or not (folder / "odds.parquet").is_file():
         return None
     keys = ["t_ns", "instrument", "side", "distance_bps"]
-    said = pq.read_table(folder / "odds.parquet", schema=ODDS_SCHEMA)
+    said = pq.read_table(folder / "odds.parquet", schema=ODDS_SCHEMA, use_threads=False)
     names = {"hit_prob": "true_hit", "unforced_hit_prob": "true_unforced"}
     true = tables["odds"].select([*keys, *names]).rename_columns([*keys, *names.values()])
     both = said.join(true, keys=keys, join_type="inner")
@@ -81,7 +81,7 @@ def score_causes(folder: Path | None, tables: dict[str, pa.Table]) -> dict[str, 
     """
     if folder is None or not (folder / "causes.parquet").is_file():
         return None
-    said = pq.read_table(folder / "causes.parquet", schema=CAUSES_SCHEMA)
+    said = pq.read_table(folder / "causes.parquet", schema=CAUSES_SCHEMA, use_threads=False)
     keys = ["ts_event_ns", "instrument", "side"]
     known = tables["liquidations"].select([*keys, "caused"])
     known = known.filter(pa.array(known["caused"].to_numpy() >= 0))

@@ -272,7 +272,7 @@ def read_forecasts(path: Path, asset: str | None = None) -> Iterator[Forecast]:
         StoreError: the file cannot be read, or a forecast or the chain does not match its hash.
     """
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, pre_buffer=False)
         missing = set(_FORECASTS.names) - set(file.schema_arrow.names)
     except (OSError, pa.ArrowInvalid) as exc:
         msg = f"cannot read forecasts: {exc}"
@@ -285,7 +285,7 @@ def read_forecasts(path: Path, asset: str | None = None) -> Iterator[Forecast]:
             msg, where=str(path), hint="Give the forecasts.parquet that `faultline replay` wrote."
         )
     heads: dict[str, str] = {}
-    for group in file.iter_batches(batch_size=512):
+    for group in file.iter_batches(batch_size=512, use_threads=False):
         for row in group.to_pylist():
             forecast = Forecast(
                 asset=row["asset"],

@@ -279,7 +279,7 @@ class PartReader:
             source = pa.BufferReader(self._window(0, self._n_bytes))
             checked = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
             for index in range(checked.num_row_groups):
-                checked.read_row_group(index)
+                checked.read_row_group(index, use_threads=False)
         except (pa.ArrowException, OSError) as exc:
             raise self._corrupt(f"a page does not match its checksum: {exc}") from exc
 
