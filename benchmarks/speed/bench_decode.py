@@ -5,7 +5,8 @@
 * ``depth``: a change of 50 or of 500 levels, by ours to arrays, to rows, and to a book; alternatives likewise. The way
   of a venue without a layout for its bytes is measured too: msgspec's pairs to rows.
 * ``socket``: a burst of trades from another process over a WebSocket on loopback, CPU of the receiver: picows with
-  msgspec and with our mapper, beside websockets with msgspec.
+  msgspec and with our mapper, beside websockets with msgspec. The sender writes a thousand frames at once, so that the
+  receiver is never faster than it: else a wake-up for every frame would be measured, which costs more than the frame.
 
 ccxt and websockets are no dependencies: each is measured only where it is installed, and the result says so where not.
 Run ``python benchmarks/speed/bench_decode.py``; figures go to ``results/decode.json``. CPU time, medians.
@@ -240,33 +241,34 @@ def measure_depth(ccxt, n_levels, n, repeats=5):
 # ---------------------------------------------------------------- a burst over a socket
 
 SERVER = """
-import asyncio, sys
+import asyncio, base64, hashlib, struct, sys
 sys.path.insert(0, sys.argv[1])
 from decode_frames import binance_trade
-from picows import WSListener, WSMsgType, ws_create_server
 
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 frames = [binance_trade(number) for number in range(1000)]
+# All frames in one write: were each its own, the receiver of an idle machine would wake up for every one of them.
+block = b"".join(struct.pack(">BBH", 0x81, 126, len(frame)) + frame for frame in frames)
 
-class Side(WSListener):
-    def on_ws_connected(self, transport):
-        self.transport, self.can_send = transport, asyncio.Event()
-        self.can_send.set()
-    def pause_writing(self):
-        self.can_send.clear()
-    def resume_writing(self):
-        self.can_send.set()
-    def on_ws_frame(self, transport, frame):
-        if frame.msg_type == WSMsgType.TEXT:
-            self.task = asyncio.get_running_loop().create_task(self.send(int(frame.get_payload_as_ascii_text())))
-    async def send(self, n):
-        for k in range(n):
-            await self.can_send.wait()
-            self.transport.send(WSMsgType.TEXT, frames[k % 1000])
-            if k % 200 == 0:
-                await asyncio.sleep(0)
+async def serve(reader, writer):
+    head = await reader.readuntil(b"\\r\\n\\r\\n")
+    told = dict(line.split(b": ", 1) for line in head.split(b"\\r\\n") if b": " in line)
+    accept = base64.b64encode(hashlib.sha1(told[b"Sec-WebSocket-Key"] + GUID).digest())
+    writer.write(
+        b"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\n"
+        b"Sec-WebSocket-Accept: " + accept + b"\\r\\n\\r\\n"
+    )
+    _, length = await reader.readexactly(2)
+    mask = await reader.readexactly(4)
+    asked = bytes(a ^ b for a, b in zip(await reader.readexactly(length & 127), mask * 32))
+    for _ in range(int(asked) // len(frames)):
+        writer.write(block)
+        await writer.drain()
+    await reader.read()
+    writer.close()
 
 async def main():
-    server = await ws_create_server(lambda request: Side(), "127.0.0.1", 0, enable_auto_ping=False)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
