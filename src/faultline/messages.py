@@ -162,7 +162,11 @@ _SPECS: Final[tuple[KindSpec, ...]] = (
             Field("missing_kind", "S16", "Kind that is missing, or 'all'."),
             Field("from_ns", "<i8", "Start of the gap, inclusive."),
             Field("to_ns", "<i8", "End of the gap, exclusive."),
-            Field("reason", "S32", "recorder_down, silence, padding, no_bars, sequence or disconnect."),
+            Field(
+                "reason",
+                "S32",
+                "recorder_down, silence, padding, no_bars, sequence, disconnect or unanswered.",
+            ),
         ),
     ),
     KindSpec(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 
 import msgspec
 import numpy as np
@@ -298,7 +299,7 @@ def test_a_listing_that_fails_later_leaves_the_last_one_in_force():
 # ---------------------------------------------------------------- polls
 
 
-def test_polls_give_rows_and_a_failing_one_says_so():
+def test_polls_give_rows_and_a_failing_one_says_so_and_leaves_a_gap():
     async def test(server, recording):
         await server.publish(RatioFact("BTCUSDT", now_ms(), "accounts", 0.625))
         await until(lambda: recording.rows(Kind.RATIO))
@@ -306,8 +307,21 @@ def test_polls_give_rows_and_a_failing_one_says_so():
         assert recording.channel("account-ratio").status in {"live", "partial"}
         server.faults.rest_status = 403
         await until(lambda: recording.channel("account-ratio").status == "blocked")
+        failed_ns = time.time_ns()
+        # Longer than the period and its grace.
+        await asyncio.sleep(0.2)
         server.faults.calm()
         await until(lambda: recording.channel("account-ratio").status == "live")
+        again_ns = time.time_ns()
+
+        def gaps():
+            found = recording.gaps(Kind.RATIO)
+            return [gap for gap in found if gap["from_ns"] < failed_ns < gap["to_ns"] <= again_ns]
+
+        await until(gaps)
+        (gap,) = gaps()
+        assert gap["reason"] == b"unanswered"
+        assert recording.channel("account-ratio").n_gaps > 0
 
     def polls(self, wanted):
         found = super(type(self), self).polls(wanted)

@@ -1,19 +1,26 @@
-"""Requests to repeat in, rows of their answers out, each in its own rhythm and all within the venue's budget."""
+"""Requests to repeat in, rows of their answers out, each in its own rhythm and all within the venue's budget.
+
+An answer that is due and does not come is missing: where the next one comes later than the period and some grace, the
+stretch between the two is told.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
+import hashlib
 import heapq
 import itertools
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from faultline.errors import SourceError
+from faultline.errors import PayloadRejected, SourceError
 from faultline.sources.failures import Blocked
 from faultline.sources.health import Status
 from faultline.sources.rows import Reason, Rows
+from faultline.sources.slots import Lost
+from faultline.units import SECOND_NS
 
 if TYPE_CHECKING:
     import random
@@ -38,6 +45,8 @@ _SLOWEST: Final = 8.0
 #: Answers may come so many times later than planned before a channel is stale.
 _LATE: Final = 3.0
 _LATE_S: Final = 30.0
+#: An answer that comes later than its period by another one, and by so many seconds at most, was not missed.
+_GRACE_S: Final = 30.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,8 +55,15 @@ class _Turn:
 
     poll: Poll
     n_failures: int = 0
-    answered_s: float | None = None
+    answered_ns: int | None = None
     failure: SourceError | None = None
+
+    def missing(self, now_ns: int) -> Lost:
+        """What is missing where the next answer comes now; without a last one, since an earlier run left off."""
+        poll = self.poll
+        least_ns = int((poll.every_s + min(poll.every_s, _GRACE_S)) * SECOND_NS)
+        reason = "recorder_down" if self.answered_ns is None else "unanswered"
+        return Lost(poll.channel, (poll.symbol,), self.answered_ns or 0, now_ns, reason, least_ns)
 
 
 class Polling:
@@ -59,6 +75,7 @@ class Polling:
         stamp: receive times.
         timer: seconds and waits.
         rng: spreads the first requests.
+        lose: told what was missing, when it is back.
         keep_raw: takes (connection, receive time, body) of every answer; None where none are kept.
     """
 
@@ -70,11 +87,12 @@ class Polling:
         stamp: Callable[[], int],
         timer: Timer,
         rng: random.Random,
+        lose: Callable[[Lost], None],
         keep_raw: Callable[[str, int, bytes], None] | None = None,
     ) -> None:
         self.rows = Rows(mapper.venue)
         self._rest, self._mapper, self._stamp, self._timer, self._rng = rest, mapper, stamp, timer, rng
-        self._keep_raw = keep_raw
+        self._lose, self._keep_raw = lose, keep_raw
         self._turns: dict[tuple[str, str], _Turn] = {}
         self._due: list[tuple[float, int, _Turn]] = []
         self._order = itertools.count()
@@ -89,7 +107,7 @@ class Polling:
         self._mapper = mapper
         wanted = {(poll.channel, poll.symbol): poll for poll in polls}
         for key in self._turns.keys() - wanted.keys():
-            del self._turns[key]
+            self._lose(self._turns.pop(key).missing(self._stamp()))
         now_s = self._timer.now_s()
         for key, poll in wanted.items():
             turn = self._turns.get(key)
@@ -100,6 +118,12 @@ class Polling:
             first_s = self._rng.uniform(0.0, min(poll.every_s, _SPREAD_S))
             heapq.heappush(self._due, (now_s + first_s, next(self._order), turn))
         self._changed.set()
+
+    def finish(self, now_ns: int) -> list[tuple[str, str]]:
+        """Tell of what is still missing: nobody will see its end. Returns what was polled, as (channel, symbol)."""
+        for turn in self._turns.values():
+            self._lose(turn.missing(now_ns))
+        return list(self._turns)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -133,21 +157,16 @@ class Polling:
             if len(failed) < len(turns):
                 return Status.PARTIAL, f"{len(failed)} of {len(turns)} requests fail: {sentence}"
             return (Status.BLOCKED if isinstance(failure, Blocked) else Status.DOWN), sentence
-        answered = [turn for turn in turns if turn.answered_s is not None]
-        if not answered:
+        ages = [(turn, turn.answered_ns) for turn in turns if turn.answered_ns is not None]
+        if not ages:
             return Status.QUIET, "not asked yet"
-        now_s = self._timer.now_s()
-        late = [
-            turn
-            for turn in answered
-            if turn.answered_s is not None
-            and now_s - turn.answered_s > max(_LATE * turn.poll.every_s, _LATE_S)
-        ]
-        if late:
-            return (
-                Status.STALE,
-                f"{len(late)} of {len(turns)} answers are late: the request budget is too small",
-            )
+        now_ns = self._stamp()
+        n_late = sum(
+            now_ns - answered_ns > max(_LATE * turn.poll.every_s, _LATE_S) * SECOND_NS
+            for turn, answered_ns in ages
+        )
+        if n_late:
+            return Status.STALE, f"{n_late} of {len(turns)} answers are late: the request budget is too small"
         return Status.LIVE, "answers come"
 
     async def _work(self) -> None:
@@ -179,19 +198,31 @@ class Polling:
         try:
             body = await self._rest.fetch(poll.request, POLL_SHARE)
         except SourceError as exc:
-            if turn.failure is None:
-                self._log.warning("poll failed", channel=poll.channel, symbol=poll.symbol, error=str(exc))
-            turn.failure, turn.n_failures = exc, turn.n_failures + 1
+            self._fail(turn, exc)
             return
-        turn.failure, turn.n_failures, turn.answered_s = None, 0, self._timer.now_s()
         now_ns = self._stamp()
         if self._keep_raw is not None:
             self._keep_raw(f"rest-{poll.channel}-{poll.symbol}", now_ns, body)
+        rows = self.rows
+        n_rows, n_rejects = rows.n_rows, rows.n_rejects
         try:
-            self._mapper.map_answer(poll.channel, poll.symbol, body, now_ns, self.rows)
+            self._mapper.map_answer(poll.channel, poll.symbol, body, now_ns, rows)
         except Exception as exc:  # noqa: BLE001 - a fault of a mapper is a reject, and ends nothing
-            self.rows.reject(Reason.WRONG_SHAPE, f"{type(exc).__name__}: {exc}")
+            rows.reject(Reason.WRONG_SHAPE, f"{type(exc).__name__}: {exc}")
             if poll.channel not in self._faults:
                 self._faults.add(poll.channel)
                 self._log.exception("mapper failed", channel=poll.channel)
-        self.rows.controls.clear()
+        rows.controls.clear()
+        if rows.n_rows == n_rows and rows.n_rejects > n_rejects:
+            digest = hashlib.sha256(body).hexdigest()[:16]
+            message = "the answer says nothing that can be taken"
+            self._fail(turn, PayloadRejected(message, venue=rows.venue, channel=poll.channel, digest=digest))
+            return
+        self._lose(turn.missing(now_ns))
+        turn.failure, turn.n_failures, turn.answered_ns = None, 0, now_ns
+
+    def _fail(self, turn: _Turn, failure: SourceError) -> None:
+        poll = turn.poll
+        if turn.failure is None:
+            self._log.warning("poll failed", channel=poll.channel, symbol=poll.symbol, error=str(failure))
+        turn.failure, turn.n_failures = failure, turn.n_failures + 1

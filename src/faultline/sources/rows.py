@@ -140,6 +140,11 @@ class Rows:
         # Compiles the kernel now, not while frames wait.
         write_levels_kernel(nothing, nothing, LARGEST, 0, 0, 0, 0, self._levels)
 
+    @property
+    def n_rejects(self) -> int:
+        """What could not be taken so far."""
+        return sum(found.n for found in self.rejects.values())
+
     def begin(self, frame: bytes, received_ns: int) -> None:
         """Take the next frame in hand."""
         self.frame, self.received_ns, self.channel = frame, received_ns, "?"
@@ -370,7 +375,7 @@ class Rows:
         self._add(Kind.WALLET_POSITION, symbol, row)
 
     def gap(self, symbol: str, missing: Kind, from_ns: int, to_ns: int, reason: str) -> None:
-        """A stretch in which rows are missing: ``sequence`` or ``disconnect``. It never ends before it begins."""
+        """A stretch in which rows are missing, and why (a word of the kind). It never ends before it begins."""
         to_ns = min(max(to_ns, 0), _SEQ_END - 1)
         from_ns = min(max(from_ns, 0), to_ns)  # a venue may have said it
         row = (to_ns, self.received_ns, 0, NO_SEQ, missing.value.encode(), from_ns, to_ns, reason.encode())

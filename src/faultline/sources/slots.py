@@ -81,7 +81,8 @@ class SlotEdges:
 class Lost:
     """A stretch ``[from_ns, to_ns)`` without a channel's rows of some symbols, and the reason for the gap row.
 
-    Where ``from_ns`` is 0 it begins where the tape left off, symbol by symbol.
+    Where ``from_ns`` is 0 it begins where the tape left off, symbol by symbol. Where it lasts no longer than
+    ``least_ns`` nothing was missed.
     """
 
     channel: str
@@ -89,6 +90,7 @@ class Lost:
     from_ns: int
     to_ns: int
     reason: str
+    least_ns: int = 0
 
 
 class Slot:

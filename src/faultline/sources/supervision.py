@@ -13,6 +13,7 @@ import asyncio
 import collections
 import dataclasses
 import functools
+import itertools
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -198,6 +199,7 @@ class VenueSupervisor:
                 stamp=around.stamp,
                 timer=around.timer,
                 rng=around.rng,
+                lose=self._lose,
                 keep_raw=self._keep_raw(),
             )
             self._sweep = self._make_sweep(self._rest)
@@ -217,15 +219,16 @@ class VenueSupervisor:
         """Take what the connections left, and say what is missing from now on."""
         self._kept += self._drain_all()
         now_ns = self._around.stamp()
+        left = [] if self._polling is None else self._polling.finish(now_ns)
         for slot in self._slots.values():
             slot.finish(now_ns)
-            # Where the venue is read again, rows are missing from here on.
-            self._left_off |= {
-                (f"{self.venue.slug}:{symbol}", kind): now_ns
-                for symbol in slot.symbols
-                for channel in slot.plan.channels
-                for kind in self._kinds_of.get(channel, ())
-            }
+            left += itertools.product(slot.plan.channels, slot.symbols)
+        # Where the venue is read again, rows are missing from here on.
+        self._left_off |= {
+            (f"{self.venue.slug}:{symbol}", kind): now_ns
+            for channel, symbol in left
+            for kind in self._kinds_of.get(channel, ())
+        }
         self._slots.clear()
         self._slot_tasks.clear()
         self._polling = self._sweep = None
@@ -471,7 +474,7 @@ class VenueSupervisor:
                 from_ns = lost.from_ns
                 if not lost.from_ns:
                     from_ns = self._left_off.pop((f"{self.venue.slug}:{symbol}", kind), lost.to_ns)
-                if from_ns < lost.to_ns:
+                if lost.to_ns - from_ns > lost.least_ns:
                     self._rows.gap(symbol, kind, from_ns, lost.to_ns, lost.reason)
         if self._rows.n_rows > n_before:
             self.meter.gap(lost.channel)
