@@ -19,6 +19,7 @@ from faultline.tape.frames import (
     FRAME_MAGIC,
     FRAME_ROWS_MAX,
     HEAD,
+    Frame,
     batch_frame,
     frame_at,
     rows_of_body,
@@ -33,6 +34,25 @@ RECORDED = segment_head(simulated=False, world="")
 def segment(path, frames, head=RECORDED):
     path.write_bytes(head + b"".join(frames))
     return path
+
+
+def arrow_message(kind, rows, **options):
+    """The rows as Arrow itself writes a record batch."""
+    head = schema_frame(kind)
+    schema = pa.ipc.read_schema(pa.py_buffer(head[frame_at(memoryview(head), 0).body_offset :]))
+    arrays = [
+        pa.Array.from_buffers(field.type, len(rows), [None, pa.py_buffer(rows[field.name].tobytes())])
+        for field in schema
+    ]
+    batch = pa.record_batch(arrays, schema=schema)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(**options)) as writer:
+        writer.write_batch(batch)
+    stream = pa.BufferReader(sink.getvalue())
+    pa.ipc.read_message(stream)
+    whole = sink.getvalue().to_pybytes()
+    # The end of a stream is a mark of eight bytes.
+    return whole[stream.tell() : -8]
 
 
 def frames_of(n_frames, n_rows=20):
@@ -61,6 +81,23 @@ def test_a_segment_is_readable_by_plain_arrow(tmp_path):
         batch.column("notional_usd").to_numpy().tobytes()
         == np.ascontiguousarray(rows["notional_usd"]).tobytes()
     )
+
+
+@given(st.data())
+def test_a_message_is_byte_by_byte_the_one_that_arrow_writes(data):
+    kind = data.draw(any_kind())
+    rows = data.draw(hostile_rows(kind))
+    content = batch_frame(kind, BTC, rows)
+    assert content[frame_at(memoryview(content), 0).body_offset :] == arrow_message(kind, rows)
+
+
+def test_a_message_of_another_version_of_arrow_is_read():
+    rows = random_rows(Kind.WALLET_FILL, 13, 1)
+    ours = arrow_message(Kind.WALLET_FILL, rows)
+    theirs = arrow_message(Kind.WALLET_FILL, rows, metadata_version=pa.ipc.MetadataVersion.V4)
+    assert theirs != ours
+    frame = Frame(Kind.WALLET_FILL, BTC, len(rows), 0, 0, 0, len(theirs))
+    assert rows_of_body(frame, memoryview(theirs), where="test").tobytes() == rows.tobytes()
 
 
 def test_every_flipped_bit_of_a_frame_is_seen():

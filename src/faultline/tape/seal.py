@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from faultline.tape.frames import Frame
     from faultline.tape.manifest import Manifest
 
 __all__ = ("Receipt", "ReceiptLine", "remove_durably", "remove_parts_of", "seal_segment", "write_durably")
@@ -108,10 +109,11 @@ def remove_durably(path: Path) -> None:
 
 def _rows_by_instrument(reader: SegmentReader) -> Iterator[tuple[tuple[Kind, str], NDArray[np.void]]]:
     """Rows of every kind and instrument of the segment, sorted by receive time and sequence."""
-    keys = dict.fromkeys((frame.kind, frame.instrument_id) for frame in reader.frames)
-    for key in sorted(keys):
-        pieces = [reader.rows(frame) for frame in reader.frames if (frame.kind, frame.instrument_id) == key]
-        yield key, _sorted(join_rows(pieces))
+    frames: dict[tuple[Kind, str], list[Frame]] = {}
+    for frame in reader.frames:
+        frames.setdefault((frame.kind, frame.instrument_id), []).append(frame)
+    for key in sorted(frames):
+        yield key, _sorted(join_rows(list(reader.each_rows(frames[key]))))
 
 
 def _sorted(rows: NDArray[np.void]) -> NDArray[np.void]:

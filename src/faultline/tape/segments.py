@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import mmap
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from faultline.errors import TapeCorrupt
@@ -16,7 +17,7 @@ from faultline.messages import sort_rows
 from faultline.tape.frames import FRAME_MAGIC, SEGMENT_MAGIC, Frame, frame_at, is_unfinished, rows_of_body
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -108,10 +109,15 @@ class SegmentReader:
             FileNotFoundError: the segment was sealed meanwhile.
             TapeCorrupt: the message inside is not what this version writes.
         """
-        with self.path.open("rb") as file:
-            file.seek(frame.body_offset)
-            body = file.read(frame.body_bytes)
-        return rows_of_body(frame, memoryview(body), where=f"{self.path} at byte {frame.body_offset}")
+        return next(self.each_rows([frame]))
+
+    def each_rows(self, frames: Iterable[Frame]) -> Iterator[NDArray[np.void]]:
+        """Rows of some frames, one after the other, as they were appended; raises as ``rows`` does."""
+        with self.path.open("rb", buffering=0) as file:
+            for frame in frames:
+                body = os.pread(file.fileno(), frame.body_bytes, frame.body_offset)
+                where = f"{self.path} at byte {frame.body_offset}"
+                yield rows_of_body(frame, memoryview(body), where=where)
 
     def read_into(self, target: Target, start: int, fields: Sequence[str], first: int, end: int) -> int:
         """Decode frames ``first <= i < end``, each sorted, into ``target[start:]``; returns the row after the last.
@@ -120,8 +126,8 @@ class SegmentReader:
             FileNotFoundError: the segment was sealed meanwhile.
             TapeCorrupt: the message inside is not what this version writes.
         """
-        for frame in self.frames[first:end]:
-            rows = sort_rows(self.rows(frame))
+        for appended in self.each_rows(self.frames[first:end]):
+            rows = sort_rows(appended)
             for field in fields:
                 target[field][start : start + len(rows)] = rows[field]
             start += len(rows)
