@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 __all__ = (
+    "AMOUNT",
     "LEVELS",
     "LEVEL_BYTES_MIN",
     "NUMBERS_FROM",
@@ -22,6 +23,7 @@ __all__ = (
     "WHOLE",
     "levels_kernel",
     "read_depth_kernel",
+    "read_lists_kernel",
     "write_levels_kernel",
 )
 
@@ -30,6 +32,7 @@ WHOLE: Final = 1
 TEXT: Final = 2
 SKIPPED: Final = 3
 LEVELS: Final = 4
+AMOUNT: Final = 5
 #: Whole numbers are written into the results from here on; before them stand two counts and two spans of texts.
 NUMBERS_FROM: Final = 6
 #: Room after a frame, filled with zeros, which match nothing: no reading leaves the buffer.
@@ -42,12 +45,13 @@ _MANTISSA_MAX: Final = 1 << 53
 _DIGITS_MAX: Final = 18
 _ZERO, _NINE, _QUOTE, _ESCAPE = 48, 57, 34, 92
 _POINT, _COMMA, _OPEN, _CLOSE = 46, 44, 91, 93
+_COLON, _SPACE = 58, 32
 _FIRST_PLAIN, _LAST_PLAIN = 32, 126
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _amount_kernel(frame: Any, at: int) -> tuple[int, float]:
-    """A decimal number without sign or exponent up to the closing quote, and the place of that quote; -1 if other.
+    """The place after a decimal number without sign or exponent, and the number; -1 where it is anything else.
 
     ``value = m / 10**k`` where ``m`` are the digits without the point and ``k`` counts those after it.
     """
@@ -75,9 +79,19 @@ def _amount_kernel(frame: Any, at: int) -> tuple[int, float]:
         if power == 0:
             return -1, 0.0
     # The sum of 18 digits cannot have overflowed.
-    if byte != _QUOTE or digits > _DIGITS_MAX or mantissa > _MANTISSA_MAX:
+    if digits > _DIGITS_MAX or mantissa > _MANTISSA_MAX:
         return -1, 0.0
     return at, mantissa / _POWERS[power]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _plain_kernel(frame: Any, at: int) -> int:
+    """The place after printable characters of which none is a quote or an escape."""
+    byte = frame[at]
+    while _FIRST_PLAIN <= byte <= _LAST_PLAIN and byte not in (_QUOTE, _ESCAPE):
+        at += 1
+        byte = frame[at]
+    return at
 
 
 @njit(cache=True, nogil=True)
@@ -96,10 +110,10 @@ def levels_kernel(frame: Any, at: int, levels: Any, n: int) -> tuple[int, int]:
         if frame[at] != _OPEN or frame[at + 1] != _QUOTE:
             return -1, n
         at, price = _amount_kernel(frame, at + 2)
-        if at < 0 or frame[at + 1] != _COMMA or frame[at + 2] != _QUOTE:
+        if at < 0 or frame[at] != _QUOTE or frame[at + 1] != _COMMA or frame[at + 2] != _QUOTE:
             return -1, n
         at, qty = _amount_kernel(frame, at + 3)
-        if at < 0 or frame[at + 1] != _CLOSE:
+        if at < 0 or frame[at] != _QUOTE or frame[at + 1] != _CLOSE:
             return -1, n
         levels[n, 0] = price
         levels[n, 1] = qty
@@ -130,7 +144,7 @@ def read_depth_kernel(frame: Any, size: int, layout: Any, found: Any, levels: An
     at, n, lists, texts, numbers = 0, 0, 0, 0, NUMBERS_FROM
     frame[size : size + PADDING] = 0
     for code in layout:
-        if code > LEVELS:
+        if code > AMOUNT:
             if frame[at] != code:
                 return at
             at += 1
@@ -146,10 +160,7 @@ def read_depth_kernel(frame: Any, size: int, layout: Any, found: Any, levels: An
             numbers += 1
         elif code in (TEXT, SKIPPED):
             start = at
-            byte = frame[at]
-            while _FIRST_PLAIN <= byte <= _LAST_PLAIN and byte not in (_QUOTE, _ESCAPE):
-                at += 1
-                byte = frame[at]
+            at = _plain_kernel(frame, at)
             if code == TEXT:
                 found[2 + 2 * texts] = start
                 found[3 + 2 * texts] = at
@@ -162,6 +173,77 @@ def read_depth_kernel(frame: Any, size: int, layout: Any, found: Any, levels: An
             found[lists] = n
             lists += 1
     return -1 if at == size else at
+
+
+@njit(cache=True, nogil=True)
+def _list_kernel(
+    text: Any, at: int, form: Any, unit: float, is_inverse: bool, levels: Any, n: int
+) -> tuple[int, int]:
+    """As ``levels_kernel``, of levels that are written as ``form`` says."""
+    if text[at] != _OPEN:
+        return -1, n
+    at += 1
+    if text[at] == _CLOSE:
+        return at + 1, n
+    while True:
+        amounts, value = 0, 0.0
+        for code in form:
+            if code == AMOUNT:
+                is_quoted = text[at] == _QUOTE
+                at, value = _amount_kernel(text, at + 1 if is_quoted else at)
+                if at < 0 or (is_quoted and text[at] != _QUOTE):
+                    return -1, n
+                if amounts < 2:
+                    levels[n, amounts] = value
+                amounts += 1
+                at += is_quoted
+            elif code == SKIPPED:
+                at = _plain_kernel(text, at)
+            elif text[at] == code:
+                at += 1
+                while text[at] == _SPACE and code in (_COMMA, _COLON):
+                    at += 1
+            else:
+                return -1, n
+        levels[n, 1] *= unit
+        if is_inverse:
+            levels[n, 1] = levels[n, 1] / levels[n, 0] if levels[n, 0] > 0 else -1.0
+        n += 1
+        if text[at] == _CLOSE:
+            return at + 1, n
+        if text[at] != _COMMA:
+            return -1, n
+        at += 1
+        while text[at] == _SPACE:
+            at += 1
+
+
+@njit(cache=True, nogil=True)
+def read_lists_kernel(
+    text: Any, split: int, size: int, form: Any, unit: float, is_inverse: bool, levels: Any
+) -> tuple[int, int]:
+    """Two lists of levels as prices and base units: ``unit * quantity``, or ``unit * quantity / price`` (inverse).
+
+    Args:
+        text: u1 (N,), ``N >= size + PADDING``, the lists one after the other; zeros are written after them.
+        split: bytes of the first list.
+        size: bytes of both.
+        form: u1 (M,), one level as it is written: bytes, ``AMOUNT`` for price, quantity and further numbers, quoted or
+            not, and ``SKIPPED``; a comma or colon may be followed by spaces.
+        unit: base units (linear) or USD (inverse) of one contract.
+        is_inverse: whether contracts are worth USD.
+        levels: f8 (R, 2) with room for all levels: those of the first list, then of the second. The quantity at an
+            impossible price of an inverse contract is -1.
+
+    Returns:
+        Levels of the first list and of both; -1 where anything is not as ``form`` says.
+    """
+    text[size : size + PADDING] = 0
+    at, n_first = _list_kernel(text, 0, form, unit, is_inverse, levels, 0)
+    if at != split:
+        return -1, 0
+    at, n = _list_kernel(text, split, form, unit, is_inverse, levels, n_first)
+    return (n_first, n) if at == size else (-1, 0)
 
 
 @njit(cache=True, nogil=True)

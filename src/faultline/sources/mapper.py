@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import abc
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 import numpy as np
 
 from faultline.instruments import ContractKind
+from faultline.sources.level_lists import PAIRS, LevelLists, base_units
 from faultline.sources.rows import FrameReject, Reason
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class VenueMapper(abc.ABC):
 
     #: Slug of the venue.
     venue: ClassVar[str]
+    #: A level of its books as it is written, and the type of a list of them, as ``LevelLists`` takes them.
+    level_form: ClassVar[tuple[str, Any]] = PAIRS
 
     def __init__(self, contracts: Mapping[str, Instrument]) -> None:
         self.contracts = dict(contracts)
@@ -47,6 +50,7 @@ class VenueMapper(abc.ABC):
             symbol: (item.qty_base(1.0, 1.0), item.contract_kind is ContractKind.INVERSE)
             for symbol, item in self.contracts.items()
         }
+        self.lists = LevelLists(*self.level_form)
         self.reset()
 
     def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
@@ -102,6 +106,23 @@ class VenueMapper(abc.ABC):
             return (qty / price_usd if price_usd else 0.0), qty
         return qty, qty * price_usd
 
+    def read_levels(
+        self, symbol: str, bids: msgspec.Raw, asks: msgspec.Raw
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both lists of levels as they stand in a frame, as (price, base units), as ``Rows.levels`` takes them.
+
+        Call it before anything is changed for the frame: it is what tells that a list is not one.
+
+        Raises:
+            FrameReject: the symbol was not asked for, or is not known.
+            msgspec.MsgspecError: a list is not of the expected shape.
+        """
+        found = self._units.get(symbol)
+        if found is None:
+            raise _unknown(symbol)
+        unit, is_inverse = found
+        return self.lists.read(bids, asks, unit, is_inverse=is_inverse)
+
     def base_levels(self, symbol: str, levels: Levels) -> Levels:
         """Levels of (price, contracts) as (price, base units), as ``Rows.levels`` takes them.
 
@@ -115,7 +136,7 @@ class VenueMapper(abc.ABC):
         if unit == 1.0 and not is_inverse:
             return levels
         if isinstance(levels, np.ndarray):
-            return _scaled(levels, unit, is_inverse=is_inverse)
+            return base_units(levels, unit, is_inverse=is_inverse)
         if is_inverse:
             return [(price, unit * qty / price if price > 0 else -1.0) for price, qty in levels]
         return [(price, unit * qty) for price, qty in levels]
@@ -151,14 +172,3 @@ def _count(refusal: Exception, out: Rows) -> None:
 
 def _unknown(symbol: str) -> FrameReject:
     return FrameReject(Reason.UNKNOWN_SYMBOL, f"{symbol[:40]!r} is not a contract that was asked for")
-
-
-def _scaled(levels: NDArray[np.float64], unit: float, *, is_inverse: bool) -> NDArray[np.float64]:
-    out = levels.copy()
-    out[:, 1] *= unit
-    if is_inverse:
-        price_usd = out[:, 0]
-        is_possible = price_usd > 0
-        np.divide(out[:, 1], price_usd, out=out[:, 1], where=is_possible)
-        out[~is_possible, 1] = -1.0
-    return out

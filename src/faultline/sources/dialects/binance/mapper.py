@@ -228,7 +228,7 @@ class BinanceDialectMapper(VenueMapper):
             _, ts_ms, _, last_id, before_id = quick.numbers
             ts_ns = ts_ms * MILLISECOND_NS
             return _Change(quick.texts[0], ts_ns, before_id, last_id, quick.bids, quick.asks)
-        return _change_of(_DEPTH_FRAME.decode(frame).data)
+        return self._change_of(_DEPTH_FRAME.decode(frame).data)
 
     def _apply_change(self, change: _Change, out: Rows) -> None:
         symbol = change.symbol
@@ -260,11 +260,11 @@ class BinanceDialectMapper(VenueMapper):
 
     def _apply_snapshot(self, symbol: str, book: DepthSnapshot, out: Rows) -> None:
         """Begin the book, then apply the changes that waited for it."""
+        bids, asks = self.read_levels(symbol, book.bids, book.asks)
         chain = self._chains.get(symbol) or _Chain()
         if book.lastUpdateId < chain.last_id:
             return  # An answer that came late, to a request before the latest.
         ts_ns = book.T * MILLISECOND_NS or out.received_ns
-        bids, asks = self.base_levels(symbol, book.bids), self.base_levels(symbol, book.asks)
         if not out.levels(symbol, ts_ns, book.lastUpdateId, bids, asks, is_snapshot=True):
             return  # What waits goes on waiting, until the next is asked for.
         self._awaited.came(symbol)
@@ -273,7 +273,11 @@ class BinanceDialectMapper(VenueMapper):
             self._apply_change(change, out)
 
     def _apply_depth(self, change: Depth | _Change, out: Rows) -> None:
-        self._apply_change(_change_of(change) if isinstance(change, Depth) else change, out)
+        self._apply_change(self._change_of(change) if isinstance(change, Depth) else change, out)
+
+    def _change_of(self, depth: Depth) -> _Change:
+        bids, asks = self.lists.read(depth.b, depth.a)
+        return _Change(depth.s, depth.T * MILLISECOND_NS, depth.pu, depth.u, bids, asks)
 
     #: Decoder of a bare event, decoder of a combined stream, and the method, by channel.
     _WAYS: ClassVar[
@@ -291,10 +295,6 @@ class BinanceDialectMapper(VenueMapper):
             (MARKS, MarkPrice, MarkPriceFrame, _apply_mark),
         )
     }
-
-
-def _change_of(depth: Depth) -> _Change:
-    return _Change(depth.s, depth.T * MILLISECOND_NS, depth.pu, depth.u, depth.b, depth.a)
 
 
 _HEAD: Final = msgspec.json.Decoder(Head)

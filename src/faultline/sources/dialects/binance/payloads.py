@@ -135,8 +135,8 @@ class Depth(msgspec.Struct):
     T: int
     u: int
     pu: int
-    b: list[tuple[float, float]]
-    a: list[tuple[float, float]]
+    b: msgspec.Raw
+    a: msgspec.Raw
 
 
 class DepthFrame(msgspec.Struct):
@@ -152,8 +152,8 @@ class DepthSnapshot(msgspec.Struct):
     """
 
     lastUpdateId: int
-    bids: list[tuple[float, float]]
-    asks: list[tuple[float, float]]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
     T: int = 0
 
 

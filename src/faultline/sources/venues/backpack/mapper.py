@@ -78,7 +78,8 @@ class BackpackMapper(VenueMapper):
         self.contract(symbol)
         book = _SNAPSHOT.decode(body)
         ts_ns = book.timestamp * MICROSECOND_NS
-        self._chains.snapshot(symbol, ts_ns, book.lastUpdateId, book.bids, book.asks, out, is_fetched=True)
+        bids, asks = self.lists.read(book.bids, book.asks)
+        self._chains.snapshot(symbol, ts_ns, book.lastUpdateId, bids, asks, out, is_fetched=True)
 
     def _apply_trade(self, trade: Trade, out: Rows) -> None:
         qty_base, _ = self.amounts(trade.s, trade.q, trade.p)
@@ -87,8 +88,8 @@ class BackpackMapper(VenueMapper):
 
     def _apply_book(self, book: Depth, out: Rows) -> None:
         self.contract(book.s)
-        change = BookChange(book.s, book.T * MICROSECOND_NS, book.U, book.u, book.b, book.a)
-        self._chains.change(change, out)
+        bids, asks = self.lists.read(book.b, book.a)
+        self._chains.change(BookChange(book.s, book.T * MICROSECOND_NS, book.U, book.u, bids, asks), out)
 
     def _apply_mark(self, one: MarkPrice, out: Rows) -> None:
         if not self._is_confirmed:

@@ -68,8 +68,8 @@ class Depth(msgspec.Struct):
     T: int
     U: int
     u: int
-    a: list[tuple[float, float]]
-    b: list[tuple[float, float]]
+    a: msgspec.Raw
+    b: msgspec.Raw
 
 
 class MarkPrice(msgspec.Struct):
@@ -121,8 +121,8 @@ class Snapshot(msgspec.Struct):
     "timestamp":1762000000250000}``
     """
 
-    asks: list[tuple[float, float]]
-    bids: list[tuple[float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     lastUpdateId: int
     timestamp: int
 

@@ -113,6 +113,7 @@ class BingxMapper(VenueMapper):
         if book.action not in {"all", "update"}:
             raise FrameReject(Reason.UNKNOWN_WORD, f"action {book.action[:40]!r}")
         is_whole, ts_ns = book.action == "all", book.time * MILLISECOND_NS
+        bids, asks = self.read_levels(symbol, book.bids, book.asks)
         last = self._update_ids.get(symbol)
         if is_whole:
             self._awaited.came(symbol)
@@ -126,7 +127,6 @@ class BingxMapper(VenueMapper):
             lose_book(out, symbol, ts_ns, f"update {book.lastUpdateId} after {last}")
             return
         self._update_ids[symbol] = book.lastUpdateId
-        bids, asks = self.base_levels(symbol, book.bids), self.base_levels(symbol, book.asks)
         if not out.levels(symbol, ts_ns, book.lastUpdateId, bids, asks, is_snapshot=is_whole):
             del self._update_ids[symbol]
             lose_book(out, symbol, ts_ns, "an update was rejected")

@@ -62,8 +62,8 @@ class Depth(msgspec.Struct):
     action: str
     lastUpdateId: int
     time: int
-    bids: list[tuple[float, float]]
-    asks: list[tuple[float, float]]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
 
 
 class DepthFrame(msgspec.Struct):

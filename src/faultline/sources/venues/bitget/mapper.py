@@ -112,12 +112,12 @@ class BitgetMapper(VenueMapper):
     def _apply_book(self, head: Head, rows: list[Book], out: Rows) -> None:
         symbol, is_snapshot = _symbol_of(head), head.action == "snapshot"
         self.contract(symbol)
-        for book in rows:
+        for book, (bids, asks) in [(one, self.lists.read(one.b, one.a)) for one in rows]:
             ts_ns = book.ts * MILLISECOND_NS
             if is_snapshot:
-                self._chains.snapshot(symbol, ts_ns, book.seq, book.b, book.a, out, is_fetched=False)
+                self._chains.snapshot(symbol, ts_ns, book.seq, bids, asks, out, is_fetched=False)
             else:
-                self._chains.change(BookChange(symbol, ts_ns, book.pseq + 1, book.seq, book.b, book.a), out)
+                self._chains.change(BookChange(symbol, ts_ns, book.pseq + 1, book.seq, bids, asks), out)
 
     def _apply_tickers(self, head: Head, rows: list[Ticker], out: Rows) -> None:
         symbol, ts_ns = _symbol_of(head), head.ts * MILLISECOND_NS

@@ -88,8 +88,8 @@ class Book(msgspec.Struct):
     ``{"a":[["101250.5","1.25"]],"b":[],"checksum":0,"seq":483000000002,"pseq":483000000001,"ts":"1777000000200"}``
     """
 
-    a: list[tuple[float, float]]
-    b: list[tuple[float, float]]
+    a: msgspec.Raw
+    b: msgspec.Raw
     ts: int
     seq: int
     pseq: int = 0

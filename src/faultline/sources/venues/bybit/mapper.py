@@ -119,7 +119,7 @@ class BybitMapper(VenueMapper):
             (kind, symbol), (ts_ms, update_id, *_) = quick.texts, quick.numbers
             return kind, ts_ms, symbol, update_id, quick.bids, quick.asks
         slow = _BOOK_FRAME.decode(frame)
-        return slow.type, slow.ts, slow.data.s, slow.data.u, slow.data.b, slow.data.a
+        return slow.type, slow.ts, slow.data.s, slow.data.u, *self.lists.read(slow.data.b, slow.data.a)
 
     def _apply_book(self, change: BookChange, out: Rows) -> None:
         kind, ts_ms, symbol, update_id, bids, asks = change

@@ -103,8 +103,8 @@ class Book(msgspec.Struct):
     """
 
     s: str
-    b: list[tuple[float, float]]
-    a: list[tuple[float, float]]
+    b: msgspec.Raw
+    a: msgspec.Raw
     u: int
 
 

@@ -126,18 +126,16 @@ class CoinexMapper(VenueMapper):
     def _apply_book(self, frame: DepthFrame, out: Rows) -> None:
         update = frame.data
         symbol, is_full = update.market, update.is_full
-        self.contract(symbol)
+        bids, asks = self.read_levels(symbol, update.depth.bids, update.depth.asks)
         ts_ns = update.depth.updated_at * MILLISECOND_NS
         if is_full:
+            # A whole book may name levels that are gone.
+            bids, asks = bids[bids[:, 1] != 0], asks[asks[:, 1] != 0]
             self._awaited.came(symbol)
         elif symbol not in self._begun:  # Changes before the whole book, or after a resync was asked for.
             if self._awaited.is_overdue(symbol):
                 out.controls.append(Resync(symbol, "no snapshot came"))
             return
-        sides = (update.depth.bids, update.depth.asks)
-        # A whole book may name levels that are gone.
-        bids, asks = ([level for level in side if level[1] or not is_full] for side in sides)
-        bids, asks = list(self.base_levels(symbol, bids)), list(self.base_levels(symbol, asks))
         if out.levels(symbol, ts_ns, NO_SEQ, bids, asks, is_snapshot=is_full):
             self._begun.add(symbol)
         else:

@@ -73,8 +73,8 @@ class TradeFrame(msgspec.Struct):
 class Depth(msgspec.Struct):
     """Levels as (price, quantity)."""
 
-    asks: list[tuple[float, float]]
-    bids: list[tuple[float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     updated_at: int
 
 

@@ -20,7 +20,7 @@ from faultline.sources.venues.deribit.payloads import BookFrame, Head, TickerFra
 from faultline.units import HOUR_NS, MILLISECOND_NS, SECOND_NS, PriceKind, TakerSide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from faultline.sources.rows import Rows
 
@@ -49,6 +49,7 @@ class DeribitMapper(VenueMapper):
     """Maps trades, books and tickers; amounts are USD (inverse) or base units (linear), never contracts."""
 
     venue: ClassVar[str] = "deribit"
+    level_form: ClassVar = ('["?",%,%]', list[tuple[str, float, float]])
 
     def reset(self) -> None:
         """Forget books and states."""
@@ -113,6 +114,7 @@ class DeribitMapper(VenueMapper):
         book = frame.params.data
         symbol, is_snapshot = book.instrument_name, book.type == "snapshot"
         self.contract(symbol)
+        bids, asks = self.lists.read(book.bids, book.asks, is_inverse=symbol in self._inverse)
         last, ts_ns = self._changes.get(symbol), book.timestamp * MILLISECOND_NS
         if not is_snapshot:
             if last is None:  # Changes before the snapshot, or after a resync was asked for.
@@ -126,7 +128,6 @@ class DeribitMapper(VenueMapper):
         else:
             self._awaited.came(symbol)
         self._changes[symbol] = book.change_id
-        bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
         if not out.levels(symbol, ts_ns, book.change_id, bids, asks, is_snapshot=is_snapshot):
             del self._changes[symbol]
             lose_book(out, symbol, ts_ns, "a change was rejected")
@@ -158,11 +159,6 @@ class DeribitMapper(VenueMapper):
         if symbol in self._inverse:
             return (amount / price_usd if price_usd else 0.0), amount
         return amount, amount * price_usd
-
-    def _levels(self, symbol: str, levels: Sequence[tuple[str, float, float]]) -> list[tuple[float, float]]:
-        if symbol in self._inverse:
-            return [(price, amount / price if price > 0 else -1.0) for _, price, amount in levels]
-        return [(price, amount) for _, price, amount in levels]
 
     #: Decoder and method of a channel.
     _WAYS: ClassVar[dict[str, tuple[Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]]] = {

@@ -100,8 +100,8 @@ class Book(msgspec.Struct):
     timestamp: int
     instrument_name: str
     change_id: int
-    bids: list[tuple[str, float, float]]
-    asks: list[tuple[str, float, float]]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
     prev_change_id: int | None = None
 
 

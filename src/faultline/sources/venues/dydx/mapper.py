@@ -23,7 +23,7 @@ from faultline.units import HOUR_NS, MICROSECOND_NS, PriceKind, TakerSide
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultline.sources.rows import Rows
+    from faultline.sources.rows import Levels, Rows
 
 __all__ = ("BOOK", "MARKETS", "TRADES", "DydxMapper", "key_of")
 
@@ -107,11 +107,15 @@ class DydxMapper(VenueMapper):
         """No time and no number of a change is sent, only that of the message, which rises."""
         symbol, now_ns, last = head.id, out.received_ns, self._message_ids.get(head.id)
         self.contract(symbol)
+        bids: Levels
+        asks: Levels
         if is_first:
             book = _BOOK.decode(contents)
             bids, asks = ([(level.price, level.size) for level in side] for side in (book.bids, book.asks))
             self._awaited.came(symbol)
         else:
+            change = _BOOK_CHANGE.decode(contents)
+            bids, asks = self.lists.read(change.bids, change.asks)
             if last is None:  # Changes before the snapshot, or after a resync was asked for.
                 if self._awaited.is_overdue(symbol):
                     out.controls.append(Resync(symbol, "no snapshot came"))
@@ -120,8 +124,6 @@ class DydxMapper(VenueMapper):
                 del self._message_ids[symbol]
                 lose_book(out, symbol, now_ns, f"message {head.message_id} after {last}")
                 return
-            change = _BOOK_CHANGE.decode(contents)
-            bids, asks = change.bids, change.asks
         if out.levels(symbol, now_ns, head.message_id, bids, asks, is_snapshot=is_first):
             self._message_ids[symbol] = head.message_id
         else:

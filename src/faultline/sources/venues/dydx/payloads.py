@@ -10,6 +10,8 @@ from typing import Annotated
 
 import msgspec
 
+from faultline.sources.level_lists import NO_LEVELS
+
 __all__ = (
     "Book",
     "BookChange",
@@ -80,8 +82,8 @@ class Book(msgspec.Struct):
 class BookChange(msgspec.Struct):
     """Later contents of ``v4_orderbook``: ``{"asks":[["101251","0"]]}``; size 0 means the level is gone."""
 
-    bids: list[tuple[float, float]] = []
-    asks: list[tuple[float, float]] = []
+    bids: msgspec.Raw = NO_LEVELS
+    asks: msgspec.Raw = NO_LEVELS
 
 
 class Market(msgspec.Struct):

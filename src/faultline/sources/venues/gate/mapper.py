@@ -28,7 +28,7 @@ from faultline.units import MILLISECOND_NS, SECOND_NS, PriceKind, Side, TakerSid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from faultline.sources.rows import Levels, Rows
+    from faultline.sources.rows import Rows
 
 __all__ = ("BOOK", "LIQUIDATIONS", "STATS", "TICKERS", "TRADES", "GateMapper")
 
@@ -56,6 +56,7 @@ class GateMapper(VenueMapper):
     """Maps four channels, the book's snapshot and the poll ``contract_stats``."""
 
     venue: ClassVar[str] = "gate"
+    level_form: ClassVar = ('{"p":%,"s":%}', list[Level])
 
     def reset(self) -> None:
         """Forget books."""
@@ -81,7 +82,7 @@ class GateMapper(VenueMapper):
         self.contract(symbol)
         if channel == BOOK:
             book = _BOOK.decode(body)
-            bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
+            bids, asks = self.read_levels(symbol, book.bids, book.asks)
             self._chains.snapshot(symbol, _ns(book.update), book.id, bids, asks, out, is_fetched=True)
             return
         for stats in sorted(_STATS.decode(body), key=lambda row: row.time)[-1:]:
@@ -90,9 +91,6 @@ class GateMapper(VenueMapper):
                 if ratio != 0:  # 0 stands for what is not counted yet
                     share = ratio / (1.0 + ratio) if ratio > 0 else -1.0
                     out.ratio(symbol, stats.time * SECOND_NS, kind, share)
-
-    def _levels(self, symbol: str, levels: list[Level]) -> Levels:
-        return self.base_levels(symbol, [(level.p, level.s) for level in levels])
 
     def _apply_trades(self, head: Head, rows: list[Trade], out: Rows) -> None:
         del head
@@ -114,9 +112,8 @@ class GateMapper(VenueMapper):
 
     def _apply_book(self, head: Head, book: BookUpdate, out: Rows) -> None:
         del head
-        self.contract(book.s)
         ts_ns = book.t * MILLISECOND_NS
-        bids, asks = self._levels(book.s, book.b), self._levels(book.s, book.a)
+        bids, asks = self.read_levels(book.s, book.b, book.a)
         if book.full:
             self._chains.snapshot(book.s, ts_ns, book.u, bids, asks, out, is_fetched=False)
         else:

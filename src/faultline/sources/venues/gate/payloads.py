@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from faultline.sources.level_lists import NO_LEVELS
+
 __all__ = (
     "BookUpdate",
     "Contract",
@@ -104,8 +106,8 @@ class BookUpdate(msgspec.Struct):
     s: str
     U: int = 0
     u: int = 0
-    b: list[Level] = []
-    a: list[Level] = []
+    b: msgspec.Raw = NO_LEVELS
+    a: msgspec.Raw = NO_LEVELS
     full: bool = False
 
 
@@ -119,8 +121,8 @@ class OrderBook(msgspec.Struct):
 
     id: int
     update: float
-    asks: list[Level]
-    bids: list[Level]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
 
 
 class Ticker(msgspec.Struct):

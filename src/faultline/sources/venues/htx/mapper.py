@@ -133,7 +133,7 @@ class HtxMapper(VenueMapper):
     def _apply_book(self, symbol: str, head: Head, book: Book, out: Rows) -> None:
         del head
         ts_ns = book.ts * MILLISECOND_NS
-        bids, asks = self.base_levels(symbol, book.bids), self.base_levels(symbol, book.asks)
+        bids, asks = self.read_levels(symbol, book.bids, book.asks)
         if book.event == "snapshot":
             self._chains.snapshot(symbol, ts_ns, book.version, bids, asks, out, is_fetched=False)
         elif book.event == "update":

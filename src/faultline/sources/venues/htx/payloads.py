@@ -83,8 +83,8 @@ class Book(msgspec.Struct):
     ``{"asks":[[101250.5,41]],"bids":[],"event":"update","id":100023687921778,"ts":1777000000200,"version":1707174302}``
     """
 
-    asks: list[tuple[float, float]]
-    bids: list[tuple[float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     event: str
     ts: int
     version: int

@@ -22,6 +22,7 @@ from faultline.sources.venues.hyperliquid.payloads import (
     BookFrame,
     Fill,
     Head,
+    Level,
     ResponseFrame,
     TextFrame,
     TradeFrame,
@@ -53,6 +54,7 @@ class HyperliquidMapper(VenueMapper):
     """Maps trades, books, states of coins, and polled states and fills of accounts."""
 
     venue: ClassVar[str] = "hyperliquid"
+    level_form: ClassVar = ('{"px":%,"sz":%,"n":%}', list[Level])
 
     def reset(self) -> None:
         """Forget repeated trades, books, and what accounts held."""
@@ -125,8 +127,8 @@ class HyperliquidMapper(VenueMapper):
         self.contract(book.coin)
         if self._latest_book.get(book.coin) == out.frame:
             return  # The same book again: it is pushed whether it changed or not.
+        bids, asks = self.lists.read(*book.levels)
         self._latest_book[book.coin] = out.frame
-        bids, asks = ([(level.px, level.sz) for level in side] for side in book.levels)
         out.levels(book.coin, book.time * MILLISECOND_NS, -1, bids, asks, is_snapshot=True)
 
     def _apply_context(self, frame: AssetContextFrame, out: Rows) -> None:

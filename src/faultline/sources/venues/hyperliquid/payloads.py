@@ -102,7 +102,7 @@ class Book(msgspec.Struct):
     """Twenty levels a side, bids first."""
 
     coin: str
-    levels: tuple[list[Level], list[Level]]
+    levels: tuple[msgspec.Raw, msgspec.Raw]
     time: int
 
 

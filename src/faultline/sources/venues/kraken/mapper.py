@@ -20,6 +20,7 @@ from faultline.sources.venues.kraken.payloads import (
     BookChange,
     BookSnapshot,
     Head,
+    Level,
     Ticker,
     Trade,
     TradeSnapshot,
@@ -55,6 +56,7 @@ class KrakenMapper(VenueMapper):
     """Maps feeds ``trade``, ``book`` and ``ticker``, and the snapshots of the first two."""
 
     venue: ClassVar[str] = "kraken"
+    level_form: ClassVar = ('{"price":%,"qty":%}', list[Level])
 
     def reset(self) -> None:
         """Forget books and trades."""
@@ -110,11 +112,9 @@ class KrakenMapper(VenueMapper):
 
     def _apply_book_snapshot(self, book: BookSnapshot, out: Rows) -> None:
         symbol = book.product_id
-        self.contract(symbol)
+        bids, asks = self.read_levels(symbol, book.bids, book.asks)
         self._awaited.came(symbol)
-        bids, asks = (
-            [(level.price, level.qty) for level in side if level.qty] for side in (book.bids, book.asks)
-        )
+        bids, asks = bids[bids[:, 1] != 0], asks[asks[:, 1] != 0]
         self._apply_levels(symbol, book.timestamp, book.seq, bids, asks, out, is_snapshot=True)
 
     def _apply_book_change(self, change: BookChange, out: Rows) -> None:
@@ -131,7 +131,7 @@ class KrakenMapper(VenueMapper):
             del self._last_seq[symbol]
             lose_book(out, symbol, change.timestamp * MILLISECOND_NS, f"change {change.seq} after {last}")
             return
-        level = [(change.price, change.qty)]
+        level = self.base_levels(symbol, [(change.price, change.qty)])
         bids, asks = (level, []) if change.side == "buy" else ([], level)
         self._apply_levels(symbol, change.timestamp, change.seq, bids, asks, out, is_snapshot=False)
 
@@ -139,7 +139,6 @@ class KrakenMapper(VenueMapper):
         self, symbol: str, ts_ms: int, seq: int, bids: Levels, asks: Levels, out: Rows, *, is_snapshot: bool
     ) -> None:
         ts_ns = ts_ms * MILLISECOND_NS
-        bids, asks = self.base_levels(symbol, bids), self.base_levels(symbol, asks)
         if out.levels(symbol, ts_ns, seq, bids, asks, is_snapshot=is_snapshot):
             self._last_seq[symbol] = seq
         else:

@@ -80,8 +80,8 @@ class BookSnapshot(msgspec.Struct):
     product_id: str
     timestamp: int
     seq: int
-    bids: list[Level]
-    asks: list[Level]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
 
 
 class BookChange(msgspec.Struct):

@@ -70,7 +70,7 @@ class KucoinMapper(VenueMapper):
         if found.symbol != symbol:
             raise FrameReject(Reason.UNKNOWN_SYMBOL, f"{found.symbol[:40]!r} was not asked for")
         if isinstance(found, OrderBook):
-            bids, asks = self.base_levels(symbol, found.bids), self.base_levels(symbol, found.asks)
+            bids, asks = self.read_levels(symbol, found.bids, found.asks)
             self._chains.snapshot(symbol, found.ts, found.sequence, bids, asks, out, is_fetched=True)
         else:
             self._apply_state(found, out)

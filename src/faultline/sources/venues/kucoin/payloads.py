@@ -75,8 +75,8 @@ class OrderBook(msgspec.Struct):
 
     symbol: str
     sequence: int
-    bids: list[tuple[float, float]]
-    asks: list[tuple[float, float]]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
     ts: int
 
 

@@ -21,6 +21,7 @@ from faultline.sources.venues.lighter.instruments import market_of
 from faultline.sources.venues.lighter.payloads import (
     BookFrame,
     Head,
+    Level,
     MarketStats,
     StatsFrame,
     Trade,
@@ -57,6 +58,7 @@ class LighterMapper(VenueMapper):
     """Maps trades with their accounts, books whose changes are chained by nonces, and states of markets."""
 
     venue: ClassVar[str] = "lighter"
+    level_form: ClassVar = ('{"price":%,"size":%}', list[Level])
 
     def __init__(self, contracts: Mapping[str, Instrument]) -> None:
         self._symbols = {market_of(symbol): symbol for symbol in contracts}
@@ -139,6 +141,7 @@ class LighterMapper(VenueMapper):
 
     def _apply_book(self, market: str, frame: BookFrame, out: Rows, *, is_first: bool) -> None:
         symbol, book, ts_ns = self._symbol(market), frame.order_book, frame.timestamp * MILLISECOND_NS
+        bids, asks = self.lists.read(book.bids, book.asks)
         last = self._nonces.get(symbol)
         if is_first:
             self._awaited.came(symbol)
@@ -150,7 +153,6 @@ class LighterMapper(VenueMapper):
             del self._nonces[symbol]
             lose_book(out, symbol, ts_ns, f"a change after {book.begin_nonce}, not {last}")
             return
-        bids, asks = ([(level.price, level.size) for level in side] for side in (book.bids, book.asks))
         if out.levels(symbol, ts_ns, book.nonce, bids, asks, is_snapshot=is_first):
             self._nonces[symbol] = book.nonce
         else:

@@ -76,8 +76,8 @@ class Level(msgspec.Struct):
 class Book(msgspec.Struct):
     """The whole book, or levels that changed between two nonces; size 0 means the level is gone."""
 
-    asks: list[Level]
-    bids: list[Level]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     nonce: int
     begin_nonce: int = 0
 

@@ -15,9 +15,9 @@ from faultline.sources.venues.mexc.payloads import Answer, Deal, Depth, Head, Or
 from faultline.units import MILLISECOND_NS, TakerSide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from faultline.sources.rows import Levels, Rows
+    from faultline.sources.rows import Rows
 
 __all__ = ("BOOK", "TICKERS", "TRADES", "MexcMapper")
 
@@ -35,6 +35,7 @@ class MexcMapper(VenueMapper):
     """Maps channels ``push.deal``, ``push.depth``, ``push.ticker`` and the book's snapshot."""
 
     venue: ClassVar[str] = "mexc"
+    level_form: ClassVar = ("[%,%,%]", list[tuple[float, float, float]])
 
     def reset(self) -> None:
         """Forget books."""
@@ -58,12 +59,9 @@ class MexcMapper(VenueMapper):
         if not answer.success:
             raise FrameReject(Reason.VENUE_ERROR, f"{answer.code}: {answer.message}")
         book = _BOOK.decode(answer.data)
-        bids, asks = self._levels(symbol, book.bids), self._levels(symbol, book.asks)
+        bids, asks = self.read_levels(symbol, book.bids, book.asks)
         ts_ns = book.timestamp * MILLISECOND_NS
         self._chains.snapshot(symbol, ts_ns, book.version, bids, asks, out, is_fetched=True)
-
-    def _levels(self, symbol: str, levels: Sequence[tuple[float, float, float]]) -> Levels:
-        return self.base_levels(symbol, [(price, size) for price, size, _ in levels])
 
     def _apply_deals(self, head: Head, told: Deal | list[Deal], out: Rows) -> None:
         for deal in told if isinstance(told, list) else (told,):
@@ -75,7 +73,7 @@ class MexcMapper(VenueMapper):
 
     def _apply_depth(self, head: Head, depth: Depth, out: Rows) -> None:
         symbol = head.symbol
-        bids, asks = self._levels(symbol, depth.bids), self._levels(symbol, depth.asks)
+        bids, asks = self.read_levels(symbol, depth.bids, depth.asks)
         first_id, last_id = depth.begin or depth.version, depth.end or depth.version
         change = BookChange(symbol, head.ts * MILLISECOND_NS, first_id, last_id, bids, asks)
         self._chains.change(change, out)

@@ -60,8 +60,8 @@ class Depth(msgspec.Struct):
     ``{"asks":[[101250.5,3251,1]],"bids":[],"version":14569931121}``
     """
 
-    asks: list[tuple[float, float, float]]
-    bids: list[tuple[float, float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     version: int
     begin: int | None = None
     end: int | None = None
@@ -90,8 +90,8 @@ class OrderBook(msgspec.Struct):
     https://www.mexc.com/api-docs/futures/market-endpoints/get-contract-order-book-depth
     """
 
-    asks: list[tuple[float, float, float]]
-    bids: list[tuple[float, float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     version: int
     timestamp: int
 

@@ -75,6 +75,7 @@ class OkxMapper(VenueMapper):
     """Maps seven channels and three polled ratios."""
 
     venue: ClassVar[str] = "okx"
+    level_form: ClassVar = ('[%,%,"?","?"]', list[tuple[float, float, str, str]])
 
     def reset(self) -> None:
         """Forget books, index prices, and that liquidations came."""
@@ -168,8 +169,7 @@ class OkxMapper(VenueMapper):
 
     def _apply_book(self, frame: BookFrame, out: Rows) -> None:
         symbol, is_snapshot = frame.arg.instId, frame.action == "snapshot"
-        self.contract(symbol)
-        for book in frame.data:
+        for book, (bids, asks) in [(one, self.read_levels(symbol, one.bids, one.asks)) for one in frame.data]:
             last, ts_ns = self._sequences.get(symbol), book.ts * MILLISECOND_NS
             if not is_snapshot:
                 if last is None:  # Changes before the snapshot, or after a resync was asked for.
@@ -183,8 +183,6 @@ class OkxMapper(VenueMapper):
             else:
                 self._awaited.came(symbol)
             self._sequences[symbol] = book.seqId
-            bids = self.base_levels(symbol, [(price, qty) for price, qty, _, _ in book.bids])
-            asks = self.base_levels(symbol, [(price, qty) for price, qty, _, _ in book.asks])
             if not out.levels(symbol, ts_ns, book.seqId, bids, asks, is_snapshot=is_snapshot):
                 del self._sequences[symbol]
                 lose_book(out, symbol, ts_ns, "an update was rejected")

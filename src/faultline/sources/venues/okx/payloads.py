@@ -114,8 +114,8 @@ class Book(msgspec.Struct):
     "prevSeqId":123456}``; a push without change repeats ``seqId`` in ``prevSeqId``. Since 2026 ``checksum`` is 0.
     """
 
-    asks: list[tuple[float, float, str, str]]
-    bids: list[tuple[float, float, str, str]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
     ts: int
     seqId: int = -1
     prevSeqId: int | None = None

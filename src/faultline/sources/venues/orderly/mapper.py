@@ -111,7 +111,8 @@ class OrderlyMapper(VenueMapper):
             book = _BOOK.decode(frame).data
             self.contract(book.symbol)
             ts_ns = book.ts * MILLISECOND_NS
-            self._books.snapshot(book.symbol, ts_ns, book.ts, book.bids, book.asks, out, is_fetched=True)
+            bids, asks = self.lists.read(book.bids, book.asks)
+            self._books.snapshot(book.symbol, ts_ns, book.ts, bids, asks, out, is_fetched=True)
         elif head.event not in {"pong", "unsubscribe"}:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"event {head.event[:40]!r}")
 
@@ -139,8 +140,8 @@ class OrderlyMapper(VenueMapper):
         one = frame.data
         self.contract(one.symbol)
         ts_ns = frame.ts * MILLISECOND_NS
-        change = Change(one.symbol, ts_ns, one.prevTs + 1, frame.ts, one.bids, one.asks)
-        self._books.change(change, out)
+        bids, asks = self.lists.read(one.bids, one.asks)
+        self._books.change(Change(one.symbol, ts_ns, one.prevTs + 1, frame.ts, bids, asks), out)
 
     def _apply_marks(self, frame: Frame[list[Price]], out: Rows) -> None:
         """Of all contracts; those that were not asked for are passed over."""

@@ -67,8 +67,8 @@ class BookChange(msgspec.Struct):
 
     symbol: str
     prevTs: int
-    asks: list[tuple[float, float]]
-    bids: list[tuple[float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
 
 
 class Book(msgspec.Struct):
@@ -79,8 +79,8 @@ class Book(msgspec.Struct):
 
     symbol: str
     ts: int
-    asks: list[tuple[float, float]]
-    bids: list[tuple[float, float]]
+    asks: msgspec.Raw
+    bids: msgspec.Raw
 
 
 class Price(msgspec.Struct):
