@@ -214,7 +214,7 @@ def measure_depth(ccxt, n_levels, n, repeats=5):
     def to_book():
         for frame in frames:
             change = reader.read(frame)
-            book.apply(change.bids, change.asks)
+            book.apply(change[2], change[3])
 
     ways = {
         "ours_bytes_to_arrays": each(reader.read, frames),

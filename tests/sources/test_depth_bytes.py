@@ -35,9 +35,9 @@ def test_a_frame_is_read_from_its_bytes():
 def test_what_was_read_stays_when_the_next_frame_is_read():
     one = reader()
     first = one.read(FRAME)
-    kept = first.bids.copy()
+    kept = first[2].copy()
     one.read(FRAME.replace(b"3500", b"4700"))
-    assert np.array_equal(first.bids, kept)
+    assert np.array_equal(first[2], kept)
 
 
 def test_a_short_frame_after_a_long_one_does_not_see_its_end():
@@ -74,14 +74,14 @@ def test_a_frame_that_is_too_long_is_left_to_the_json_decoder():
     assert len(body) > FRAME_BYTES_MAX
     assert reader().read(body) is None
     inside = FRAME[: FRAME.index(b'"b":')] + b'"b":[' + b",".join([level] * (n - 20)) + b'],"a":[]}'
-    assert len(reader().read(inside).bids) == n - 20
+    assert len(reader().read(inside)[2]) == n - 20
 
 
 def test_the_most_levels_that_fit_into_a_frame_have_room():
     one = DepthReader('{"b":%,"a":%}')
     n = (FRAME_BYTES_MAX - len(b'{"b":[],"a":[]}')) // len(b'["1","2"],')
     found = one.read(b'{"b":[' + b",".join([b'["1","2"]'] * n) + b'],"a":[]}')
-    assert found.bids.shape == (n, 2)
+    assert found[2].shape == (n, 2)
 
 
 def test_numbers_are_the_nearest_floats():
@@ -95,7 +95,7 @@ def test_numbers_are_the_nearest_floats():
         mantissa = int(text.replace(".", ""))
         assert (found is not None) == (mantissa <= 2**53 and len(text.replace(".", "")) <= 18), text
         if found is not None:
-            assert found.bids[0, 0] == float(text), text
+            assert found[2][0, 0] == float(text), text
 
 
 @pytest.mark.fuzz
@@ -114,8 +114,8 @@ def test_mutated_frames_are_read_as_the_json_decoder_reads_them():
             n_changed += body != frame
             expected = slow(body, is_bybit)
             assert expected is not None, body
-            assert (found.texts, found.numbers) == expected[:2], body
-            for ours, theirs in ((found.bids, expected[2]), (found.asks, expected[3])):
+            assert found[:2] == expected[:2], body
+            for ours, theirs in ((found[2], expected[2]), (found[3], expected[3])):
                 assert ours.tobytes() == np.array(theirs, dtype=np.float64).reshape(-1, 2).tobytes(), body
     print(f"{N_FRAMES} frames, {n_read} read from their bytes, {n_changed} of them mutated")
     assert n_changed > N_FRAMES // 20
@@ -133,8 +133,8 @@ def test_every_recorded_change_is_read_from_its_bytes(recorded):
             if b'"depthUpdate"' in frame:
                 found = one.read(frame)
                 expected = slow(frame, is_bybit=False)
-                assert (found.texts, found.numbers) == expected[:2]
-                assert found.bids.tolist() == [list(level) for level in expected[2]]
-                assert found.asks.tolist() == [list(level) for level in expected[3]]
+                assert found[:2] == expected[:2]
+                assert found[2].tolist() == [list(level) for level in expected[2]]
+                assert found[3].tolist() == [list(level) for level in expected[3]]
                 n += 1
     assert n > 1_000

@@ -6,8 +6,8 @@ escape, an exponent, a sign, a number of too many digits or anything else is lef
 reads or rejects it. What it does read equals what the JSON decoder would have read, to the last bit.
 
 >>> reader = DepthReader('{"s":"$","u":#,"b":%,"a":%}')
->>> frame = reader.read(b'{"s":"BTCUSDT","u":7,"b":[["100.5","2"]],"a":[]}')
->>> frame.texts, frame.numbers, frame.bids.tolist(), frame.asks.tolist()
+>>> texts, numbers, bids, asks = reader.read(b'{"s":"BTCUSDT","u":7,"b":[["100.5","2"]],"a":[]}')
+>>> texts, numbers, bids.tolist(), asks.tolist()
 (['BTCUSDT'], [7], [[100.5, 2.0]], [])
 >>> reader.read(b'{"u":7,"s":"BTCUSDT","b":[],"a":[]}') is None
 True
@@ -15,7 +15,7 @@ True
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -33,24 +33,14 @@ from faultline.sources.depth_kernels import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("FRAME_BYTES_MAX", "DepthFrame", "DepthReader")
+    #: Texts, whole numbers, bids and asks, in the order of the layout.
+    DepthFrame = tuple[list[str], list[int], NDArray[np.float64], NDArray[np.float64]]
+
+__all__ = ("FRAME_BYTES_MAX", "DepthReader")
 
 #: Longer frames are left to the JSON decoder; a snapshot of 5,000 levels has some 120 kB.
 FRAME_BYTES_MAX: Final = 1 << 18
 _CODES: Final = str.maketrans({"#": chr(WHOLE), "$": chr(TEXT), "?": chr(SKIPPED), "%": chr(LEVELS)})
-
-
-class DepthFrame(NamedTuple):
-    """What varies in a depth frame, in the order of its layout.
-
-    ``bids`` is the first list of the layout and ``asks`` the second, f8 (n, 2) of price and quantity; both belong to
-    the caller.
-    """
-
-    texts: list[str]
-    numbers: list[int]
-    bids: NDArray[np.float64]
-    asks: NDArray[np.float64]
 
 
 class DepthReader:
@@ -79,7 +69,11 @@ class DepthReader:
         self.read(b"")  # Compiles the kernel now, not while frames wait.
 
     def read(self, frame: bytes) -> DepthFrame | None:
-        """What varies in the frame; None where it fits none of the layouts."""
+        """Texts, whole numbers, bids and asks of the frame; None where it fits none of the layouts.
+
+        ``bids`` is the first list of the layout and ``asks`` the second, f8 (n, 2) of price and quantity; both belong
+        to the caller.
+        """
         size = len(frame)
         if size > FRAME_BYTES_MAX:
             return None
@@ -87,9 +81,10 @@ class DepthReader:
         levels = np.empty((size // LEVEL_BYTES_MIN + 1, 2))
         for layout, found, n_texts in self._layouts:
             if read_depth_kernel(self._room, size, layout, found, levels) < 0:
-                n_bids, n_levels, begin, end, begin_2, end_2, *numbers = found.tolist()
-                texts = [str(frame[begin:end], "ascii")] if n_texts else []
+                places = found.tolist()
+                texts = [frame[places[2] : places[3]].decode()] if n_texts else []
                 if n_texts == 2:
-                    texts.append(str(frame[begin_2:end_2], "ascii"))
-                return DepthFrame(texts, numbers, levels[:n_bids], levels[n_bids:n_levels])
+                    texts.append(frame[places[4] : places[5]].decode())
+                n_bids = places[0]
+                return texts, places[NUMBERS_FROM:], levels[:n_bids], levels[n_bids : places[1]]
         return None

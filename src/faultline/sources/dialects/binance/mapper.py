@@ -225,9 +225,8 @@ class BinanceDialectMapper(VenueMapper):
     def _read_depth(self, frame: bytes) -> _Change:
         """From the bytes where the frame is as it always is, else from its JSON."""
         if (quick := self._depth.read(frame)) is not None:
-            _, ts_ms, _, last_id, before_id = quick.numbers
-            ts_ns = ts_ms * MILLISECOND_NS
-            return _Change(quick.texts[0], ts_ns, before_id, last_id, quick.bids, quick.asks)
+            (symbol,), (_, ts_ms, _, last_id, before_id), bids, asks = quick
+            return _Change(symbol, ts_ms * MILLISECOND_NS, before_id, last_id, bids, asks)
         return self._change_of(_DEPTH_FRAME.decode(frame).data)
 
     def _apply_change(self, change: _Change, out: Rows) -> None:

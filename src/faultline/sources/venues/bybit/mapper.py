@@ -116,8 +116,8 @@ class BybitMapper(VenueMapper):
     def _read_book(self, frame: bytes) -> BookChange:
         """From the bytes where the frame is as it always is, else from its JSON."""
         if (quick := self._depth.read(frame)) is not None:
-            (kind, symbol), (ts_ms, update_id, *_) = quick.texts, quick.numbers
-            return kind, ts_ms, symbol, update_id, quick.bids, quick.asks
+            (kind, symbol), (ts_ms, update_id, *_), bids, asks = quick
+            return kind, ts_ms, symbol, update_id, bids, asks
         slow = _BOOK_FRAME.decode(frame)
         return slow.type, slow.ts, slow.data.s, slow.data.u, *self.lists.read(slow.data.b, slow.data.a)
 
