@@ -11,6 +11,7 @@ from faultline.alerts.texts import price_text, text_of, usd_text
 from faultline.signals.events import CATALOGUE, Event, EventType
 
 CASCADE = {"depth": 2, "n_levels": 6, "price_usd": 95_100.0, "liquidated_usd": 1.2e6, "expected_usd": 3.4e6}
+FEEDS = {"instrument": "okx:all", "channels": ["books", "trades"], "silent_s": 30.0}
 
 SENTENCES = [
     ({"kind": "ZONE_HIT"}, "BTC: price reached long zone 96,150-96,400 (est. $31.2M, level 8)"),
@@ -71,6 +72,14 @@ SENTENCES = [
     ),
     ({"kind": "SOURCE_DOWN", "silent_s": 45.2}, "BTC: binance:BTCUSDT has sent no price for 45 s"),
     ({"kind": "SOURCE_RECOVERED", "silent_s": 99}, "BTC: binance:BTCUSDT sends prices again after 99 s"),
+    (
+        {"kind": "SOURCE_DOWN", **FEEDS, "status": "down", "detail": "it was lost; next attempt in 4 s"},
+        "BTC: okx (books, trades) has been down for 30 s: it was lost",
+    ),
+    (
+        {"kind": "SOURCE_RECOVERED", **FEEDS, "status": "live", "detail": "rows come"},
+        "BTC: okx (books, trades) is live again after 30 s",
+    ),
     (
         {"kind": "DIVERGENCE", "venues": ["binance", "okx"], "distance_bps": 41.7, "floor_bps": 12.1},
         "BTC: long maps of binance and okx are 42 bp apart (chance explains 12)",

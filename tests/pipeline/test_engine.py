@@ -19,7 +19,7 @@ from faultline.simulator import Simulation, load_world
 from faultline.store.events import EventStore
 from faultline.store.maps import MapStore
 from faultline.tape import Tape, TapeWriter
-from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, Side, parse_time_ns
+from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, Side, parse_time_ns
 
 START = parse_time_ns("2026-01-05")
 HOURS = 3
@@ -131,8 +131,16 @@ def two_assets(tmp_path_factory) -> Tape:
     batches = Simulation(load_world("three-assets"), 5, START, keeps_truth=False).advance(
         START + HOURS * HOUR_NS
     )
+    lost = empty_rows(Kind.SOURCE_STATUS, 2)
+    lost["ts_event_ns"] = lost["ts_received_ns"] = START + np.array([100, 130]) * MINUTE_NS
+    lost["channel"], lost["status"], lost["detail"] = (
+        b"marks",
+        [b"blocked", b"live"],
+        [b"HTTP 451", b"rows come"],
+    )
     with TapeWriter(folder, simulated=True, world="three-assets") as writer:
         writer.append([batch for batch in batches if batch.symbol.startswith(("BTC", "ETH"))])
+        writer.append([Batch(Kind.SOURCE_STATUS, "simx:all", lost)])
     return Tape(folder)
 
 
@@ -151,6 +159,21 @@ def test_events_of_a_rebuilt_past_stand_in_the_log_in_the_order_of_time(two_asse
     assets = [event.asset for event in told]
     assert {"BTC", "ETH"} == set(assets)
     assert assets != sorted(assets)
+    # What the recorder said of a feed is on the tape, and told for every asset; it is nothing the feed gave.
+    feeds = [
+        (event.type, event.asset, event.detected_at_ns - START, event.data["detail"])
+        for event in told
+        if event.venue == "simx" and event.data.get("channels")
+    ]
+    down, up = (100 * MINUTE_NS + 30 * SECOND_NS, "HTTP 451"), (130 * MINUTE_NS, "rows come")
+    assert feeds == [
+        (kind, asset, *what)
+        for kind, what in (("SOURCE_DOWN", down), ("SOURCE_RECOVERED", up))
+        for asset in ("BTC", "ETH")
+    ]
+    kinds = {one["channel"] for venue in engine.sources()["venues"] for one in venue["channels"]}
+    assert "mark" in kinds
+    assert "source_status" not in kinds
     events.close()
 
 

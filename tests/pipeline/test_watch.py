@@ -198,6 +198,48 @@ def test_a_silent_instrument_is_told_of(market) -> None:
     assert quiet < down[0].at_ns < quiet + 10 * MINUTE_NS
 
 
+def with_statuses(market: list[Batch]) -> list[Batch]:
+    """The market, and what a recorder says of a feed that is lost for ten minutes."""
+    rows = empty_rows(Kind.SOURCE_STATUS, 2)
+    rows["ts_received_ns"] = rows["ts_event_ns"] = START + 2 * HOUR_NS + np.array([0, 10]) * MINUTE_NS
+    rows["channel"], rows["status"], rows["detail"] = (
+        b"trades",
+        [b"down", b"live"],
+        [b"it was lost", b"rows come"],
+    )
+    return [*market, Batch(Kind.SOURCE_STATUS, "simx:all", rows)]
+
+
+def feeds_told(notices: list) -> list[tuple]:
+    kinds = {EventType.SOURCE_DOWN, EventType.SOURCE_RECOVERED}
+    return [
+        (notice.kind, (notice.at_ns - START - 2 * HOUR_NS) // SECOND_NS, notice.data["detail"])
+        for notice in notices
+        if notice.kind in kinds
+    ]
+
+
+def test_what_the_recorder_says_of_a_feed_is_told_however_the_tape_is_cut(market) -> None:
+    told = with_statuses(market)
+    expected = [(EventType.SOURCE_DOWN, 30, "it was lost"), (EventType.SOURCE_RECOVERED, 600, "rows come")]
+    until = START + 3 * HOUR_NS
+    shard, *_, notices = run(told, [START, until], new_shard(market))
+    assert feeds_told(notices) == expected
+    assert "simx:all" not in shard.members
+    edges = [START, *range(START + 2 * HOUR_NS, until, 7 * SECOND_NS * 3), until]
+    _, *_, notices = run(told, edges, new_shard(market))
+    assert feeds_told(notices) == expected
+
+
+def test_a_feed_that_fails_is_remembered_by_a_checkpoint(market) -> None:
+    told, middle = with_statuses(market), START + 2 * HOUR_NS + 5 * SECOND_NS
+    shard, *_, before = run(told, [START, middle], new_shard(market))
+    again = Shard.from_state(shard.state(), shard.contracts.values(), shard.parameters)
+    _, *_, after = run(told, [middle, START + 3 * HOUR_NS], again)
+    assert feeds_told(before) == []
+    assert [what[1] for what in feeds_told(after)] == [30, 600]
+
+
 def test_a_liquidation_far_beyond_the_usual_is_told_of(market) -> None:
     shard = new_shard(market)
     many = empty_rows(Kind.LIQUIDATION, 1200)

@@ -173,6 +173,31 @@ def _silence(fields: Mapping[str, Any]) -> str:
     return f"{silent:.0f} s" if _is_number(silent) else "some time"
 
 
+def _feeds(fields: Mapping[str, Any]) -> str:
+    """The feeds of a venue that an event is about; empty where it is about one instrument."""
+    channels = fields.get("channels")
+    if not isinstance(channels, list | tuple) or not channels:
+        return ""
+    venue = _plain(fields.get("instrument")).partition(":")[0]
+    return f"{venue} ({', '.join(map(_plain, channels))})"
+
+
+def _failed(fields: Mapping[str, Any]) -> str:
+    feeds = _feeds(fields)
+    if not feeds:
+        return f"{_plain(fields.get('instrument'))} has sent no price for {_silence(fields)}"
+    # What follows a semicolon is when it will be tried again: long past where this is read.
+    words = _plain(str(fields.get("detail")).partition(";")[0])
+    return f"{feeds} has been {_plain(fields.get('status'))} for {_silence(fields)}: {words}"
+
+
+def _recovered(fields: Mapping[str, Any]) -> str:
+    feeds = _feeds(fields)
+    if not feeds:
+        return f"{_plain(fields.get('instrument'))} sends prices again after {_silence(fields)}"
+    return f"{feeds} is {_plain(fields.get('status'))} again after {_silence(fields)}"
+
+
 def _fell_back(fields: Mapping[str, Any]) -> str:
     feed, advantage = _plain(fields.get("instrument")), fields.get("advantage_nats")
     score = f" (score {advantage:+.1f} nats)" if _is_number(advantage) else ""
@@ -216,12 +241,8 @@ _SENTENCES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     EventType.ZONE_SWEPT: _swept,
     EventType.ZONE_EXPIRED: _expired,
     EventType.LIQUIDATION_LARGE: _large,
-    EventType.SOURCE_DOWN: lambda fields: (
-        f"{_plain(fields.get('instrument'))} has sent no price for {_silence(fields)}"
-    ),
-    EventType.SOURCE_RECOVERED: lambda fields: (
-        f"{_plain(fields.get('instrument'))} sends prices again after {_silence(fields)}"
-    ),
+    EventType.SOURCE_DOWN: _failed,
+    EventType.SOURCE_RECOVERED: _recovered,
     EventType.DIVERGENCE: _divergence,
     EventType.LEARNER_FELL_BACK: _fell_back,
     EventType.ENGINE_CHANGED: _engine,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import bisect
 from typing import TYPE_CHECKING, Protocol
 
-from faultline.messages import Batch
+from faultline.messages import Batch, Kind
 from faultline.pipeline.replay import STEP_FIELDS
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from faultline.messages import Kind
     from faultline.tape import Tape
 
 __all__ = ("MessageFeed", "TapeCursor", "between")
@@ -32,12 +31,13 @@ class TapeCursor:
     Args:
         tape: what to read.
         kinds: kinds to read.
-        ids: instruments to read.
+        ids: instruments to read; how the feeds of venues fared is read besides, where that kind is.
         from_ns: where to begin.
     """
 
     def __init__(self, tape: Tape, kinds: Sequence[Kind], ids: Sequence[str], from_ns: int) -> None:
-        self._tape, self._kinds, self._ids = tape, tuple(kinds), tuple(ids)
+        self._tape, self._kinds = tape, tuple(kinds)
+        self._ids = (*ids, *tape.ids(Kind.SOURCE_STATUS))
         self._at_ns = from_ns
         self._held: list[Batch] = []
         self._held_to_ns = from_ns

@@ -345,7 +345,11 @@ class Engine:
         together = rebuilt or to_ns - self._now_ns > _TOGETHER_NS
         moved: list[tuple[Shard, StepOutputs]] = []
         for asset, shard in self._shards.items():
-            mine = [batch for batch in batches if asset_of(batch.instrument_id, self._contracts) == asset]
+            mine = [
+                batch
+                for batch in batches
+                if batch.kind is Kind.SOURCE_STATUS or asset_of(batch.instrument_id, self._contracts) == asset
+            ]
             if not (mine or draws or rebuilt):
                 continue
             with self._lock:

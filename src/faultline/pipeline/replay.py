@@ -27,6 +27,7 @@ __all__ = ("STEP_FIELDS", "STEP_KINDS", "ReplaySpan", "TapeReplay", "tape_assets
 #: Kinds that the engine consumes today.
 STEP_KINDS: Final = (
     Kind.INSTRUMENT,
+    Kind.SOURCE_STATUS,
     Kind.MARK,
     Kind.OPEN_INTEREST,
     Kind.TRADE,
@@ -109,8 +110,9 @@ class TapeReplay:
 
     def chunks(self, from_ns: int, to_ns: int) -> Iterator[tuple[int, list[Batch]]]:
         """Ends of stretches and their messages, covering [from_ns, to_ns)."""
+        ids = [*self.ids, *self.tape.ids(Kind.SOURCE_STATUS)]
         for _, end_ns, batches in self.tape.stream(
-            from_ns, to_ns, kinds=STEP_KINDS, ids=self.ids, chunk_ns=_CHUNK_NS, fields=STEP_FIELDS
+            from_ns, to_ns, kinds=STEP_KINDS, ids=ids, chunk_ns=_CHUNK_NS, fields=STEP_FIELDS
         ):
             yield end_ns, batches
 

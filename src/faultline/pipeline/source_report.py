@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from faultline.messages import Kind
 from faultline.units import MILLISECOND_NS
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ class HeardFeeds:
         self._heard: dict[tuple[str, str], _Heard] = {}
 
     def note(self, batches: Sequence[Batch]) -> None:
-        """Count batches."""
+        """Count batches; how feeds fared while they were recorded is not what they gave."""
         for batch in batches:
-            if not len(batch):
+            if not len(batch) or batch.kind is Kind.SOURCE_STATUS:
                 continue
             found = self._heard.setdefault((batch.venue, batch.kind.value), _Heard())
             found.n_rows += len(batch)

@@ -94,7 +94,8 @@ def step(
 
     Args:
         shard: state of one asset.
-        batches: every message of the asset's instruments received in (reached, to_ns), sorted.
+        batches: every message of the asset's instruments received in (reached, to_ns), sorted, and what became of
+            the feeds of venues.
         to_ns: end of the step, exclusive.
         freeze: whether forecasts are frozen on their grid.
         forming: whether the forming columns are drawn too (somebody looks).
@@ -104,6 +105,8 @@ def step(
     """
     upto_ns = to_ns - 1
     by_instrument = _route(shard, batches, to_ns)
+    statuses = [iid for iid, kinds in by_instrument.items() if Kind.SOURCE_STATUS in kinds]
+    feeds = {iid.partition(":")[0]: by_instrument.pop(iid)[Kind.SOURCE_STATUS] for iid in statuses}
     paths = {
         iid: shard.member(iid).apply(by_instrument.get(iid, {}), upto_ns)
         for iid in _all_ids(shard, by_instrument)
@@ -111,6 +114,7 @@ def step(
     events = _locate(shard, by_instrument)
     watch = shard.watch
     if watch is not None:
+        watch.apply_statuses(feeds, upto_ns)
         watch.apply_liquidations(events)
     columns: list[tuple[str, Columns]] = []
     forecasts: list[Forecast] = []

@@ -19,8 +19,9 @@ from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.turnover import HourlyTurnover
 from faultline.signals.announcing import Announcer
 from faultline.signals.events import EventType
+from faultline.signals.feeds import FeedTrouble, FeedWatch
 from faultline.signals.liquidations import LargeLiquidations
-from faultline.signals.notices import Notice, zone_notice
+from faultline.signals.notices import Notice, feed_notice, silence_notice, zone_notice
 from faultline.signals.silence import SilenceWatch
 from faultline.units import DAY_NS, HOUR_NS, Side
 from faultline.zones.density import TRAILING_NS
@@ -59,6 +60,7 @@ class _Head(msgspec.Struct):
     trackers: list[str]
     turnover: list[str]
     silences: list[str]
+    feeds: dict[str, dict[str, FeedTrouble]]
     hit_ns: dict[str, int]
     ended: dict[str, list[Zone]]
     prices: dict[str, float]
@@ -84,6 +86,7 @@ class MarketWatch:
         self._turnover: dict[str, HourlyTurnover] = {}
         self._large = LargeLiquidations()
         self._silences: dict[str, SilenceWatch] = {}
+        self._feeds = FeedWatch()
         self._recent = np.zeros(
             0, dtype=[("at_ns", "<i8"), ("side", "<i8"), ("usd", "<f8"), ("price", "<f8")]
         )
@@ -150,6 +153,11 @@ class MarketWatch:
             fresh["side"], fresh["price"] = events.side == Side.SHORT, events.trigger_usd
             kept = self._recent[self._recent["at_ns"] > fresh["at_ns"][-1] - _MEMORY_NS]
             self._recent = np.concatenate([kept, fresh])
+
+    def apply_statuses(self, rows: Mapping[str, NDArray[np.void]], upto_ns: int) -> None:
+        """Take in how the feeds of each venue fare, up to a moment, and tell of those that fail and work again."""
+        for change in self._feeds.apply(rows, upto_ns):
+            self.tell(feed_notice(self.asset, change))
 
     def apply_path(self, instrument_id: str, path: NDArray[np.void], minutes_ns: NDArray[np.int64]) -> None:
         """Take in one instrument's closed bars, and look at each minute whether it still sends prices."""
@@ -293,6 +301,7 @@ class MarketWatch:
             trackers=list(self.trackers),
             turnover=list(self._turnover),
             silences=list(self._silences),
+            feeds=self._feeds.troubles,
             hit_ns=self._hit_ns,
             ended=self._ended,
             prices=self._prices,
@@ -332,6 +341,7 @@ class MarketWatch:
         watch._silences = {
             iid: SilenceWatch.from_state(part_of(state, f"silence.{iid}|")) for iid in head.silences
         }
+        watch._feeds = FeedWatch(head.feeds)
         watch._large = LargeLiquidations.from_state(part_of(state, "large|"))
         watch._recent = state["recent"].copy()
         watch._hit_ns, watch._ended, watch._prices = head.hit_ns, head.ended, head.prices
@@ -395,8 +405,4 @@ class MarketWatch:
         self, instrument_id: str, watch: SilenceWatch, ends_ns: NDArray[np.int64], now_ns: int
     ) -> None:
         for change in watch.apply(ends_ns, now_ns):
-            if change.at_ns >= self.follow_from_ns:
-                kind = EventType.SOURCE_DOWN if change.is_down else EventType.SOURCE_RECOVERED
-                fields = {"instrument": instrument_id, "silent_s": change.silent_s}
-                venue = instrument_id.partition(":")[0]
-                self._notices.append(Notice(kind, self.asset, instrument_id, change.at_ns, fields, venue))
+            self.tell(silence_notice(self.asset, instrument_id, change))

@@ -107,6 +107,16 @@ def _zone(**more: str) -> dict[str, str]:
     return _ZONE | more
 
 
+def _source(status: str) -> dict[str, str]:
+    return {
+        "instrument": "instrument that sends no price, or venue:all where its feeds fail",
+        "silent_s": "seconds without a price, or since the first of the feeds failed",
+        "channels": "names of the feeds; empty where an instrument sends no price",
+        "status": status,
+        "detail": "what the recorder says of it; empty where an instrument sends no price",
+    }
+
+
 def _spec(kind: EventType, priority: Priority, happens_when: str, fields: Mapping[str, str]) -> EventSpec:
     return EventSpec(kind, priority, happens_when, fields)
 
@@ -168,14 +178,15 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
         _spec(
             EventType.SOURCE_DOWN,
             Priority.P1,
-            "an instrument has sent no price for too long",
-            {"instrument": "instrument", "silent_s": "seconds without a price"},
+            "feeds of a venue have been down, blocked or stale for half a minute, or an instrument has sent no price "
+            "for too long",
+            _source("the worst of blocked, down and stale; silent where only prices are missing"),
         ),
         _spec(
             EventType.SOURCE_RECOVERED,
             Priority.P1,
-            "an instrument that was silent sends prices again",
-            {"instrument": "instrument", "silent_s": "seconds without a price"},
+            "feeds of a venue that were told of as failing work again, or an instrument that was silent sends prices",
+            _source("live or partial"),
         ),
         _spec(
             EventType.ZONE_CREATED,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from faultline.learning.calibrator.report import EngineChange
 from faultline.signals.events import EventType, make_event
-from faultline.units import PriceKind
+from faultline.units import SECOND_NS, PriceKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     from faultline.learning.calibrator.sides import SideVerdict
     from faultline.learning.history import Fact
     from faultline.signals.events import Event
+    from faultline.signals.feeds import FeedChange
+    from faultline.signals.silence import SilenceChange
     from faultline.zones.zone import ZoneChange
 
-__all__ = ("Notice", "calibration_notice", "learner_notice", "zone_notice")
+__all__ = (
+    "Notice",
+    "calibration_notice",
+    "feed_notice",
+    "learner_notice",
+    "silence_notice",
+    "zone_notice",
+)
 
 _ZONE_EVENTS: Final = {
     "created": EventType.ZONE_CREATED,
@@ -94,6 +103,34 @@ def zone_notice(asset: str, change: ZoneChange, more: Mapping[str, Any]) -> Noti
         "loaded": zone.loaded,
     }
     return Notice(_ZONE_EVENTS[change.kind], asset, zone.id, change.at_ns, {**fields, **more}, venue)
+
+
+def silence_notice(asset: str, instrument_id: str, change: SilenceChange) -> Notice:
+    """The notice of an instrument that sends no prices, or sends them again."""
+    kind = EventType.SOURCE_DOWN if change.is_down else EventType.SOURCE_RECOVERED
+    fields: dict[str, Any] = {
+        "instrument": instrument_id,
+        "silent_s": change.silent_s,
+        "channels": [],
+        "status": "silent" if change.is_down else "live",
+        "detail": "",
+    }
+    return Notice(kind, asset, instrument_id, change.at_ns, fields, _venue(instrument_id))
+
+
+def feed_notice(asset: str, change: FeedChange) -> Notice:
+    """The notice of feeds of a venue that fail, or work again; it is given for every asset that is mapped."""
+    kind = EventType.SOURCE_DOWN if change.is_down else EventType.SOURCE_RECOVERED
+    feeds_id = f"{change.venue}:all"
+    fields: dict[str, Any] = {
+        "instrument": feeds_id,
+        "silent_s": (change.at_ns - change.since_ns) / SECOND_NS,
+        "channels": list(change.channels),
+        "status": change.status,
+        "detail": change.detail,
+    }
+    subject = f"{feeds_id}|{','.join(change.channels)}"
+    return Notice(kind, asset, subject, change.at_ns, fields, change.venue)
 
 
 def learner_notice(asset: str, feed_id: str, fact: Fact) -> Notice:

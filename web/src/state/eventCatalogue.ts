@@ -40,8 +40,16 @@ export const EVENT_TYPES: Readonly<Record<string, TypeText>> = {
     label: "Cascade in excess",
     meaning: "a cascade is deeper than volatility alone would make it in 19 of 20 cases",
   },
-  SOURCE_DOWN: { priority: 1, label: "Source silent", meaning: "an instrument has stopped sending prices" },
-  SOURCE_RECOVERED: { priority: 1, label: "Source back", meaning: "a silent instrument sends prices again" },
+  SOURCE_DOWN: {
+    priority: 1,
+    label: "Source silent",
+    meaning: "feeds of a venue have failed for half a minute, or an instrument has stopped sending prices",
+  },
+  SOURCE_RECOVERED: {
+    priority: 1,
+    label: "Source back",
+    meaning: "feeds that failed work again, or a silent instrument sends prices",
+  },
   ZONE_CREATED: { priority: 2, label: "New zone", meaning: "a zone has stood out for several minutes" },
   ZONE_REINFORCED: {
     priority: 2,

@@ -118,6 +118,22 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
   ["SOURCE_DOWN", { instrument: "okx:X", silent_s: 41.5 }, "BTC: okx:X has sent no price for 42 s"],
   ["SOURCE_RECOVERED", { instrument: "okx:X", silent_s: 300 }, "BTC: okx:X is back after 5 min of silence"],
   [
+    "SOURCE_DOWN",
+    {
+      instrument: "okx:all",
+      silent_s: 30,
+      channels: ["books", "trades"],
+      status: "blocked",
+      detail: "HTTP 451",
+    },
+    "BTC: okx (books, trades) has been blocked for 30 s – HTTP 451",
+  ],
+  [
+    "SOURCE_RECOVERED",
+    { instrument: "okx:all", silent_s: 300, channels: ["trades"], status: "live", detail: "rows come" },
+    "BTC: okx (trades) is live again after 5 min",
+  ],
+  [
     "DIVERGENCE",
     { side: "LONG", distance_bps: 84.2, floor_bps: 31.7, venues: ["binance", "okx"], outlier: "okx" },
     "BTC [L]: binance and okx disagree on BTC long levels – 84 bp apart, chance gives 32 bp, outlier okx",
@@ -153,7 +169,7 @@ describe("sentences", () => {
   });
 
   it("there is one here for every type of the catalogue", () => {
-    expect(SAID.map(([type]) => type).sort()).toEqual(Object.keys(EVENT_TYPES).sort());
+    expect([...new Set(SAID.map(([type]) => type))].sort()).toEqual(Object.keys(EVENT_TYPES).sort());
   });
 
   it.each(Object.keys(EVENT_TYPES))("%s with nothing known makes nothing up", (type) => {
