@@ -15,6 +15,7 @@ from faultline.messages import (
     Flag,
     Kind,
     empty_rows,
+    join_rows,
     merge_batches,
     sort_rows,
 )
@@ -132,6 +133,13 @@ def test_merging_does_not_depend_on_the_order_of_distinct_batches(order):
     merged = merge_batches([parts[i] for i in order])
     again = merge_batches(parts)
     assert [batch.rows.tobytes() for batch in merged] == [batch.rows.tobytes() for batch in again]
+
+
+def test_rows_of_two_dtypes_are_not_joined():
+    rows = rows_at(Kind.TRADE, [1])
+    assert join_rows([rows, rows_at(Kind.TRADE, [2, 3])])["ts_received_ns"].tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="rows of one dtype"):
+        join_rows([rows, rows_at(Kind.MARK, [1])])
 
 
 def test_merging_nothing_gives_nothing():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +29,7 @@ __all__ = (
     "KindSpec",
     "TradeCause",
     "empty_rows",
+    "join_rows",
     "merge_batches",
     "sort_rows",
 )
@@ -382,13 +383,27 @@ def sort_rows(rows: NDArray[np.void]) -> NDArray[np.void]:
     return rows.take(order)  # an index would copy field by field
 
 
+def join_rows(runs: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """Runs one after the other, copied as bytes: NumPy would copy field by field.
+
+    Raises:
+        ValueError: their dtypes differ.
+    """
+    dtype = runs[0].dtype
+    if any(run.dtype != dtype for run in runs):
+        msg = f"rows of one dtype can be joined, not of {sorted({str(run.dtype) for run in runs})}"
+        raise ValueError(msg)
+    joined: NDArray[np.void] = np.concatenate([run.view(np.uint8) for run in runs]).view(dtype)
+    return joined
+
+
 def merge_batches(batches: Iterable[Batch]) -> list[Batch]:
     """One sorted batch per (kind, instrument), in the total order of kinds, venues and symbols."""
     groups: dict[tuple[Kind, str], list[NDArray[np.void]]] = {}
     for batch in batches:
         groups.setdefault((batch.kind, batch.instrument_id), []).append(batch.rows)
     merged = [
-        Batch(kind, iid, sort_rows(parts[0] if len(parts) == 1 else np.concatenate(parts)))
+        Batch(kind, iid, sort_rows(parts[0] if len(parts) == 1 else join_rows(parts)))
         for (kind, iid), parts in groups.items()
     ]
     return sorted(merged, key=lambda batch: batch.sort_key)

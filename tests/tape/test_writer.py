@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -110,6 +111,41 @@ def test_full_segments_are_sealed_in_the_background_and_bounded(tmp_path):
         assert_holds(tmp_path / "tape", batches)
         assert Tape(tmp_path / "tape").n_open_rows == 0
     assert_holds(tmp_path / "tape", batches)
+
+
+def test_sealing_rests_until_somebody_waits_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("faultline.tape.writer._REST_SHARE", 1e9)
+    batches = [
+        Batch(Kind.TRADE, f"okx:{number}", random_rows(Kind.TRADE, 100, number)) for number in range(4)
+    ]
+    with TapeWriter(tmp_path / "tape", simulated=False, segment_bytes=10_000) as writer:
+        for batch in batches:
+            writer.append([batch])
+        # Two segments wait, so that one is sealed at once; over the other the sealer would sleep for days.
+        deadline_s = time.monotonic() + 20.0
+        while len(list_segments(tmp_path / "tape")) > 2:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.005)
+        time.sleep(0.1)
+        assert len(list_segments(tmp_path / "tape")) == 2
+        writer.seal()
+        assert Tape(tmp_path / "tape").n_open_rows == 0
+    assert_holds(tmp_path / "tape", batches)
+
+
+def test_an_append_is_one_write(tmp_path, monkeypatch):
+    with TapeWriter(tmp_path / "tape", simulated=False) as writer:
+        writes, write = [], os.write
+        monkeypatch.setattr(
+            "faultline.tape.writer.os.write", lambda *args: writes.append(len(args[1])) or write(*args)
+        )
+        batches = [
+            Batch(kind, BTC, random_rows(kind, 5, 1)) for kind in (Kind.TRADE, Kind.MARK, Kind.FUNDING)
+        ]
+        writer.append(batches)
+        monkeypatch.undo()
+        assert len(writes) == 1
+        assert_holds(tmp_path / "tape", batches)
 
 
 def test_a_batch_larger_than_a_segment_is_split_and_kept(tmp_path):

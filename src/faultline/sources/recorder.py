@@ -19,7 +19,7 @@ import structlog
 
 from faultline.clock import SystemClock
 from faultline.errors import FaultlineError
-from faultline.messages import Batch, Kind, empty_rows, merge_batches
+from faultline.messages import Batch, Kind, empty_rows
 from faultline.sources.dialling import trusted_certificates
 from faultline.sources.health import Health, WriterHealth
 from faultline.sources.pacing import LoopTimer, Patience
@@ -70,9 +70,10 @@ class Recorder:
         rest: REST addresses, likewise.
         wallets: accounts by venue to ask for besides those seen trading, where a venue answers for accounts.
         raw: keeps every frame as it came in; the recorder closes it.
-        on_batches: called on the recorder's thread after every flush, with the batches (sorted by kind, venue and
-            symbol; may be empty) and the watermark in ns. It must be quick: while it runs nothing is read. What it
-            raises is logged and counted in ``n_listener_failures``, and ends nothing.
+        on_batches: called on the recorder's thread after every flush, with the batches as they were read (in no
+            order, several may be of one kind and instrument, there may be none) and the watermark in ns. It must be
+            quick: while it runs nothing is read. What it raises is logged and counted in ``n_listener_failures``, and
+            ends nothing.
         patience: timeouts and back-off.
         timer: seconds and waits; only tests replace it.
         rng: chance of the back-off and of the first polls.
@@ -299,14 +300,13 @@ class Recorder:
         batches: list[Batch] = self._tell_health() if is_due else []
         for supervisor in self._supervisors:
             batches += supervisor.drain()
-        merged = merge_batches(batches)
         watermark_ns = self._stamp()
         if self._queue is not None:
-            self._queue.put(merged)
+            self._queue.put(batches)
             self._hold_or_go_on(self._queue)
         if self._on_batches is not None:
             try:
-                self._on_batches(merged, watermark_ns)
+                self._on_batches(batches, watermark_ns)
             except Exception:  # noqa: BLE001 - a listener's fault must not cost rows
                 self.n_listener_failures += 1
                 # Fifty times a second would bury everything else: the 1st, 2nd, 4th, 8th, ... are told.

@@ -35,7 +35,7 @@ class TapeQueue:
         gather_s: rows wait so long for others: few large batches cost the tape less than many small ones.
     """
 
-    def __init__(self, tape: TapeWriter, rows_max: int, gather_s: float = 0.1) -> None:
+    def __init__(self, tape: TapeWriter, rows_max: int, gather_s: float = 0.25) -> None:
         self.rows_max = rows_max
         self._gather_s = gather_s
         self._tape = tape
@@ -61,9 +61,11 @@ class TapeQueue:
         if not n_rows:
             return
         with self._changed:
+            is_first = not self._waiting
             self._waiting.append(batches)
             self._rows_waiting += n_rows
-            self._changed.notify_all()
+            if is_first or self.is_full(_HASTE_SHARE):
+                self._changed.notify_all()
 
     def is_full(self, share: float = 1.0) -> bool:
         """Whether more than a share of the bound waits."""

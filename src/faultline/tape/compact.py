@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from faultline.errors import TapeNotFound
+from faultline.messages import join_rows
 from faultline.tape.columns import Column, misfits, widen
-from faultline.tape.cursor import Piece, RowCursor, join_rows
+from faultline.tape.cursor import Piece, RowCursor
 from faultline.tape.layout import OPEN_FOLDER, fsync_folder, list_tape
 from faultline.tape.lock import TapeLock
 from faultline.tape.manifest import MANIFEST_NAME, Manifest, read_manifest

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from faultline.messages import KINDS, Kind, sort_rows
+from faultline.messages import KINDS, Kind, join_rows, sort_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +27,6 @@ __all__ = (
     "RowSource",
     "clusters",
     "field_views",
-    "join_rows",
     "merge_sorted",
     "only_fields",
     "row_dtype",
@@ -241,12 +240,6 @@ def merge_sorted(runs: Sequence[NDArray[np.void]], dtype: np.dtype[np.void]) -> 
     by_time = sorted(runs, key=lambda rows: _key(rows, 0))
     follow = all(_key(before, -1) < _key(after, 0) for before, after in itertools.pairwise(by_time))
     return join_rows(by_time) if follow else sort_rows(join_rows(runs))
-
-
-def join_rows(runs: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
-    """Runs one after the other, copied as bytes: NumPy would copy field by field."""
-    joined: NDArray[np.void] = np.concatenate([run.view(np.uint8) for run in runs]).view(runs[0].dtype)
-    return joined
 
 
 def _key(rows: NDArray[np.void], index: int) -> tuple[int, int]:

@@ -7,14 +7,14 @@ the parts. A crash at any instant leaves one of the two, and sealing again write
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from faultline.messages import Kind, sort_rows
+from faultline.messages import Kind, join_rows, sort_rows
 from faultline.tape.columns import columns_of
-from faultline.tape.cursor import join_rows
 from faultline.tape.layout import (
     RECEIPT_FOLDER,
     PartFile,
@@ -30,7 +30,7 @@ from faultline.tape.parts import DraftPart, group_slices, place_parts, write_par
 from faultline.tape.segments import SegmentReader, segment_head
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -59,10 +59,18 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lost_bytes: int = 0
 
 
-def seal_segment(root: Path, manifest: Manifest, number: int) -> Receipt:
+def seal_segment(
+    root: Path, manifest: Manifest, number: int, rest: Callable[[float], None] | None = None
+) -> Receipt:
     """Turn segment ``number`` into sealed files, durably, and remove it.
 
     Memory: the rows of one kind and instrument of the segment, at most one segment.
+
+    Args:
+        root: the tape's folder.
+        manifest: what the tape says about itself.
+        number: of the segment.
+        rest: called now and then with the seconds of CPU time since the last call; it may wait.
 
     Raises:
         TapeCorrupt: a frame passes its checksum but cannot be decoded.
@@ -72,6 +80,7 @@ def seal_segment(root: Path, manifest: Manifest, number: int) -> Receipt:
     reader = SegmentReader(path, segment_head(simulated=manifest.simulated, world=manifest.world))
     drafts: list[DraftPart] = []
     lines = []
+    worked_s = time.thread_time()
     for key, rows in _rows_by_instrument(reader):
         for day, of_day in _days(rows):
             folder = partition_folder(root, *key, day)
@@ -80,6 +89,9 @@ def seal_segment(root: Path, manifest: Manifest, number: int) -> Receipt:
             world = (manifest.simulated, manifest.world)
             drafts.append(write_part(folder, key, world, (number, number), columns, group_slices(of_day)))
             lines.append(ReceiptLine(str(key[0]), key[1], date_name(day), len(of_day)))
+        if rest is not None:
+            rest(time.thread_time() - worked_s)
+            worked_s = time.thread_time()
     place_parts(root, drafts)
     lost_bytes = sum(loss.n_bytes for loss in reader.losses if not loss.is_tail)
     receipt = Receipt(number, tuple(lines), lost_bytes)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from faultline.errors import TapeError
-from faultline.messages import Batch, Kind
-from faultline.tape.cursor import RowCursor, join_rows
+from faultline.messages import Batch, Kind, join_rows
+from faultline.tape.cursor import RowCursor
 from faultline.units import DAY_NS
 
 if TYPE_CHECKING:

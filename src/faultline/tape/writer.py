@@ -50,6 +50,8 @@ __all__ = ("SEGMENTS_WAITING_MAX", "SEGMENT_BYTES_MAX", "TapeWriter")
 SEGMENT_BYTES_MAX: Final = 64 * 1024 * 1024
 #: Full segments that may wait for their seal; after that ``append`` waits too.
 SEGMENTS_WAITING_MAX: Final = 4
+#: The sealing thread rests so many times as long as it has worked while nobody waits for it.
+_REST_SHARE: Final = 3.0
 _SLICE_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -108,6 +110,7 @@ class TapeWriter:
             raise
         self._commit = GroupCommit(self._write, group_fsync_s)
         self._sealing = threading.Condition()
+        self._n_awaiting_seals = 0
         self._stopped = False
         self._is_closed = False
         self._seal_failure: BaseException | None = None
@@ -266,16 +269,23 @@ class TapeWriter:
 
     def _write(self, frames: Sequence[_Frame]) -> None:
         """Write frames and sync; only the leader of a group calls this."""
+        # Written at once: other threads may take over at every call of the system.
+        contents: list[bytes] = []
         for frame in frames:
             if self._active.has_rows and self._active.n_bytes + len(frame.content) > self._segment_bytes:
+                _write_all(self._active.descriptor, b"".join(contents))
+                contents.clear()
                 self._rotate()
                 self._await_seals(SEGMENTS_WAITING_MAX)
             segment = self._active
             if frame.kind not in segment.kinds:
-                segment.n_bytes += _write_all(segment.descriptor, schema_frame(frame.kind))
+                contents.append(schema_frame(frame.kind))
+                segment.n_bytes += len(contents[-1])
                 segment.kinds.add(frame.kind)
-            segment.n_bytes += _write_all(segment.descriptor, frame.content)
+            contents.append(frame.content)
+            segment.n_bytes += len(frame.content)
             segment.has_rows = True
+        _write_all(self._active.descriptor, b"".join(contents))
         os.fdatasync(self._active.descriptor)
 
     def _rotate(self) -> None:
@@ -291,9 +301,20 @@ class TapeWriter:
     def _await_seals(self, n_waiting: int) -> None:
         """Return when at most ``n_waiting`` segments wait for their seal."""
         with self._sealing:
+            self._n_awaiting_seals += 1
+            self._sealing.notify_all()
             while len(self._waiting) > n_waiting and self._seal_failure is None:
                 self._sealing.wait()
+            self._n_awaiting_seals -= 1
         self._check_sealer()
+
+    def _rest(self, worked_s: float) -> None:
+        """Let other threads have the interpreter: sealing is not urgent until somebody or another segment waits."""
+        with self._sealing:
+            self._sealing.wait_for(
+                lambda: self._n_awaiting_seals or self._stopped or len(self._waiting) > 1,
+                _REST_SHARE * worked_s,
+            )
 
     def _seal_waiting(self) -> None:
         """Body of the sealing thread."""
@@ -305,7 +326,7 @@ class TapeWriter:
                     return
                 number = self._waiting[0]
             try:
-                seal_segment(self.path, self._manifest, number)
+                seal_segment(self.path, self._manifest, number, self._rest)
             except (OSError, FaultlineError) as exc:
                 with self._sealing:
                     self._seal_failure = exc
@@ -339,9 +360,8 @@ def _frame_groups(batches: Sequence[Batch]) -> Iterator[list[tuple[Kind, str, ND
         yield group
 
 
-def _write_all(descriptor: int, content: bytes) -> int:
-    """Write every byte; returns how many."""
+def _write_all(descriptor: int, content: bytes) -> None:
+    """Write every byte."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
-    return len(content)
