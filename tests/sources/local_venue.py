@@ -9,7 +9,7 @@ import math
 import random
 import time
 
-from faultline.messages import Kind
+from faultline.messages import Kind, merge_batches
 from faultline.sources.connection import Connection, Wiring
 from faultline.sources.pacing import LoopTimer, Patience
 from faultline.sources.plan import Limits, Wanted
@@ -203,7 +203,8 @@ class Recording:
         self.health = self.recorder.health
 
     def _listen(self, batches, watermark_ns):
-        self.flushes.append((batches, watermark_ns))
+        # They come in no order: two connections may tell of one instrument.
+        self.flushes.append((merge_batches(batches), watermark_ns))
 
     def rows(self, kind, instrument_id=f"bybit:{SYMBOL}"):
         """Rows of a kind and instrument that were handed over."""

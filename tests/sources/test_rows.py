@@ -92,9 +92,18 @@ def test_an_id_that_no_row_can_hold_is_rejected(out, seq):
     assert out.rejects["book", Reason.IMPOSSIBLE_VALUE].n == 3
 
 
+def test_a_fact_that_no_row_can_hold_is_rejected_and_costs_no_other(out):
+    for bad in (10**400, None, "20"):
+        out.wallet_position("BTCUSDT", NOW_NS, "0xab", 1, 2.0, 100.0, leverage=bad)
+    out.wallet_position("BTCUSDT", NOW_NS, "0xab", 1, 2.0, 100.0, leverage=20)
+    (batch,) = out.drain()
+    assert batch.rows["leverage"].tolist() == [20.0]
+    assert (out.rejects["book", Reason.IMPOSSIBLE_VALUE].n, out.n_rows) == (3, 0)
+
+
 def test_a_change_without_levels_is_heard_and_gives_no_rows(out):
     out.levels("BTCUSDT", NOW_NS, 7, [], np.empty((0, 2)))
-    assert out.heard == {"book": [0, NOW_NS]}
+    assert out.heard == {"book": 0}
     assert out.drain() == []
 
 
@@ -115,7 +124,7 @@ def test_trades_become_rows_and_are_counted_by_channel(out):
     out.trade("BTCUSDT", NOW_NS - 9, 3, 100.5, 0.25, -1, TradeCause.LIQUIDATION, Flag.SNAPSHOT)
     out.trade("ETHUSDT", NOW_NS - 3, NO_SEQ, 10.5, 1.0, 0)
     out.trade("BTCUSDT", NOW_NS - 7, 4, 100.0, 1.0, 1)
-    assert (out.n_rows, out.heard) == (3, {"book": [3, NOW_NS - 3]})
+    assert (out.n_rows, out.heard) == (3, {"book": 3})
     first, second = out.drain()
     assert first.rows.tolist() == [
         (NOW_NS - 9, NOW_NS, int(Flag.SNAPSHOT), 3, 100.5, 0.25, -1, int(TradeCause.LIQUIDATION)),

@@ -179,7 +179,7 @@ class Handover:
         drained: list[Batch] = []
         for place in range(len(self._lanes) - 1, -1, -1):
             lane = self._lanes[place]
-            for channel, (n, _) in lane.rows.heard.items():
+            for channel, n in lane.rows.heard.items():
                 self.heard[channel] += n
             drained = [*self._take(lane, place, lane.rows.drain()), *drained]
         return drained

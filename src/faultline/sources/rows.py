@@ -21,7 +21,7 @@ from faultline.sources.depth_kernels import write_levels_kernel
 from faultline.units import DAY_NS, HOUR_NS, PriceKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,9 +48,18 @@ _WALLET_BYTES_MAX: Final = 66
 
 _DTYPES: Final = {kind: empty_rows(kind).dtype for kind in KINDS}
 _NAN: Final = float("nan")
-#: A row of kind ``trade`` as its bytes: much quicker than a tuple that becomes a row later.
-_TRADE_ROW: Final = struct.Struct("<qqIqddbB")
-_pack_trade = _TRADE_ROW.pack
+_LETTERS: Final = {"i8": "q", "u4": "I", "u2": "H", "i1": "b", "u1": "B", "f8": "d"}
+
+
+def _packer(dtype: np.dtype[np.void]) -> Callable[..., bytes]:
+    """What makes the bytes of a row of its fields: much quicker than a tuple that becomes a row later."""
+    formats = [dtype[name].str[1:] for name in dtype.names or ()]
+    letters = [f"{text[1:]}s" if text[0] == "S" else _LETTERS[text] for text in formats]
+    return struct.Struct("<" + "".join(letters)).pack
+
+
+_PACK: Final = {kind: _packer(dtype) for kind, dtype in _DTYPES.items()}
+_pack_trade = _PACK[Kind.TRADE]
 _LEVEL_BYTES: Final = _DTYPES[Kind.BOOK_LEVEL].itemsize
 _FLOAT: Final = np.dtype(np.float64)
 #: Levels for which there is room from the beginning.
@@ -119,7 +128,7 @@ class Rows:
         controls: what the frames asked for besides rows, in order; the reader takes and clears it.
         rejects: counts by (channel, reason); never cleared.
         n_rows: rows waiting.
-        heard: channels that gave rows since the last drain, with the number of facts and the latest event time.
+        heard: channels that gave rows since the last drain, with the number of facts.
     """
 
     def __init__(self, venue: str) -> None:
@@ -129,10 +138,10 @@ class Rows:
         self.controls: list[Control] = []
         self.rejects: dict[tuple[str, Reason], Rejects] = {}
         self.n_rows = 0
-        self.heard: dict[str, list[int]] = {}
-        #: Rows waiting, as tuples, or, where there are many, as bytes.
-        self._rows: dict[tuple[Kind, str], list[tuple[Any, ...]] | bytearray] = {}
-        #: The bytes again, by symbol.
+        self.heard: dict[str, int] = {}
+        #: Rows waiting, as bytes.
+        self._rows: dict[tuple[Kind, str], bytearray] = {}
+        #: Some of them again, by symbol.
         self._trades: dict[str, bytearray] = {}
         self._books: dict[str, bytearray] = {}
         self._make_room(_LEVELS_ROOM)
@@ -192,13 +201,8 @@ class Rows:
             rows = self._trades[symbol] = self._rows[(Kind.TRADE, symbol)] = bytearray()
         rows += row
         self.n_rows += 1
-        heard = self.heard.get(self.channel)  # as in _note: this is the hottest path of all
-        if heard is None:
-            self.heard[self.channel] = [1, ts_event_ns]
-        else:
-            heard[0] += 1
-            if ts_event_ns > heard[1]:  # noqa: PLR1730 - max() takes longer than all the rest
-                heard[1] = ts_event_ns
+        heard, channel = self.heard, self.channel  # as in _note: this is the hottest path of all
+        heard[channel] = heard.get(channel, 0) + 1
 
     def liquidation(
         self,
@@ -219,6 +223,16 @@ class Rows:
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a liquidation of {qty_base} ({side}) at {price_usd}")
             return
         row = (ts_event_ns, self.received_ns, flags, seq, side, price_kind, price_usd, qty_base, notional_usd)
+        self._add(Kind.LIQUIDATION, symbol, row)
+
+    def unpriced_liquidation(
+        self, symbol: str, ts_event_ns: int, side: int, qty_base: float, *, seq: int = NO_SEQ
+    ) -> None:
+        """One liquidation whose price will not be known any more; ``side`` is that of the position."""
+        if not 0.0 < qty_base < LARGEST or side not in {1, -1}:
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a liquidation of {qty_base} ({side})")
+            return
+        row = (ts_event_ns, self.received_ns, 0, seq, side, PriceKind.UNKNOWN, _NAN, qty_base, _NAN)
         self._add(Kind.LIQUIDATION, symbol, row)
 
     def levels(
@@ -257,7 +271,7 @@ class Rows:
         elif not fits:
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a book with the id {seq}")
         else:
-            self._note(ts_event_ns, n)
+            self._note(n)
             if n:
                 rows = self._books.get(symbol)
                 if rows is None:
@@ -379,13 +393,13 @@ class Rows:
         to_ns = min(max(to_ns, 0), _SEQ_END - 1)
         from_ns = min(max(from_ns, 0), to_ns)  # a venue may have said it
         row = (to_ns, self.received_ns, 0, NO_SEQ, missing.value.encode(), from_ns, to_ns, reason.encode())
-        self._append(Kind.GAP, symbol, row)
+        self._rows_of(Kind.GAP, symbol).extend(_PACK[Kind.GAP](*row))
         self.n_rows += 1
 
     def drain(self) -> list[Batch]:
         """Rows since the last call: one batch per kind and symbol, in receive order."""
         batches = [
-            Batch(kind, f"{self.venue}:{symbol}", _as_rows(rows, _DTYPES[kind]))
+            Batch(kind, f"{self.venue}:{symbol}", np.frombuffer(rows, _DTYPES[kind]))
             for (kind, symbol), rows in self._rows.items()
         ]
         self._rows, self._trades, self._books = {}, {}, {}
@@ -395,17 +409,20 @@ class Rows:
     def _add(self, kind: Kind, symbol: str, row: tuple[Any, ...]) -> None:
         if not -_AHEAD_NS < self.received_ns - row[0] < _OLDEST_NS:
             self._reject_time(row[0])
-        elif not -_SEQ_END <= row[3] < _SEQ_END:
-            self.reject(Reason.IMPOSSIBLE_VALUE, f"a {kind} with the id {row[3]}")
-        else:
-            self._append(kind, symbol, row)
-            self._note(row[0], 1)
+            return
+        try:
+            packed = _PACK[kind](*row)
+        except (struct.error, OverflowError):
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a {kind} of {row[3:]}")
+            return
+        self._rows_of(kind, symbol).extend(packed)
+        self._note(1)
 
-    def _append(self, kind: Kind, symbol: str, row: tuple[Any, ...]) -> None:
+    def _rows_of(self, kind: Kind, symbol: str) -> bytearray:
         rows = self._rows.get((kind, symbol))
         if rows is None:
-            rows = self._rows[(kind, symbol)] = []
-        rows.append(row)  # type: ignore[arg-type]  # bytes are those of trades and levels only
+            rows = self._rows[(kind, symbol)] = bytearray()
+        return rows
 
     def _reject_time(self, ts_event_ns: int) -> None:
         detail = f"an event at {ts_event_ns} ns, received at {self.received_ns} ns"
@@ -415,15 +432,9 @@ class Rows:
         self._levels = np.zeros(n, dtype=_DTYPES[Kind.BOOK_LEVEL])
         self._level_bytes = self._levels.view(np.uint8).data
 
-    def _note(self, ts_event_ns: int, n: int) -> None:
+    def _note(self, n: int) -> None:
         self.n_rows += n
-        heard = self.heard.get(self.channel)
-        if heard is None:
-            self.heard[self.channel] = [n, ts_event_ns]
-        else:
-            heard[0] += n
-            if ts_event_ns > heard[1]:  # noqa: PLR1730 - max() takes longer than all the rest
-                heard[1] = ts_event_ns
+        self.heard[self.channel] = self.heard.get(self.channel, 0) + n
 
 
 def _as_array(levels: Levels) -> NDArray[np.float64]:
@@ -442,7 +453,3 @@ def _as_array(levels: Levels) -> NDArray[np.float64]:
     if next(numbers, None) is not None:
         raise ValueError(f"levels are pairs of price and quantity, not {levels[0]}")
     return array
-
-
-def _as_rows(rows: list[tuple[Any, ...]] | bytearray, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    return np.frombuffer(rows, dtype=dtype) if isinstance(rows, bytearray) else np.array(rows, dtype=dtype)

@@ -126,6 +126,8 @@ class VenueSupervisor:
         #: Rows of ours: gaps.
         self._rows = Rows(venue.slug)
         self._kept: list[Batch] = []
+        #: Kinds whose lags were looked at since the last look.
+        self._lagged: set[Kind] = set()
         self._rejects: dict[tuple[str, Reason], int] = {}
         self._sweep_rejects: dict[tuple[str, Reason], int] = {}
         lines = [line for line in venue.coverage if line.kind in self._kinds]
@@ -390,6 +392,7 @@ class VenueSupervisor:
 
     def look(self, now_ns: int) -> None:
         """Bring the health of the venue up to date; called a few times a second."""
+        self._lagged.clear()
         for slot in self._slots.values():
             slot.look()
         counts = self.meter.counts
@@ -445,7 +448,7 @@ class VenueSupervisor:
                     self._sweep.note_fills(batch)
         for one in (self._polling, self._sweep):
             if one is not None:
-                heard.update({channel: n for channel, (n, _) in one.rows.heard.items()})
+                heard.update(one.rows.heard)
                 try:
                     batches += one.drain()
                 except Exception:  # noqa: BLE001 - the recorder goes on for all venues
@@ -460,7 +463,9 @@ class VenueSupervisor:
         now_ns = self._around.stamp()
         lags: dict[Kind, list[int]] = {}
         for batch in batches:
-            lags.setdefault(batch.kind, []).extend(_lags_ns(batch))
+            if batch.kind not in self._lagged:
+                lags.setdefault(batch.kind, []).extend(_lags_ns(batch))
+        self._lagged |= lags.keys()
         for channel, n_rows in heard.items():
             kinds = self._kinds_of.get(channel, ())
             self.meter.rows(channel, n_rows, now_ns, [lag for kind in kinds for lag in lags.get(kind, ())])
