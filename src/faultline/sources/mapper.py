@@ -13,7 +13,7 @@ from faultline.sources.level_lists import PAIRS, LevelLists, base_units
 from faultline.sources.rows import FrameReject, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -24,6 +24,8 @@ __all__ = ("FRAME_BYTES_MAX", "VenueMapper")
 
 #: A longer frame is refused unread.
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
+#: Streams that are known; a connection has fewer.
+_STREAMS_MAX: Final = 4096
 #: What says that a frame or an answer cannot be taken.
 _REFUSALS: Final = (FrameReject, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -40,6 +42,8 @@ class VenueMapper(abc.ABC):
 
     #: Slug of the venue.
     venue: ClassVar[str]
+    #: What frames begin with before the name of their stream, in quotes; empty where it comes later. See ``know``.
+    stream_start: ClassVar[bytes] = b""
     #: A level of its books as it is written, and the type of a list of them, as ``LevelLists`` takes them.
     level_form: ClassVar[tuple[str, Any]] = PAIRS
 
@@ -50,7 +54,13 @@ class VenueMapper(abc.ABC):
             symbol: (item.qty_base(1.0, 1.0), item.contract_kind is ContractKind.INVERSE)
             for symbol, item in self.contracts.items()
         }
+        self._linear_units = {
+            symbol: unit for symbol, (unit, is_inverse) in self._units.items() if not is_inverse
+        }
         self.lists = LevelLists(*self.level_form)
+        # Channel, decoder and method of frames that begin so.
+        self._known: dict[bytes, tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]] = {}
+        self._name_at = len(self.stream_start)
         self.reset()
 
     def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
@@ -60,9 +70,36 @@ class VenueMapper(abc.ABC):
             out.reject(Reason.TOO_LARGE, f"{len(frame)} bytes")
             return
         try:
-            self._map_frame(frame, out)
+            known = self._known
+            way = known.get(frame[: frame.find(b'"', self._name_at)]) if known else None
+            if way is None:
+                self._map_frame(frame, out)
+            else:
+                out.channel, decode, apply = way
+                apply(self, decode(frame), out)
         except _REFUSALS as exc:
             _count(exc, out)
+
+    def know(
+        self,
+        frame: bytes,
+        channel: str,
+        decode: Callable[[bytes], Any],
+        apply: Callable[[Any, Any, Rows], None],
+    ) -> None:
+        """Take all frames of this frame's stream with ``decode`` and ``apply`` from now on, without ``_map_frame``.
+
+        Args:
+            frame: one of them; all begin with ``stream_start`` and the name of the stream.
+            channel: their channel.
+            decode: what reads one.
+            apply: method of the mapper that is given what was read, and the rows.
+        """
+        end = frame.find(b'"', self._name_at)
+        if end > 0 and frame.startswith(self.stream_start):
+            if len(self._known) >= _STREAMS_MAX:
+                self._known.clear()
+            self._known[frame[:end]] = (channel, decode, apply)
 
     def map_answer(self, channel: str, symbol: str, body: bytes, received_ns: int, out: Rows) -> None:
         """Map the answer to a poll or to a snapshot request; rejects as ``map`` does."""
@@ -79,6 +116,17 @@ class VenueMapper(abc.ABC):
     @abc.abstractmethod
     def reset(self) -> None:
         """Forget what spans frames: the connection is new. Called by the constructor too."""
+
+    def inherit(self, before: VenueMapper) -> None:
+        """Take over, from the mapper of the connection before, facts that wait for something another frame tells.
+
+        That connection may still tell. Nothing waits by default.
+        """
+        del before
+
+    def finish(self, out: Rows) -> None:
+        """Write what still waits, as far as it is known: no connection will follow."""
+        del out
 
     def contract(self, symbol: str) -> Instrument:
         """The contract of a symbol.
@@ -105,6 +153,17 @@ class VenueMapper(abc.ABC):
         if is_inverse:
             return (qty / price_usd if price_usd else 0.0), qty
         return qty, qty * price_usd
+
+    def base_qty(self, symbol: str, qty_contracts: float, price_usd: float) -> float:
+        """The first of ``amounts``.
+
+        Raises:
+            FrameReject: the symbol was not asked for, or is not known.
+        """
+        unit = self._linear_units.get(symbol)
+        if unit is not None:
+            return unit * qty_contracts
+        return self.amounts(symbol, qty_contracts, price_usd)[0]
 
     def read_levels(
         self, symbol: str, bids: msgspec.Raw, asks: msgspec.Raw

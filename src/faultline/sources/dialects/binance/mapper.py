@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
     from faultline.sources.rows import Levels, Rows
 
-    #: Channel, decoder and method of a stream.
-    Route = tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]
-
 __all__ = (
     "BOOK",
     "LIQUIDATIONS",
@@ -75,12 +72,10 @@ _CHANNELS: Final = {
     "depthUpdate": BOOK,
     "markPriceUpdate": MARKS,
 }
+#: By ``m``: whether the buyer was the maker.
+_TAKER: Final = {True: TakerSide.SELL, False: TakerSide.BUY}
 #: ``S`` is the side of the order that closes the position: a SELL closes a long.
 _POSITION: Final = {"SELL": Side.LONG, "BUY": Side.SHORT}
-_START: Final = b'{"stream":"'
-_START_BYTES: Final = len(_START)
-#: Streams whose way is remembered; a connection has fewer.
-_ROUTES_MAX: Final = 4096
 #: Changes that wait for a snapshot; 100 s of them.
 _WAITING_MAX: Final = 1000
 
@@ -117,44 +112,32 @@ class _Chain:
 class BinanceDialectMapper(VenueMapper):
     """Maps aggregated trades, liquidation orders, book changes and marks, and what is polled beside them."""
 
+    stream_start: ClassVar[bytes] = b'{"stream":"'
+
     def reset(self) -> None:
         """Forget books."""
-        self._routes: dict[bytes, Route] = {}
         self._chains: dict[str, _Chain] = {}
         self._awaited = AwaitedSnapshots()
         self._depth = DepthReader(*DEPTH_LAYOUTS)
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
-        end = frame.find(b'"', _START_BYTES)
-        route = self._routes.get(frame[:end])
-        if route is None:
-            route = self._find_route(frame, end, out)
-            if route is None:
-                return
-        out.channel, decode, apply = route
-        apply(self, decode(frame), out)
-
-    def _find_route(self, frame: bytes, end: int, out: Rows) -> Route | None:
-        """The way of a frame; None where it was the answer to a request, which is taken here."""
         head = _HEAD.decode(frame)
         event = head.e if head.data is None else head.data.e
         if not event:
             self._apply_answer(head, out)
-            return None
+            return
         out.channel = _CHANNELS.get(event, event)
         if event not in _CHANNELS:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"event {event[:40]!r}")
         bare, framed, apply = self._WAYS[out.channel]
         if head.data is None:
-            return out.channel, bare, apply
+            apply(self, bare(frame), out)
+            return
         decode = self._read_depth if out.channel == BOOK else framed
-        route = (out.channel, decode, apply)
-        # Remembered by the name of the stream, which says the event; a frame that lies about it is not.
-        if frame.startswith(_START) and frame[_START_BYTES:end].split(b"@")[1:2] == [out.channel.encode()]:
-            if len(self._routes) >= _ROUTES_MAX:
-                self._routes.clear()
-            self._routes[frame[:end]] = route
-        return route
+        # The name of the stream says the event; a frame that lies about it teaches nothing.
+        if head.stream.split("@")[1:2] == [out.channel]:
+            self.know(frame, out.channel, decode, apply)
+        apply(self, decode(frame), out)
 
     def _apply_answer(self, head: Head, out: Rows) -> None:
         out.channel = "answer"
@@ -193,8 +176,8 @@ class BinanceDialectMapper(VenueMapper):
 
     def _apply_trade(self, trade: AggTrade | AggTradeFrame, out: Rows) -> None:
         one = trade.data if isinstance(trade, AggTradeFrame) else trade
-        qty_base, _ = self.amounts(one.s, one.q, one.p)
-        side = TakerSide.SELL if one.m else TakerSide.BUY
+        qty_base = self.base_qty(one.s, one.q, one.p)
+        side = _TAKER[one.m]
         out.trade(one.s, one.T * MILLISECOND_NS, one.a, one.p, qty_base, side)
 
     def _apply_liquidation(self, frame: ForceOrder | ForceOrderFrame, out: Rows) -> None:

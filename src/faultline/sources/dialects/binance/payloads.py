@@ -52,6 +52,7 @@ class Head(msgspec.Struct):
     ``{"error":{"code":2,"msg":"Invalid request"},"id":4}``
     """
 
+    stream: str = ""
     data: HeadEvent | None = None
     e: str = ""
     id: int | str | None = None
@@ -71,7 +72,7 @@ class ErrorAnswer(msgspec.Struct):
     msg: str = ""
 
 
-class AggTrade(msgspec.Struct):
+class AggTrade(msgspec.Struct, gc=False):
     """Fills of one taker order at one price within 100 ms; trades of the insurance fund and of ADL are not among them.
 
     https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-market-streams
@@ -88,7 +89,7 @@ class AggTrade(msgspec.Struct):
     m: bool
 
 
-class AggTradeFrame(msgspec.Struct):
+class AggTradeFrame(msgspec.Struct, gc=False):
     """``{symbol}@aggTrade`` of a combined stream."""
 
     data: AggTrade

@@ -82,7 +82,7 @@ class BackpackMapper(VenueMapper):
         self._chains.snapshot(symbol, ts_ns, book.lastUpdateId, bids, asks, out, is_fetched=True)
 
     def _apply_trade(self, trade: Trade, out: Rows) -> None:
-        qty_base, _ = self.amounts(trade.s, trade.q, trade.p)
+        qty_base = self.base_qty(trade.s, trade.q, trade.p)
         side = TakerSide.SELL if trade.m else TakerSide.BUY
         out.trade(trade.s, trade.T * MICROSECOND_NS, trade.t, trade.p, qty_base, side)
 

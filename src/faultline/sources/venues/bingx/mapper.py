@@ -104,7 +104,7 @@ class BingxMapper(VenueMapper):
             alike[key] += 1
             if not self._trades.admit((symbol, *key, alike[key])):
                 continue
-            qty_base, _ = self.amounts(trade.s, trade.q, trade.p)
+            qty_base = self.base_qty(trade.s, trade.q, trade.p)
             side = TakerSide.SELL if trade.m else TakerSide.BUY
             out.trade(trade.s, trade.T * MILLISECOND_NS, -1, trade.p, qty_base, side)
 

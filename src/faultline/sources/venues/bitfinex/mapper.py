@@ -134,7 +134,7 @@ class BitfinexMapper(VenueMapper):
     def _apply_trade(self, symbol: str, trade: Trade, out: Rows, flags: int) -> None:
         if not self._trades.admit((symbol, trade.id)):
             return
-        qty_base, _ = self.amounts(symbol, abs(trade.amount), trade.price)
+        qty_base = self.base_qty(symbol, abs(trade.amount), trade.price)
         side = TakerSide.BUY if trade.amount > 0 else TakerSide.SELL
         ts_ns = trade.time * MILLISECOND_NS
         out.trade(symbol, ts_ns, trade.id, trade.price, qty_base, side, flags=flags)

@@ -53,6 +53,7 @@ class BybitMapper(VenueMapper):
     """Maps topics ``publicTrade``, ``allLiquidation``, ``orderbook``, ``tickers`` and the poll ``account-ratio``."""
 
     venue: ClassVar[str] = "bybit"
+    stream_start: ClassVar[bytes] = _START
 
     def reset(self) -> None:
         """Forget books and tickers."""
@@ -60,28 +61,16 @@ class BybitMapper(VenueMapper):
         self._awaited = AwaitedSnapshots()
         self._tickers: dict[str, Ticker] = {}
         self._depth = DepthReader(*BOOK_LAYOUTS)
-        #: Beginnings of frames, the most frequent first.
-        self._routes: list[tuple[bytes, str, Route]] = [
-            (f'{{"topic":"{channel}.'.encode(), channel, self._route(channel))
-            for channel in (TRADES, BOOK, LIQUIDATIONS, TICKERS)
-        ]
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
-        for start, channel, (decode, apply) in self._routes:
-            if frame.startswith(start):
-                out.channel = channel
-                apply(self, decode(frame), out)
-                return
         if topic := _topic_of(frame, out):
-            out.channel = topic.partition(".")[0]
-            decode, apply = self._route(out.channel)
+            channel = out.channel = topic.partition(".")[0]
+            apply = self._APPLY.get(channel)
+            if apply is None:
+                raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
+            decode = self._read_book if channel == BOOK else _DECODERS[channel].decode
+            self.know(frame, channel, decode, apply)
             apply(self, decode(frame), out)
-
-    def _route(self, channel: str) -> Route:
-        apply = self._APPLY.get(channel)
-        if apply is None:
-            raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
-        return (self._read_book if channel == BOOK else _DECODERS[channel].decode), apply
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
         if channel != ACCOUNT_RATIO:
@@ -100,7 +89,7 @@ class BybitMapper(VenueMapper):
             side = _TAKER.get(trade.S)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"S {trade.S!r}")
-            qty_base, _ = self.amounts(trade.s, trade.v, trade.p)
+            qty_base = self.base_qty(trade.s, trade.v, trade.p)
             out.trade(trade.s, trade.T * MILLISECOND_NS, trade.seq, trade.p, qty_base, side)
 
     def _apply_liquidations(self, frame: LiquidationFrame, out: Rows) -> None:

@@ -118,7 +118,7 @@ class CoinexMapper(VenueMapper):
                 raise FrameReject(Reason.UNKNOWN_WORD, f"side {trade.side[:40]!r}")
             if not self._told.admit((symbol, trade.deal_id)):
                 continue
-            qty_base, _ = self.amounts(symbol, trade.amount, trade.price)
+            qty_base = self.base_qty(symbol, trade.amount, trade.price)
             ts_ns = trade.created_at * MILLISECOND_NS
             flags = Flag.SNAPSHOT if ts_ns < repeated_ns else 0
             out.trade(symbol, ts_ns, trade.deal_id, trade.price, qty_base, side, flags=flags)

@@ -49,6 +49,7 @@ class DeribitMapper(VenueMapper):
     """Maps trades, books and tickers; amounts are USD (inverse) or base units (linear), never contracts."""
 
     venue: ClassVar[str] = "deribit"
+    stream_start: ClassVar[bytes] = _START
     level_form: ClassVar = ('["?",%,%]', list[tuple[str, float, float]])
 
     def reset(self) -> None:
@@ -75,6 +76,7 @@ class DeribitMapper(VenueMapper):
         if way is None:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"channel {name[:60]!r}")
         decode, apply = way
+        self.know(frame, channel, decode, apply)
         apply(self, decode(frame), out)
 
     def _apply_other(self, head: Head, out: Rows) -> None:

@@ -95,7 +95,7 @@ class GateMapper(VenueMapper):
     def _apply_trades(self, head: Head, rows: list[Trade], out: Rows) -> None:
         del head
         for trade in rows:
-            qty_base, _ = self.amounts(trade.contract, abs(trade.size), trade.price)
+            qty_base = self.base_qty(trade.contract, abs(trade.size), trade.price)
             side = TakerSide.BUY if trade.size > 0 else TakerSide.SELL
             cause = TradeCause.INSURANCE_FUND if trade.is_internal else TradeCause.ORDINARY
             out.trade(trade.contract, _ns(trade.create_time_ms), trade.id, trade.price, qty_base, side, cause)

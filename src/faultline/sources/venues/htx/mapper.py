@@ -127,7 +127,7 @@ class HtxMapper(VenueMapper):
             side = _TAKER.get(trade.direction)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"direction {trade.direction!r}")
-            qty_base, _ = self.amounts(symbol, trade.amount / _SIDES, trade.price)
+            qty_base = self.base_qty(symbol, trade.amount / _SIDES, trade.price)
             out.trade(symbol, trade.ts * MILLISECOND_NS, trade.id, trade.price, qty_base, side)
 
     def _apply_book(self, symbol: str, head: Head, book: Book, out: Rows) -> None:

@@ -54,6 +54,7 @@ class HyperliquidMapper(VenueMapper):
     """Maps trades, books, states of coins, and polled states and fills of accounts."""
 
     venue: ClassVar[str] = "hyperliquid"
+    stream_start: ClassVar[bytes] = _START
     level_form: ClassVar = ('{"px":%,"sz":%,"n":%}', list[Level])
 
     def reset(self) -> None:
@@ -76,6 +77,7 @@ class HyperliquidMapper(VenueMapper):
         if way is None:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"channel {channel[:40]!r}")
         decode, apply = way
+        self.know(frame, channel, decode, apply)
         apply(self, decode(frame), out)
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:

@@ -95,7 +95,7 @@ class KucoinMapper(VenueMapper):
         side = _TAKER.get(trade.side)
         if side is None:
             raise FrameReject(Reason.UNKNOWN_WORD, f"side {trade.side!r}")
-        qty_base, _ = self.amounts(trade.symbol, trade.size, trade.price)
+        qty_base = self.base_qty(trade.symbol, trade.size, trade.price)
         out.trade(trade.symbol, trade.ts, trade.sequence, trade.price, qty_base, side)
 
     def _apply_change(self, symbol: str, change: Change, out: Rows) -> None:

@@ -68,7 +68,7 @@ class MexcMapper(VenueMapper):
             side = _TAKER.get(deal.T)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"T {deal.T}")
-            qty_base, _ = self.amounts(head.symbol, deal.v, deal.p)
+            qty_base = self.base_qty(head.symbol, deal.v, deal.p)
             out.trade(head.symbol, deal.t * MILLISECOND_NS, deal.i, deal.p, qty_base, side)
 
     def _apply_depth(self, head: Head, depth: Depth, out: Rows) -> None:

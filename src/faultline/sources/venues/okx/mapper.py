@@ -144,7 +144,7 @@ class OkxMapper(VenueMapper):
             side = _TAKER.get(trade.side)
             if side is None:
                 raise FrameReject(Reason.UNKNOWN_WORD, f"side {trade.side!r}")
-            qty_base, _ = self.amounts(trade.instId, trade.sz, trade.px)
+            qty_base = self.base_qty(trade.instId, trade.sz, trade.px)
             seq = int(trade.tradeId) if trade.tradeId.isdecimal() else NO_SEQ
             out.trade(trade.instId, trade.ts * MILLISECOND_NS, seq, trade.px, qty_base, side)
 
