@@ -45,6 +45,7 @@ from decode_frames import (
 from faultline.instruments import ContractKind, FormulaFamily, Instrument, Tier
 from faultline.market.book import Book
 from faultline.sources.depth_bytes import DepthReader
+from faultline.sources.level_lists import PAIRS, LevelLists
 from faultline.sources.registry import venue_of
 from faultline.sources.rows import Rows
 
@@ -99,8 +100,23 @@ class DepthFrame(msgspec.Struct):
     data: Depth
 
 
+class DepthWithLists(msgspec.Struct):
+    """As our payloads have it: lists of levels stay as they are."""
+
+    T: int
+    s: str
+    u: int
+    b: msgspec.Raw
+    a: msgspec.Raw
+
+
+class FrameWithLists(msgspec.Struct):
+    data: DepthWithLists
+
+
 decode_trade = msgspec.json.Decoder(TradeFrame, strict=False).decode
 decode_depth = msgspec.json.Decoder(DepthFrame, strict=False).decode
+decode_lists = msgspec.json.Decoder(FrameWithLists, strict=False).decode
 
 
 def instrument(slug):
@@ -193,7 +209,7 @@ def measure_liquidations(ccxt, n=5_000, repeats=5):
 
 def measure_depth(ccxt, n_levels, n, repeats=5):
     frames = [binance_depth(n_levels, number) for number in range(n)]
-    reader, book, slow_rows = DepthReader(BINANCE_LAYOUT), Book(0.1), Rows("binance")
+    reader, lists, book, slow_rows = DepthReader(BINANCE_LAYOUT), LevelLists(*PAIRS), Book(0.1), Rows("binance")
     mapper, out, run_bybit = mapped("bybit", [bybit_depth(n_levels, 2 + number) for number in range(n)])
 
     def rows_of_bybit():
@@ -202,11 +218,11 @@ def measure_depth(ccxt, n_levels, n, repeats=5):
         run_bybit()
 
     def generic():
-        """What a venue without a layout does: pairs of msgspec, then rows."""
+        """What venues without a layout do: msgspec but for the lists of levels, then rows."""
         slow_rows.begin(b"", NOW_NS)
         for number, frame in enumerate(frames):
-            data = decode_depth(frame).data
-            slow_rows.levels(data.s, data.T * 1_000_000, data.u, data.b, data.a)
+            data = decode_lists(frame).data
+            slow_rows.levels(data.s, data.T * 1_000_000, data.u, *lists.read(data.b, data.a))
             if number % DRAIN_EVERY == 0:
                 slow_rows.drain()
         slow_rows.drain()

@@ -62,6 +62,8 @@ _PACK: Final = {kind: _packer(dtype) for kind, dtype in _DTYPES.items()}
 _pack_trade = _PACK[Kind.TRADE]
 _LEVEL_BYTES: Final = _DTYPES[Kind.BOOK_LEVEL].itemsize
 _FLOAT: Final = np.dtype(np.float64)
+_PAIR: Final = (2,)
+_SNAPSHOT: Final = int(Flag.SNAPSHOT)
 #: Levels for which there is room from the beginning.
 _LEVELS_ROOM: Final = 1024
 #: Fields of a position after its entry, in order, where a venue does not tell them.
@@ -256,29 +258,28 @@ class Rows:
         bids, asks = _as_array(bids), _as_array(asks)
         n_bids = len(bids)
         n = n_bids + len(asks)
-        if n > len(self._levels):
+        received_ns = self.received_ns
+        if not -_AHEAD_NS < received_ns - ts_event_ns < _OLDEST_NS:
+            self._reject_time(ts_event_ns)
+            return False
+        if not -_SEQ_END <= seq < _SEQ_END:
+            self.reject(Reason.IMPOSSIBLE_VALUE, f"a book with the id {seq}")
+            return False
+        if n > self._room:
             self._make_room(2 * n)
-        flags = int(Flag.SNAPSHOT) if is_snapshot else 0
-        in_time = -_AHEAD_NS < self.received_ns - ts_event_ns < _OLDEST_NS
-        fits = in_time and -_SEQ_END <= seq < _SEQ_END
-        header = (ts_event_ns, self.received_ns, flags, seq) if fits else (0, 0, 0, 0)
-        bad = write_levels_kernel(bids, asks, LARGEST, *header, self._levels)
+        flags = _SNAPSHOT if is_snapshot else 0
+        bad = write_levels_kernel(bids, asks, LARGEST, ts_event_ns, received_ns, flags, seq, self._levels)
         if bad >= 0:
             price_usd, qty_base = (bids[bad] if bad < n_bids else asks[bad - n_bids]).tolist()
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a level of {qty_base} at {price_usd}")
-        elif not in_time:
-            self._reject_time(ts_event_ns)
-        elif not fits:
-            self.reject(Reason.IMPOSSIBLE_VALUE, f"a book with the id {seq}")
-        else:
-            self._note(n)
-            if n:
-                rows = self._books.get(symbol)
-                if rows is None:
-                    rows = self._books[symbol] = self._rows[(Kind.BOOK_LEVEL, symbol)] = bytearray()
-                rows += self._level_bytes[: n * _LEVEL_BYTES]
-            return True
-        return False
+            return False
+        self._note(n)
+        if n:
+            rows = self._books.get(symbol)
+            if rows is None:
+                rows = self._books[symbol] = self._rows[(Kind.BOOK_LEVEL, symbol)] = bytearray()
+            rows += self._level_bytes[: n * _LEVEL_BYTES]
+        return True
 
     def mark(self, symbol: str, ts_event_ns: int, mark_usd: float, index_usd: float = _NAN) -> None:
         """The mark price, and the index where it is told (NaN where not)."""
@@ -429,6 +430,7 @@ class Rows:
         self.reject(Reason.IMPOSSIBLE_TIME, detail)
 
     def _make_room(self, n: int) -> None:
+        self._room = n
         self._levels = np.zeros(n, dtype=_DTYPES[Kind.BOOK_LEVEL])
         self._level_bytes = self._levels.view(np.uint8).data
 
@@ -444,7 +446,7 @@ def _as_array(levels: Levels) -> NDArray[np.float64]:
         ValueError: they are not pairs.
     """
     if isinstance(levels, np.ndarray):
-        if levels.ndim != 2 or levels.shape[1] != 2:
+        if levels.shape[1:] != _PAIR:
             raise ValueError(f"levels have shape (n, 2), not {levels.shape}")
         is_as_wanted = levels.dtype is _FLOAT and levels.flags.carray
         return levels if is_as_wanted else np.array(levels, dtype=np.float64, order="C")
