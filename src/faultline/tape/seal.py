@@ -7,7 +7,6 @@ the parts. A crash at any instant leaves one of the two, and sealing again write
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -60,7 +59,7 @@ class Receipt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def seal_segment(
-    root: Path, manifest: Manifest, number: int, rest: Callable[[float], None] | None = None
+    root: Path, manifest: Manifest, number: int, rest: Callable[[], None] | None = None
 ) -> Receipt:
     """Turn segment ``number`` into sealed files, durably, and remove it.
 
@@ -70,17 +69,16 @@ def seal_segment(
         root: the tape's folder.
         manifest: what the tape says about itself.
         number: of the segment.
-        rest: called now and then with the seconds of CPU time since the last call; it may wait.
+        rest: called now and then; it may wait.
 
     Raises:
         TapeCorrupt: a frame passes its checksum but cannot be decoded.
         OSError: the disk refused; the segment is still there and nothing is lost.
     """
     path = segment_path(root, number)
-    reader = SegmentReader(path, segment_head(simulated=manifest.simulated, world=manifest.world))
+    reader = SegmentReader(path, segment_head(simulated=manifest.simulated, world=manifest.world), rest)
     drafts: list[DraftPart] = []
     lines = []
-    worked_s = time.thread_time()
     for key, rows in _rows_by_instrument(reader):
         for day, of_day in _days(rows):
             folder = partition_folder(root, *key, day)
@@ -90,8 +88,7 @@ def seal_segment(
             drafts.append(write_part(folder, key, world, (number, number), columns, group_slices(of_day)))
             lines.append(ReceiptLine(str(key[0]), key[1], date_name(day), len(of_day)))
         if rest is not None:
-            rest(time.thread_time() - worked_s)
-            worked_s = time.thread_time()
+            rest()
     place_parts(root, drafts)
     lost_bytes = sum(loss.n_bytes for loss in reader.losses if not loss.is_tail)
     receipt = Receipt(number, tuple(lines), lost_bytes)

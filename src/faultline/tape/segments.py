@@ -17,7 +17,7 @@ from faultline.messages import sort_rows
 from faultline.tape.frames import FRAME_MAGIC, SEGMENT_MAGIC, Frame, frame_at, is_unfinished, rows_of_body
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ("Loss", "SegmentReader", "segment_head")
 
 _HEAD_BYTES_MAX: Final = 1_024
+_FRAMES_PER_REST: Final = 128
 _HINT: Final = "run `faultline tape verify`; the next writer keeps the valid frames and moves the rest aside"
 
 
@@ -58,14 +59,16 @@ class SegmentReader:
     Args:
         path: the segment's file.
         head: what the file must begin with; the tape's ``segment_head``.
+        rest: called now and then while frames are looked for; it may wait.
 
     Raises:
         FileNotFoundError: the segment was sealed meanwhile.
         TapeCorrupt: the file does not begin with ``head``.
     """
 
-    def __init__(self, path: Path, head: bytes) -> None:
+    def __init__(self, path: Path, head: bytes, rest: Callable[[], None] | None = None) -> None:
         self.path = path
+        self._rest = rest
         self.frames: list[Frame] = []
         self.losses: list[Loss] = []
         self._head = head
@@ -143,6 +146,8 @@ class SegmentReader:
                 if frame.instrument_id:
                     self.frames.append(frame)
                 offset = self._checked = frame.end
+                if self._rest is not None and len(self.frames) % _FRAMES_PER_REST == 0:
+                    self._rest()
                 continue
             following = self._following(view, mapped, offset + 1)
             if following is None:

@@ -10,6 +10,7 @@ import collections
 import dataclasses
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -111,6 +112,8 @@ class TapeWriter:
         self._commit = GroupCommit(self._write, group_fsync_s)
         self._sealing = threading.Condition()
         self._n_awaiting_seals = 0
+        #: CPU time of the sealing thread when it last rested.
+        self._rested_s = 0.0
         self._stopped = False
         self._is_closed = False
         self._seal_failure: BaseException | None = None
@@ -308,13 +311,15 @@ class TapeWriter:
             self._n_awaiting_seals -= 1
         self._check_sealer()
 
-    def _rest(self, worked_s: float) -> None:
+    def _rest(self) -> None:
         """Let other threads have the interpreter: sealing is not urgent until somebody or another segment waits."""
+        worked_s = time.thread_time() - self._rested_s
         with self._sealing:
             self._sealing.wait_for(
                 lambda: self._n_awaiting_seals or self._stopped or len(self._waiting) > 1,
                 _REST_SHARE * worked_s,
             )
+        self._rested_s = time.thread_time()
 
     def _seal_waiting(self) -> None:
         """Body of the sealing thread."""
