@@ -259,9 +259,9 @@ _SPECS: Final[tuple[KindSpec, ...]] = (
         (
             Field("side", "<i1", "Side of the position: +1 LONG, -1 SHORT."),
             Field("price_kind", "<u1", "What the price means (units.PriceKind)."),
-            Field("price_usd", "<f8", "Price as printed; NaN for a total."),
+            Field("price_usd", "<f8", "Price as printed; NaN for a total, or unknown."),
             Field("qty_base", "<f8", "Quantity in base units; NaN unknown."),
-            Field("notional_usd", "<f8", "Notional in USD."),
+            Field("notional_usd", "<f8", "Notional in USD; NaN unknown."),
         ),
     ),
     KindSpec(

@@ -106,11 +106,11 @@ def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns:
 def _read_events(
     tape: Tape, names: Sequence[str], from_ns: int | None, to_ns: int | None
 ) -> tuple[Events, tuple[str, ...]]:
-    """Single liquidations of all ids by event time; totals are no events."""
+    """Single liquidations of all ids by event time; totals and those without a price are no events."""
     parts, used = [], []
     for name in names:
         rows = tape.read(Kind.LIQUIDATION, name)
-        rows = rows[(rows["flags"] & int(Flag.TOTAL)) == 0]
+        rows = rows[((rows["flags"] & int(Flag.TOTAL)) == 0) & (rows["price_usd"] > 0)]
         time_ns = rows["ts_event_ns"]
         inside = (time_ns >= (from_ns or 0)) & (time_ns < (to_ns if to_ns is not None else 2**62))
         if inside.any():

@@ -123,6 +123,8 @@ class Slot:
         self._wiring, self._timer, self._patience = edges.wiring, edges.wiring.timer, edges.wiring.patience
         self._handover = Handover(edges.known)
         self._present: Connection | None = None
+        #: Of the latest connection.
+        self._mapper: VenueMapper | None = None
         self._open: list[Connection] = []
         self._tasks: dict[Connection, asyncio.Task[None]] = {}
         #: Connections that were told to end.
@@ -199,7 +201,11 @@ class Slot:
 
     def _dial(self, *, is_renewal: bool = False) -> Connection:
         """Begin a connection in a task of its own."""
-        connection = Connection(self.plan, self._edges.make_mapper(), self._wiring)
+        mapper = self._edges.make_mapper()
+        if self._mapper is not None:
+            mapper.inherit(self._mapper)
+        self._mapper = mapper
+        connection = Connection(self.plan, mapper, self._wiring)
         connection.hold(is_held=self._is_held)
         self._handover.open(connection, is_first=not (self._was_carried or is_renewal or self._is_resumed))
         self._open.append(connection)
@@ -295,6 +301,11 @@ class Slot:
         finally:
             for connection in list(self._open):
                 self._forget(connection)
+            if self._mapper is not None:
+                rows = Rows(self._mapper.venue)
+                rows.begin(b"", self._wiring.stamp())
+                self._mapper.finish(rows)
+                self._edges.keep(rows.drain())
 
     def _tell_to_end(self, connection: Connection) -> None:
         """Cancel a connection, once: told twice it would not close its socket politely."""

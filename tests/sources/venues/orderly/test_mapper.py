@@ -61,6 +61,41 @@ def test_a_liquidation_waits_for_a_mark_price(play, mapper):
     assert set(mark(play, mapper, 99_001.0)) == {(Kind.MARK, BTC)}
 
 
+def test_a_liquidation_waits_beyond_its_connection_and_is_told_once(play, mapper):
+    assert push(play, mapper, "liquidation", [liquidation(1)]) == {}
+    following = play.venue.mapper(play.contracts)
+    following.inherit(mapper)
+    # The list is pushed again on the new connection.
+    assert push(play, following, "liquidation", [liquidation(1)]) == {}
+    rows = mark(play, following, 99_000.0)[(Kind.LIQUIDATION, BTC)]
+    assert rows[["price_usd", "qty_base", "seq"]].tolist() == [(99_000.0, 0.5, 1)]
+    following.finish(play.out)
+    assert play.drain() == {}
+
+
+def test_a_liquidation_whose_mark_comes_too_late_has_no_price(play, mapper):
+    push(play, mapper, "liquidation", [liquidation(1, at_ms=NOW_MS - 50_000)])
+    body = [{"symbol": BTC, "price": 99_000.0}]
+    (row,) = push(play, mapper, "markprices", body, ts=NOW_MS + 11_000)[(Kind.LIQUIDATION, BTC)]
+    assert (row["side"], row["price_kind"], row["qty_base"], row["seq"]) == (-1, PriceKind.UNKNOWN, 0.5, 1)
+    assert np.isnan(row["price_usd"])
+    assert np.isnan(row["notional_usd"])
+
+
+def test_no_liquidation_that_waits_is_lost(play, mapper):
+    """Neither by one too many, nor by a mark price that cannot be, nor by the end."""
+    told = []
+    for number in range(70):
+        told.append(push(play, mapper, "liquidation", [liquidation(number, qty=1.0 + number)]))
+        told.append(mark(play, mapper, -1.0))
+    assert [set(rows) for rows in told].count({(Kind.LIQUIDATION, BTC)}) == 6
+    mapper.finish(play.out)
+    rows = np.concatenate([one[(Kind.LIQUIDATION, BTC)] for one in [*told, play.drain()] if one])
+    assert rows["seq"].tolist() == list(range(70))
+    assert rows["qty_base"].tolist() == [1.0 + number for number in range(70)]
+    assert np.isnan(rows["price_usd"]).all()
+
+
 def test_a_list_that_is_pushed_again_tells_nothing_twice_and_nothing_old(play, mapper):
     mark(play, mapper, 100_000.0)
     old = liquidation(1, at_ms=NOW_MS - 3_600_000)

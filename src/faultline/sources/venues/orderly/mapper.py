@@ -1,14 +1,15 @@
 """Orderly's frames and answers in, rows out.
 
 A liquidation is pushed without a price: it is valued at the mark price, which the same connection tells every second,
-and waits for that where none has come yet. Positions of all accounts are polled.
+and waits for that where none has come yet, for the next connection's if need be. Where none comes in time it is written
+without a price. Positions of all accounts are polled.
 """
 
 from __future__ import annotations
 
 import collections
 import math
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -18,7 +19,7 @@ from faultline.sources.book_chains import BookChange as Change
 from faultline.sources.control import Confirmed, Refused, Reply
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.recent_ids import RecentIds
-from faultline.sources.rows import FrameReject, Reason
+from faultline.sources.rows import LARGEST, FrameReject, Reason
 from faultline.sources.venues.orderly.payloads import (
     Book,
     BookChange,
@@ -67,12 +68,34 @@ _MODES: Final = {"CROSS": 1, "ISOLATED": 0}
 _PONG: Final = Reply(b'{"event":"pong"}')
 #: A liquidation that began longer ago stood in the list before we came; its price is not known any more.
 _OLD_MS: Final = 60_000
-#: Liquidations that wait for a mark price, per contract.
+#: Liquidations that wait for a mark price, per contract; the oldest is then written without one.
 _WAITING_MAX: Final = 64
 
 
+class _Waiting(NamedTuple):
+    """A liquidation without its price; the sign of the quantity is the side of the position."""
+
+    id: int
+    ts_ms: int
+    qty: float
+
+    def write(self, symbol: str, out: Rows, mark_usd: float = math.nan) -> None:
+        """Write it, at a mark price where that is known."""
+        ts_ns, side, qty_base = self.ts_ms * MILLISECOND_NS, (1 if self.qty > 0 else -1), abs(self.qty)
+        if math.isnan(mark_usd):
+            out.unpriced_liquidation(symbol, ts_ns, side, qty_base, seq=self.id)
+        else:
+            value_usd = qty_base * mark_usd
+            out.liquidation(symbol, ts_ns, side, PriceKind.MARK, mark_usd, qty_base, value_usd, seq=self.id)
+
+
 class OrderlyMapper(VenueMapper):
-    """Maps trades, books chained by times, marks, funding, interest, liquidations, and polled positions."""
+    """Maps trades, books chained by times, marks, funding, interest, liquidations, and polled positions.
+
+    Attributes:
+        waiting: liquidations by contract that have no price yet.
+        told: ids of those that came.
+    """
 
     venue: ClassVar[str] = "orderly"
 
@@ -80,9 +103,21 @@ class OrderlyMapper(VenueMapper):
         """Forget books, marks, liquidations, and who held what."""
         self._books = BookChains(are_fetched=True)
         self._marks: dict[str, float] = {}
-        self._liquidations = RecentIds()
-        self._waiting: dict[str, collections.deque[tuple[int, int, float]]] = {}
+        self.told = RecentIds()
+        self.waiting: dict[str, collections.deque[_Waiting]] = {}
         self._held: dict[str, set[str]] = {}
+
+    def inherit(self, before: VenueMapper) -> None:
+        """Take over liquidations that wait for a mark price, and which were told."""
+        if isinstance(before, OrderlyMapper):
+            self.waiting, self.told = before.waiting, before.told
+
+    def finish(self, out: Rows) -> None:
+        """Write liquidations that wait, without a price."""
+        out.channel = LIQUIDATIONS
+        for symbol in list(self.waiting):
+            for one in self.waiting.pop(symbol):
+                one.write(symbol, out)
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
         head = _HEAD.decode(frame)
@@ -150,9 +185,12 @@ class OrderlyMapper(VenueMapper):
             if symbol not in self.contracts:
                 continue
             out.mark(symbol, frame.ts * MILLISECOND_NS, one.price)
+            if not 0.0 < one.price < LARGEST:
+                continue
             self._marks[symbol] = one.price
-            for liquidation_id, ts_ns, qty in self._waiting.pop(symbol, ()):
-                _write_liquidation(symbol, liquidation_id, ts_ns, qty, one.price, out)
+            for waiting in self.waiting.pop(symbol, ()):
+                is_old = frame.ts - waiting.ts_ms > _OLD_MS
+                waiting.write(symbol, out, math.nan if is_old else one.price)
 
     def _apply_interest(self, frame: Frame[OpenInterest], out: Rows) -> None:
         one = frame.data
@@ -169,17 +207,18 @@ class OrderlyMapper(VenueMapper):
         for one in frame.data:
             if one.type != "liquidated" or frame.ts - one.timestamp > _OLD_MS:
                 continue
-            ts_ns = one.timestamp * MILLISECOND_NS
             for position in one.positionsByPerp:
-                symbol, qty = position.symbol, position.positionQty
-                if symbol not in self.contracts or not self._liquidations.admit((one.liquidationId, symbol)):
+                symbol = position.symbol
+                if symbol not in self.contracts or not self.told.admit((one.liquidationId, symbol)):
                     continue
-                mark_usd = self._marks.get(symbol)
-                if mark_usd is None:
-                    waiting = self._waiting.setdefault(symbol, collections.deque(maxlen=_WAITING_MAX))
-                    waiting.append((one.liquidationId, ts_ns, qty))
-                else:
-                    _write_liquidation(symbol, one.liquidationId, ts_ns, qty, mark_usd, out)
+                found = _Waiting(one.liquidationId, one.timestamp, position.positionQty)
+                if symbol in self._marks:
+                    found.write(symbol, out, self._marks[symbol])
+                    continue
+                waiting = self.waiting.setdefault(symbol, collections.deque())
+                waiting.append(found)
+                if len(waiting) > _WAITING_MAX:
+                    waiting.popleft().write(symbol, out)
 
     def _apply_positions(
         self, symbol: str, rows: list[Position], ts_ns: int, out: Rows, *, is_whole: bool
@@ -227,15 +266,6 @@ class OrderlyMapper(VenueMapper):
             (LIQUIDATIONS, Frame[list[Liquidation]], _apply_liquidations),
         )
     }
-
-
-def _write_liquidation(
-    symbol: str, liquidation_id: int, ts_ns: int, qty: float, mark_usd: float, out: Rows
-) -> None:
-    """The sign of the quantity is the side of the position."""
-    side, qty_base = (1 if qty > 0 else -1), abs(qty)
-    value_usd = qty_base * mark_usd
-    out.liquidation(symbol, ts_ns, side, PriceKind.MARK, mark_usd, qty_base, value_usd, seq=liquidation_id)
 
 
 def _known(value: float | None) -> float:
