@@ -30,8 +30,9 @@ def commands_page() -> str:
 
 
 def _leaves(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    for word, child in getattr(command, "commands", {}).items():
-        if hasattr(child, "commands"):
+    for word in command.list_commands(None):
+        child = command.get_command(None, word)
+        if hasattr(child, "list_commands"):
             yield from _leaves(child, f"{name} {word}")
         else:
             yield f"{name} {word}", child

@@ -117,6 +117,20 @@ def test_a_command_line_that_cannot_start_says_everything_that_is_missing(tmp_pa
     assert error["hint"]
 
 
+def test_what_only_one_command_needs_is_missed_by_that_command_alone(tmp_path):
+    (tmp_path / "picows.py").write_text("raise ImportError('taken away')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+
+    def run(*words):
+        command = [sys.executable, "-m", "faultline", *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+    assert run("--version").returncode == 0
+    done = run("record", "--out", str(tmp_path / "tape"))
+    assert done.returncode == 1
+    assert "picows cannot be imported (ImportError: taken away)" in done.stderr
+
+
 def test_an_import_that_fails_inside_the_program_keeps_its_traceback(monkeypatch):
     from faultline.cli import broken
     from faultline.cli.checks.outcome import ok

@@ -43,13 +43,14 @@ def complaint(arguments):
     """What is wrong with the arguments of ``faultline``, or None."""
     command = COMMANDS
     words = list(arguments)
-    while words and hasattr(command, "commands"):
+    while words and hasattr(command, "list_commands"):
         word = words.pop(0)
         if word.startswith(("-", "…", "...")) or word.isupper():
             return None
-        if word not in command.commands:
-            return f"there is no command {word!r} in {sorted(command.commands)}"
-        command = command.commands[word]
+        below = command.get_command(None, word)
+        if below is None:
+            return f"there is no command {word!r} in {command.list_commands(None)}"
+        command = below
     options = {
         option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
     }
@@ -108,9 +109,9 @@ def test_every_command_is_named_in_the_reference():
 
 def walk(command, name):
     """Full names of all commands below one."""
-    for word, child in getattr(command, "commands", {}).items():
-        below = f"{name} {word}"
-        if hasattr(child, "commands"):
+    for word in command.list_commands(None):
+        child, below = command.get_command(None, word), f"{name} {word}"
+        if hasattr(child, "list_commands"):
             yield from walk(child, below)
         else:
             yield below

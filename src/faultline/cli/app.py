@@ -2,34 +2,63 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import structlog
 import typer
+from typer.core import TyperGroup
 
 from faultline import __version__
-from faultline.cli import (
-    decode,
-    doctor,
-    evaluate,
-    learn,
-    map_at,
-    params,
-    record,
-    replay,
-    serve,
-    simulate,
-    tape,
-    venues,
-)
 from faultline.cli.output import fail
 from faultline.errors import FaultlineError
 
 __all__ = ("APP", "main")
 
+#: Where each command is, in the order of the help: a file of this folder, and the name in it.
+_PLACES: Final = {
+    "serve": ("serve", "serve_command"),
+    "record": ("record", "record_command"),
+    "venues": ("venues", "venues_command"),
+    "decode": ("decode", "decode_command"),
+    "replay": ("replay", "replay_command"),
+    "map": ("map_at", "map_command"),
+    "learn": ("learn", "learn_command"),
+    "evaluate": ("evaluate", "evaluate_command"),
+    "doctor": ("doctor", "doctor_command"),
+    "simulate": ("simulate", "simulate_command"),
+    "score-truth": ("simulate", "score_truth_command"),
+    "tape": ("tape", "APP"),
+    "params": ("params", "APP"),
+}
+
+
+class CommandsOnDemand(TyperGroup):
+    """Commands that are imported when they are asked for: the others' libraries take a second or two."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the group says
+        """Names of all commands."""
+        return list(_PLACES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as the group says
+        """The command, imported; None where there is none of that name."""
+        if cmd_name not in _PLACES:
+            return None
+        file, attribute = _PLACES[cmd_name]
+        found = getattr(importlib.import_module(f"faultline.cli.{file}"), attribute)
+        if not isinstance(found, typer.Typer):
+            app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            app.command(cmd_name)(found)
+            found = app
+        command = typer.main.get_command(found)
+        command.name = cmd_name
+        return command
+
+
 APP = typer.Typer(
+    cls=CommandsOnDemand,
     name="faultline",
     help="Where leveraged crypto-derivatives positions are forced out of the market, scored against what happened.",
     no_args_is_help=True,
@@ -53,21 +82,6 @@ def before_every_command(
     ] = False,
 ) -> None:
     """Where leveraged positions are forced out of the market, scored against what happened."""
-
-
-APP.add_typer(tape.APP, name="tape")
-APP.add_typer(params.APP, name="params")
-APP.command("serve")(serve.serve_command)
-APP.command("record")(record.record_command)
-APP.command("venues")(venues.venues_command)
-APP.command("decode")(decode.decode_command)
-APP.command("replay")(replay.replay_command)
-APP.command("map")(map_at.map_command)
-APP.command("learn")(learn.learn_command)
-APP.command("evaluate")(evaluate.evaluate_command)
-APP.command("doctor")(doctor.doctor_command)
-APP.command("simulate")(simulate.simulate_command)
-APP.command("score-truth")(simulate.score_truth_command)
 
 
 def _log_to_stderr() -> None:
