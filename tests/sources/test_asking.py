@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
+import re
 
 import pytest
-from tests.sources.local_venue import Bench, local, plain_script, play, refusing, trade, until
+from tests.sources.local_venue import (
+    Bench,
+    Recording,
+    local,
+    patience,
+    plain_script,
+    play,
+    refusing,
+    trade,
+    until,
+    venue,
+)
 from tests.sources.venues.play import Play
 
 from faultline.messages import Kind
 from faultline.sources.asking import NO_ANSWER, Subscriptions, is_about
 from faultline.sources.plan import Beat, Heartbeat, Limits, SocketPlan
+from faultline.sources.registry import SLUGS
 
 
 def run(test, script, **bench):
@@ -216,9 +230,52 @@ TAKEN_APART = (
     "coinex",
     "deribit",
     "gate",
+    "kraken",
     "kucoin",
     "okx",
 )
+
+
+#: Venues whose requests carry several contracts and cannot be taken apart: the README of each says why.
+WHOLE = {"backpack"}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_every_request_of_several_contracts_can_be_taken_apart(slug):
+    played = Play(slug)
+    plans = played.venue.feed.sockets(played.wanted())
+
+    def named(frame):
+        told = frame.decode().lower()
+        names = [re.escape(item.symbol.lower()) for item in played.instruments]
+        return sum(re.search(rf"(?<![a-z0-9]){name}(?![a-z0-9])", told) is not None for name in names)
+
+    def several(plan):
+        return any(named(frame) > 1 for frame in plan.subscribe)
+
+    assert any(map(several, plans)) == (slug in TAKEN_APART or slug in WHOLE)
+    assert all(plan.singly is not None for plan in plans if several(plan)) == (slug not in WHOLE)
+
+
+def test_one_contract_that_is_gone_does_not_silence_its_neighbours_where_the_venue_names_nothing():
+    """Kraken refuses a whole group, and says of what it refused nothing but that it did."""
+
+    def received(self, client, frame, now_ns):
+        if b"PF_ETHUSD" in frame:
+            return [b'{"event":"error","message":"Invalid product id"}']
+        return super(type(self), self).received(client, frame, now_ns)
+
+    async def go():
+        async with local(plain_script("kraken", received=received)) as server:
+            patient = patience(confirm_s=1.0)
+            recording = Recording([server], venues=[venue("kraken")], assets=("BTC", "ETH"), patience=patient)
+            async with recording.running():
+                await until(lambda: recording.channel("trade", "kraken").status == "partial")
+                await server.publish(trade(1, symbol="PF_XBTUSD"))
+                await until(lambda: recording.rows(Kind.TRADE, "kraken:PF_XBTUSD"))
+                assert "Invalid product id" in " ".join(recording.venue("kraken").refusals)
+
+    asyncio.run(go())
 
 
 @pytest.mark.parametrize("slug", TAKEN_APART)

@@ -108,7 +108,13 @@ def _socket(name: str, url: str, feeds: Sequence[str], symbols: Sequence[str]) -
         # The venue wants to hear something once a minute.
         heartbeat=Heartbeat(Beat.SOCKET, 30.0),
         resubscribe=_resubscribe,
+        singly=_singly,
     )
+
+
+def _singly(key: str) -> Mapping[str, bytes]:
+    feed, _, symbol = key.partition("|")
+    return {key: _ask("subscribe", feed, [symbol])}
 
 
 def _resubscribe(symbol: str) -> Sequence[bytes]:
