@@ -13,6 +13,7 @@ import structlog
 from tests.sources.local_venue import (
     TRADES,
     Recording,
+    book,
     connected,
     linear,
     local,
@@ -294,6 +295,31 @@ def test_a_listing_that_fails_later_leaves_the_last_one_in_force():
         await until(lambda: recording.channel("publicTrade").status == "live")
 
     play(test, patience=patience(relist_s=0.05))
+
+
+# ---------------------------------------------------------------- books
+
+
+def test_the_first_snapshot_of_a_book_is_no_loss():
+    async def go():
+        async with local(plain_script("binance")) as server:
+            recording = Recording([server], venues=[venue("binance")])
+            async with recording.running():
+                await until(lambda: recording.channel("depth", "binance").status in {"live", "quiet"})
+                for number in range(1, 4):
+                    await server.publish(book(number))
+                await until(lambda: recording.rows(Kind.BOOK_LEVEL, "binance:BTCUSDT"))
+                assert await server.settle(timeout_s=30.0)
+                server.faults.drop_prob = 1.0
+                await server.publish(book(4))
+                server.faults.calm()
+                await server.publish(book(5))
+                await until(lambda: recording.gaps(Kind.BOOK_LEVEL, "binance:BTCUSDT"))
+
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(go())
+    books = [(one["log_level"], one["event"]) for one in logs if one.get("symbol") == "BTCUSDT"]
+    assert books == [("debug", "book is asked for"), ("info", "book is asked for anew")]
 
 
 # ---------------------------------------------------------------- polls

@@ -119,7 +119,7 @@ class BookChains:
         if self._awaited.is_overdue(symbol):
             out.controls.append(Resync(symbol, "no snapshot came"))
         elif is_first and self._are_fetched:
-            out.controls.append(Resync(symbol, "a book begins with a snapshot"))
+            out.controls.append(Resync(symbol, "a book begins with a snapshot", is_first=True))
         if self._are_fetched:
             if len(chain.waiting) == _WAITING_MAX:
                 del chain.waiting[0]

@@ -423,8 +423,13 @@ class Connection:
                     self._is_told.set()
             case Reply(frame):
                 self._send(frame)
-            case Resync(symbol, detail):
-                self._log.info("book lost its sequence", symbol=symbol, detail=detail)
+            case Resync(symbol, detail, is_first):
+                tell = self._log.debug if is_first else self._log.info
+                tell(
+                    "book is asked for" if is_first else "book is asked for anew",
+                    symbol=symbol,
+                    detail=detail,
+                )
                 self._ask_to_mend(symbol)
         if self.asking.is_answered and self.phase is Phase.SUBSCRIBING:
             self._settle()

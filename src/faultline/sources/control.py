@@ -37,10 +37,14 @@ class Reply:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resync:
-    """The book of a symbol lost its sequence: it must be fetched or subscribed anew. A gap row is written already."""
+    """The book of a symbol must be fetched or subscribed (anew).
+
+    Where it began and lost its sequence, a gap row is written already; ``is_first`` where it never began.
+    """
 
     symbol: str
     detail: str
+    is_first: bool = False
 
 
 Control = Confirmed | Refused | Reply | Resync

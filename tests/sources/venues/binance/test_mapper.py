@@ -128,7 +128,7 @@ def test_changes_wait_for_the_snapshot_and_those_inside_it_are_dropped(play, map
     assert mapped(play, mapper, change(90, 92, 100, [("100", "9")]), stream="btcusdt@depth@100ms") == {}
     assert mapped(play, mapper, change(100, 103, 110, [("99", "4")]), stream="btcusdt@depth@100ms") == {}
     assert mapped(play, mapper, change(110, 113, 120, [("98", "5")]), stream="btcusdt@depth@100ms") == {}
-    assert play.out.controls == [Resync(SYMBOL, "a book begins with a snapshot")]
+    assert play.out.controls == [Resync(SYMBOL, "a book begins with a snapshot", is_first=True)]
     mapper.map_answer("depth", SYMBOL, snapshot(105), NOW_NS, play.out)
     rows = play.drain(Kind.BOOK_LEVEL)[SYMBOL]
     assert rows["seq"].tolist() == [105, 105, 110, 120]

@@ -218,7 +218,7 @@ class BinanceDialectMapper(VenueMapper):
         if chain is None:
             self.contract(symbol)
             chain = self._chains[symbol] = _Chain()
-            out.controls.append(Resync(symbol, "a book begins with a snapshot"))
+            out.controls.append(Resync(symbol, "a book begins with a snapshot", is_first=True))
         if chain.last_id < 0:
             if len(chain.waiting) == _WAITING_MAX:
                 del chain.waiting[0]
