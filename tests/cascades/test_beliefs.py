@@ -24,7 +24,7 @@ def test_online_logistic_regression_ends_where_the_batch_does():
     y = (rng.random(1500) < expit(X @ [-0.5, 1.0, -2.0, 0.3])).astype(float)
     online = LogisticPosterior(np.zeros(4), np.ones(4), DAY_NS)
     for k in range(0, 1500, 5):
-        online.apply(0, X[k : k + 5], y[k : k + 5])
+        online.apply(0, X[k : k + 5], y[k : k + 5], np.zeros(5))
 
     def loss(w):
         z = X @ w
@@ -38,17 +38,28 @@ def test_online_logistic_regression_ends_where_the_batch_does():
     )
 
 
+def test_what_is_said_beforehand_is_not_learned_again():
+    rng = np.random.default_rng(3)
+    known, row = rng.normal(-2.0, 1.5, 3000), rng.standard_normal(3000)
+    y = (rng.random(3000) < expit(known + 0.7 * row)).astype(float)
+    belief = LogisticPosterior(np.zeros(2), np.ones(2), DAY_NS)
+    for k in range(0, 3000, 10):
+        part = slice(k, k + 10)
+        belief.apply(0, np.column_stack([np.ones(10), row[part]]), y[part], known[part])
+    np.testing.assert_allclose(belief.mean, [0.0, 0.7], atol=0.12)
+
+
 def test_what_is_forgotten_goes_back_to_the_prior():
     belief = LogisticPosterior(np.array([0.3, -0.2]), np.array([1.0, 4.0]), DAY_NS)
-    belief.apply(0, np.ones((50, 2)), np.ones(50))
-    belief.apply(100 * DAY_NS, np.zeros((1, 2)), np.zeros(1))
+    belief.apply(0, np.ones((50, 2)), np.ones(50), np.zeros(50))
+    belief.apply(100 * DAY_NS, np.zeros((1, 2)), np.zeros(1), np.zeros(1))
     np.testing.assert_allclose(belief.mean, [0.3, -0.2], atol=1e-9)
     np.testing.assert_allclose(belief.precision, np.diag([1.0, 4.0]), atol=1e-9)
 
 
 def test_a_weight_added_later_leaves_the_others_alone():
     belief = LogisticPosterior(np.zeros(2), np.ones(2), DAY_NS)
-    belief.apply(0, np.array([[1.0, 0.5]]), np.array([1.0]))
+    belief.apply(0, np.array([[1.0, 0.5]]), np.array([1.0]), np.zeros(1))
     mean = belief.mean.copy()
     belief.extend(0.0, 4.0)
     np.testing.assert_array_equal(belief.mean, [*mean, 0.0])
@@ -188,3 +199,12 @@ def test_recalibrated_chains_never_rise_with_depth_and_start_unchanged():
     for _ in range(50):
         scaling.apply(0, p, np.array([0.0, 1.0, 1.0, 1.0]))
     assert (np.diff(scaling.map(p)) <= 0).all()
+
+
+def test_one_chain_that_nobody_expected_does_not_scale_all_others():
+    scaling = Recalibration(DAY_NS)
+    scaling.apply(0, np.array([1e-3, 1e-6, 1e-9, 1e-13]), np.array([1.0, 1.0, 1.0, 0.0]))
+    p = np.array([0.3, 0.1, 0.01])
+    np.testing.assert_allclose(scaling.map(p), p, rtol=0.5)
+    far = np.array([1e-6, 1e-9])
+    assert scaling.map(far)[1] / scaling.map(far)[0] == pytest.approx(1e-3, rel=0.02)

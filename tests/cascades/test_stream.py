@@ -21,6 +21,7 @@ from faultline.zones.zone import Zone
 START = 20_000 * DAY_NS
 PRICE = 95_000.0
 ROWS = DisplayRows(50.0, 1400, 1000)
+SETTINGS = ChainSettings(levels=LevelSettings(prominence_quantile=0.2))
 KNOWN = Conditions(volume_day_usd=2e10, funding_z=1.5)
 
 
@@ -80,7 +81,7 @@ def market(minutes=600, seed=1):
 
 
 def walk(path, columns, hits, flow, cuts, *, restarts=False):
-    stream = CascadeStream("BTC", CascadeLearner(), LevelSettings(prominence_quantile=0.2))
+    stream = CascadeStream("BTC", CascadeLearner(SETTINGS))
     outcomes, changes, before = [], [], 0
     for cut in [*cuts, len(path)]:
         part = path[before:cut]
@@ -98,7 +99,7 @@ def walk(path, columns, hits, flow, cuts, *, restarts=False):
         outcomes += got[0]
         changes += got[1]
         if restarts:
-            learner = CascadeLearner.from_state(ChainSettings(), stream.learner.state())
+            learner = CascadeLearner.from_state(SETTINGS, stream.learner.state())
             stream = CascadeStream.from_state(learner, stream.state())
     return stream, outcomes, changes
 

@@ -6,6 +6,7 @@ expect and the time, the forced flow needed to get there beside the flow to expe
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,12 +18,13 @@ from faultline.cascades.first_passage import hit_prob_given
 from faultline.cascades.fraction import FractionLiquidated
 from faultline.cascades.hazard import ChainHazard, HazardSettings
 from faultline.cascades.impact import ImpactLaw, book_flow_usd
-from faultline.cascades.levels import LEVELS_MAX
+from faultline.cascades.levels import LEVELS_MAX, LevelSettings
 from faultline.cascades.logistic import normal_draws
+from faultline.cascades.positive import check_positive
 from faultline.cascades.recalibration import Recalibration
 from faultline.cascades.situation import FEATURES, features, passage_probs
 from faultline.errors import StoreError
-from faultline.units import SECOND_NS
+from faultline.units import DAY_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +41,7 @@ GREY_BELOW: Final = 30
 _WIDER_MAX: Final = 4.0
 _TAILS: Final = np.array([0.025, 0.975])
 _TIMES: Final = np.array([0.1, 0.5, 0.9])
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
 
 
 class ChainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,20 +50,37 @@ class ChainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         hazard: of the hazard.
         delay: of delays.
+        levels: what counts as a level.
         half_life_ns: memory of recalibration, share liquidated and impact.
         draws: even number of draws behind every interval.
         seed: of the draws; the same for every forecast.
         reported_ratio: share of liquidations that the feeds report.
         reported_log_variance: how well its log is known.
+
+    Raises:
+        ValueError: a value is impossible; the message names it.
     """
 
     hazard: HazardSettings = HazardSettings()
     delay: DelaySettings = DelaySettings()
-    half_life_ns: int = 30 * 86_400_000_000_000
+    levels: LevelSettings = LevelSettings()
+    half_life_ns: int = 30 * DAY_NS
     draws: int = 200
     seed: int = 1
     reported_ratio: float = 1.0
     reported_log_variance: float = 0.09
+
+    def __post_init__(self) -> None:
+        check_positive("chains", self, ("half_life_ns", "draws", "reported_ratio"))
+        rules = {
+            "draws": self.draws % 2 == 0,
+            "seed": self.seed >= 0,
+            "reported_ratio": self.reported_ratio <= 1,
+            "reported_log_variance": 0 <= self.reported_log_variance < math.inf,
+        }
+        for name, holds in rules.items():
+            if not holds:
+                raise ValueError(f"chains cannot have {name} = {getattr(self, name)!r}")
 
 
 class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 from scipy.special import log_ndtr, ndtr, stdtrit
 
+from faultline.cascades.positive import check_positive
 from faultline.errors import RequestError
-from faultline.units import MINUTE_NS, SECOND_NS
+from faultline.units import DAY_NS, MINUTE_NS, SECOND_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,11 +39,19 @@ class DelaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         half_life_ns: memory.
         tau_min_ns: least time that a hop is given.
         tau_max_ns: most.
+
+    Raises:
+        ValueError: a value is not positive, or the least time is more than the most; the message names it.
     """
 
-    half_life_ns: int = 30 * 86_400_000_000_000
+    half_life_ns: int = 30 * DAY_NS
     tau_min_ns: int = 5 * MINUTE_NS
     tau_max_ns: int = 30 * MINUTE_NS
+
+    def __post_init__(self) -> None:
+        check_positive("a delay", self, ("half_life_ns", "tau_min_ns", "tau_max_ns"))
+        if self.tau_min_ns > self.tau_max_ns:
+            raise ValueError(f"a delay cannot have tau_min_ns = {self.tau_min_ns!r} above tau_max_ns")
 
 
 class HopDelay:

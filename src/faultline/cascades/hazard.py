@@ -1,9 +1,14 @@
 """Features of hops and whether they happened in, the probability that a chain goes on from level to level out.
 
-A continuation-ratio model: ``P(reach k | hit) = prod_{j<k} sigmoid(w . x_j)``, each factor given that level ``j`` was
-reached, so what makes some hits stronger than others is absorbed by the survival of the chain. Every symbol has an
-intercept of its own, shrunk toward the common one. Before anything was learned the model says what plain volatility
-says: the prior mean is 1 on the logit of first passage and 0 elsewhere.
+A continuation-ratio model: ``P(reach k | hit) = prod_{j<k} sigmoid(o_j + w . z_j)``, each factor given that level ``j``
+was reached, so what makes some hits stronger than others is absorbed by the survival of the chain. ``o`` is the logit
+of first passage and ``z`` the features, centred on a usual hop and in units of how much they usually vary (``z = (x -
+c) / s``): where nothing was learned plain volatility speaks, and no weight can say much before it was seen to. Every
+symbol has an intercept of its own, shrunk toward the common one.
+
+A weight that may be anything is not neutral: averaged over it a far level is likelier than plain volatility has it, as
+the sigmoid is convex there. With features as they are (a logit of -7) a prior deviation of one half made a chance of
+one in a thousand one in twenty.
 
 What is said is a pool of the model and of plain volatility, weighted by how well each foretold the hops so far
 (``odds *= likelihood ratio``, fading): where chains are rare a model of ten weights loses to the volatility alone for a
@@ -20,7 +25,9 @@ from scipy.special import expit
 
 from faultline.cascades.levels import LEVELS_MAX
 from faultline.cascades.logistic import LogisticPosterior
+from faultline.cascades.positive import check_positive
 from faultline.cascades.situation import FEATURES
+from faultline.units import DAY_NS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,20 +39,29 @@ __all__ = ("ChainHazard", "HazardSettings")
 _D: Final = len(FEATURES)
 #: Least share of either part of the pool, as a logit.
 _ODDS_LIMIT: Final = 4.0
+#: Features of a usual hop, and how much they vary. What may be unknown is centred on 0, its neutral value.
+_CENTRE: Final = np.array([0.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, -2.0])
+_SCALE: Final = np.array([1.0, 1.0, 1.0, 1.0, 0.25, 1.0, 1.0, 0.5, 3.0])
 
 
 class HazardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How fast the hazard learns and forgets.
 
     Attributes:
-        prior_sd: standard deviation of the prior of each weight.
+        prior_sd: standard deviation of the prior of each weight, in log odds per usual deviation of its feature.
         symbol_sd: of each symbol's own intercept.
         half_life_ns: memory.
+
+    Raises:
+        ValueError: a value is not positive and finite; the message names it.
     """
 
     prior_sd: float = 0.5
     symbol_sd: float = 0.3
-    half_life_ns: int = 30 * 86_400_000_000_000
+    half_life_ns: int = 30 * DAY_NS
+
+    def __post_init__(self) -> None:
+        check_positive("a hazard", self, ("prior_sd", "symbol_sd", "half_life_ns"))
 
 
 class ChainHazard:
@@ -53,10 +69,8 @@ class ChainHazard:
 
     def __init__(self, settings: HazardSettings | None = None) -> None:
         self.settings = settings or HazardSettings()
-        mean = np.zeros(_D)
-        mean[-1] = 1.0
         precision = np.full(_D, self.settings.prior_sd**-2)
-        self._posterior = LogisticPosterior(mean, precision, self.settings.half_life_ns)
+        self._posterior = LogisticPosterior(np.zeros(_D), precision, self.settings.half_life_ns)
         self._symbols: list[str] = []
         self._seen = np.zeros(LEVELS_MAX)
         self._seen_ns: int | None = None
@@ -69,7 +83,10 @@ class ChainHazard:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Mean of each weight by name of the feature, and of each symbol's intercept as ``symbol:NAME``."""
+        """Mean of each weight by name of the feature, and of each symbol's intercept as ``symbol:NAME``.
+
+        In log odds beyond plain volatility per usual deviation of the feature; all 0 where nothing was learned.
+        """
         names = [*FEATURES, *(f"symbol:{name}" for name in self._symbols)]
         return dict(zip(names, self._posterior.mean.tolist(), strict=True))
 
@@ -93,20 +110,21 @@ class ChainHazard:
         if symbol not in self._symbols:
             self._symbols.append(symbol)
             self._posterior.extend(0.0, self.settings.symbol_sd**-2)
-        model = expit(self._wide(rows, symbol) @ self._posterior.mean)
-        alone = expit(rows[:, -1])
+        wide, offsets = self._wide(rows, symbol), rows[:, -1]
+        model, alone = expit(offsets + wide @ self._posterior.mean), expit(offsets)
         self._log_odds *= self._kept(time_ns)
         self._log_odds += float(np.sum(_log_likelihood(model, happened) - _log_likelihood(alone, happened)))
         # Past the limit more of the same says nothing, and would take as long to be taken back.
         self._log_odds = float(np.clip(self._log_odds, -2 * _ODDS_LIMIT, 2 * _ODDS_LIMIT))
-        self._posterior.apply(time_ns, self._wide(rows, symbol), happened)
+        self._posterior.apply(time_ns, wide, happened, offsets)
         self._seen *= self._kept(time_ns)
         self._seen[: len(rows)] += 1.0
         self._seen_ns = time_ns if self._seen_ns is None else max(time_ns, self._seen_ns)
 
     def hazards(self, symbol: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(hop happens | its level was reached) at the mean weights, shape (n,)."""
-        return self._pooled(expit(self._wide(rows, symbol) @ self._posterior.mean), rows)
+        score = rows[:, -1] + self._wide(rows, symbol) @ self._posterior.mean
+        return self._pooled(expit(score), rows)
 
     def hazard_draws(
         self, symbol: str, rows: NDArray[np.float64], normals: NDArray[np.float64]
@@ -128,18 +146,18 @@ class ChainHazard:
         covariance = np.linalg.inv(self._posterior.precision)[np.ix_(kept, kept)]
         root = np.linalg.cholesky(covariance)
         drawn = self._posterior.mean[kept] + normals[:, : len(kept)] @ root.T
-        score = np.einsum("...nd,...d->...n", rows[..., :_D], drawn[:, :_D])
+        score = np.einsum("...nd,...d->...n", (rows - _CENTRE) / _SCALE, drawn[:, :_D])
         own = drawn[:, _D] if known else normals[:, _D] * self.settings.symbol_sd
-        return self._pooled(expit(score + own[:, None]), rows)
+        return self._pooled(expit(rows[..., -1] + score + own[:, None]), rows)
 
     def _pooled(self, model: NDArray[np.float64], rows: NDArray[np.float64]) -> NDArray[np.float64]:
         share = self.model_share
-        return np.asarray(share * model + (1.0 - share) * expit(rows[..., _D - 1]))
+        return np.asarray(share * model + (1.0 - share) * expit(rows[..., -1]))
 
     def _wide(self, rows: NDArray[np.float64], symbol: str) -> NDArray[np.float64]:
-        """Rows with a column per symbol."""
+        """Rows beside those of a usual hop, with a column per symbol."""
         wide = np.zeros((len(rows), _D + len(self._symbols)))
-        wide[:, :_D] = rows
+        wide[:, :_D] = (rows - _CENTRE) / _SCALE
         if symbol in self._symbols:
             wide[:, _D + self._symbols.index(symbol)] = 1.0
         return wide

@@ -1,6 +1,7 @@
 """Rows of features and yes-or-no answers in, what is believed about a logistic relation out; old rows fade.
 
-``P(y = 1) = 1 / (1 + exp(-x.w))``. The belief is normal, ``w ~ N(m, P^-1)``. For a batch of rows at once::
+``P(y = 1) = 1 / (1 + exp(-o - x.w))`` with ``o`` what is said where nothing was learned. The belief is normal,
+``w ~ N(m, P^-1)``. For a batch of rows at once::
 
     keep = 2 ** (-dt / half_life)
     P    = keep P + (1 - keep) P0 ;  m = P^-1 (keep P_old m + (1 - keep) P0 m0)
@@ -77,8 +78,9 @@ class LogisticPosterior:
         time_ns: int,
         rows: NDArray[np.float64],
         answers: NDArray[np.float64],
+        offsets: NDArray[np.float64],
     ) -> None:
-        """Take in rows (m, d) and their answers 0 or 1 (m,), all known at ``time_ns``."""
+        """Take in rows (m, d), their answers 0 or 1 (m,) and offsets (m,), all known at ``time_ns``."""
         keep = self.keep_ratio(time_ns)
         fresh = (1.0 - keep) * self._prior_precision
         precision = keep * self.precision + np.diag(fresh)
@@ -88,11 +90,11 @@ class LogisticPosterior:
             start = np.asarray(np.linalg.solve(precision, pull), dtype=np.float64)
         mean = start
         for _ in range(_NEWTON_STEPS):
-            p = expit(rows @ mean)
+            p = expit(offsets + rows @ mean)
             gradient = rows.T @ (answers - p) - precision @ (mean - start)
             curvature = precision + (rows * (p * (1.0 - p))[:, None]).T @ rows
             mean = mean + np.linalg.solve(curvature, gradient)
-        p = expit(rows @ mean)
+        p = expit(offsets + rows @ mean)
         self.mean = mean
         self.precision = precision + (rows * (p * (1.0 - p))[:, None]).T @ rows
         self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)

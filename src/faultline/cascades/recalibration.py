@@ -1,8 +1,9 @@
 """Probabilities and what came of them in, probabilities that come true as often as they say out.
 
-One relation for all depths, learned online: ``logit p' = a + b logit p + c k / 5`` with ``k`` the depth (the scaling
-of Platt with depth as a covariate). Before anything was learned it changes nothing. A chain's probabilities never grow
-with depth afterwards either.
+One relation for all depths, learned online: ``logit p' = logit p + a + b l + c k / 5`` with ``k`` the depth and ``l``
+the logit of ``p``, no further out than five: the scaling of Platt with depth as a covariate, whose slope is not for the
+far tail to say. Before anything was learned it changes nothing, and it takes hundreds of levels to change much: those
+of one chain are not independent. A chain's probabilities never grow with depth afterwards either.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = ("Recalibration",)
 
-_LEAST: Final = 1e-6
-_PRIOR_MEAN: Final = np.array([0.0, 1.0, 0.0])
-_PRIOR_PRECISION: Final = np.array([25.0, 25.0, 25.0])
+_LEAST: Final = 1e-12
+_LOGIT_MAX: Final = 5.0
+_PRIOR_MEAN: Final = np.zeros(3)
+_PRIOR_PRECISION: Final = np.full(3, 200.0)
 
 
 class Recalibration:
@@ -39,19 +41,21 @@ class Recalibration:
 
     @property
     def weights(self) -> tuple[float, float, float]:
-        """a, b, c."""
+        """a, b, c; all are 0 where nothing is changed."""
         a, b, c = self._posterior.mean.tolist()
         return a, b, c
 
     def map(self, probs: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities of reaching depths 1..n, recalibrated; shape (..., n) in and out."""
-        score = _rows(probs) @ self._posterior.mean
-        return np.minimum.accumulate(np.asarray(expit(score)), axis=-1)
+        score = _score(probs)
+        scaled = expit(score + _rows(score) @ self._posterior.mean)
+        return np.minimum.accumulate(np.asarray(scaled), axis=-1)
 
     def apply(self, time_ns: int, probs: NDArray[np.float64], reached: NDArray[np.float64]) -> None:
         """Take in probabilities of depths 1..m as they were said before ``map``, and whether they were reached (m,)."""
         if len(probs):
-            self._posterior.apply(time_ns, _rows(probs), reached)
+            score = _score(probs)
+            self._posterior.apply(time_ns, _rows(score), reached, score)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
@@ -65,8 +69,12 @@ class Recalibration:
         return scaling
 
 
-def _rows(probs: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = np.ones((*probs.shape, 3))
-    out[..., 1] = logit(np.clip(probs, _LEAST, 1 - _LEAST))
-    out[..., 2] = np.arange(1, probs.shape[-1] + 1) / 5.0
+def _score(probs: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(logit(np.clip(probs, _LEAST, 1 - _LEAST)))
+
+
+def _rows(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.ones((*score.shape, 3))
+    out[..., 1] = np.clip(score, -_LOGIT_MAX, _LOGIT_MAX)
+    out[..., 2] = np.arange(1, score.shape[-1] + 1) / 5.0
     return out

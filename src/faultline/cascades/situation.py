@@ -49,8 +49,8 @@ FEATURES: Final = (
     "depth_of_chain",
     "first_passage",
 )
-#: Probabilities of first passage count as no nearer to 0 and 1 than this.
-_PROB_LEAST: Final = 0.005
+#: First passage is believed to no nearer 0 and 1 than this: the far tail of every model of volatility says too little.
+_PROB_LEAST: Final = 0.001
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +94,8 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def passage_probs(situation: Situation) -> NDArray[np.float64]:
-    """P(price covers each hop within ``tau_ns`` on its own), shape (n,)."""
-    return hit_prob(situation.levels.increments(), situation.tau_ns, situation.moves)
+    """P(price covers each hop within ``tau_ns`` on its own), shape (n,), between 0.001 and 0.999."""
+    return _believed(hit_prob(situation.levels.increments(), situation.tau_ns, situation.moves))
 
 
 def features(
@@ -128,5 +128,9 @@ def features(
     out[..., 5] = np.log(sigma * np.sqrt(hops * situation.tau_ns / DAY_NS) / distance)
     out[..., 6] = 0.0 if situation.funding_z is None else np.clip(situation.funding_z, -5.0, 5.0)
     out[..., 7] = (hops - 1) / 5.0
-    out[..., 8] = logit(np.clip(passage, _PROB_LEAST, 1.0 - _PROB_LEAST))
+    out[..., 8] = logit(_believed(passage))
     return out
+
+
+def _believed(passage: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(passage, _PROB_LEAST, 1.0 - _PROB_LEAST)

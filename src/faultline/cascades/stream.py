@@ -16,7 +16,7 @@ import numpy as np
 
 from faultline.cascades.collector import GAP_NS, CascadeCollector
 from faultline.cascades.impact import Book
-from faultline.cascades.levels import LevelSettings, find_levels, heat_ahead
+from faultline.cascades.levels import find_levels, heat_ahead
 from faultline.cascades.situation import Situation
 from faultline.cascades.volatility import VolatilityTracker
 from faultline.heatmap.display import DisplayRows
@@ -77,16 +77,14 @@ class CascadeStream:
     Args:
         symbol: asset.
         learner: what is learned; assets may share one if they are fed by one writer.
-        levels: what counts as a level.
     """
 
-    def __init__(self, symbol: str, learner: CascadeLearner, levels: LevelSettings | None = None) -> None:
+    def __init__(self, symbol: str, learner: CascadeLearner) -> None:
         self.symbol = symbol
         self.collector = CascadeCollector(learner)
         self.volatility = VolatilityTracker()
         #: Hits about which too little was known to follow them.
         self.unknown = 0
-        self._levels = levels or LevelSettings()
         self._columns: list[Column] = []
         self._hits: list[ZoneHit] = []
         self._closes = np.zeros((0, 2))
@@ -138,7 +136,8 @@ class CascadeStream:
         near, far = (zone.high_usd, zone.low_usd) if side == 0 else (zone.low_usd, zone.high_usd)
         rows = column.rows
         edges = np.arange(rows.first_row, rows.first_row + rows.n_rows + 1, dtype=np.float64) * rows.row_usd
-        levels = find_levels(heat_ahead(edges, usd, near, side), abs(math.log(far / near)), self._levels)
+        ahead, width = heat_ahead(edges, usd, near, side), abs(math.log(far / near))
+        levels = find_levels(ahead, width, self.learner.settings.levels)
         sign = 1.0 if side == 0 else -1.0
         return Situation(
             id=zone.id,
@@ -197,7 +196,6 @@ class CascadeStream:
         head = {
             "symbol": self.symbol,
             "unknown": self.unknown,
-            "levels": self._levels,
             "hits": self._hits,
             "columns": [(c.end_ns, c.rows.row_usd, c.rows.first_row, c.rows.n_rows) for c in self._columns],
         }
@@ -220,7 +218,7 @@ class CascadeStream:
             return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
 
         head = msgspec.json.decode(state["head"].tobytes(), type=_Head)
-        stream = cls(head.symbol, learner, head.levels)
+        stream = cls(head.symbol, learner)
         stream.collector = CascadeCollector.from_state(learner, part("collector"))
         stream.volatility = VolatilityTracker.from_state(part("volatility"))
         stream.unknown, stream._hits = head.unknown, head.hits
@@ -235,7 +233,6 @@ class CascadeStream:
 class _Head(msgspec.Struct):
     symbol: str
     unknown: int
-    levels: LevelSettings
     hits: list[ZoneHit]
     columns: list[tuple[int, float, int, int]]
 

@@ -83,7 +83,7 @@ class CascadeRecord(msgspec.Struct):
             outcome: the chain.
             said: probabilities of levels 1..n as they were shown at the hit.
         """
-        hops = said / np.concatenate([[1.0], np.maximum(said[:-1], _LEAST)])
+        hops = said / np.concatenate([[1.0], said[:-1]])
         alone = passage_probs(outcome.situation)
         for j in range(outcome.resolved):
             happened = j < outcome.reached
