@@ -8,6 +8,8 @@ import sys
 import msgspec
 import pytest
 
+from faultline.cascades.chain import ChainSettings
+from faultline.cascades.levels import LevelSettings
 from faultline.learning.constants import LearnerSettings
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.simulator import Simulation, load_world
@@ -53,7 +55,10 @@ def settings(tmp_path_factory):
     path = tmp_path_factory.mktemp("settings") / "settings.json"
     path.write_bytes(
         msgspec.json.encode(
-            PipelineParameters(learner=LearnerSettings(pooled_below=5.0, starting_events=2.0))
+            PipelineParameters(
+                learner=LearnerSettings(pooled_below=5.0, starting_events=2.0),
+                chains=ChainSettings(draws=50, levels=LevelSettings(prominence_quantile=0.5)),
+            )
         )
     )
     return path
@@ -88,7 +93,15 @@ def test_show_prints_what_is_known_and_what_it_is_worth(run, learned) -> None:
     for words in ("SIMULATED world three-assets", "95 % band", "hypotheses:", "reporting fraction", ">60x"):
         assert words in text
     assert "Learned beside its static prior" in text
+    for words in (
+        "learner.pooled_below = 5.0",
+        "chains.levels.prominence_quantile = 0.5",
+        "chains.draws = 50",
+    ):
+        assert words in " ".join(text.split())
+    assert "zones." not in text
     body = json.loads(run("params", "show", learned[0], "--json").stdout)
+    assert body["settings"]["chains"]["draws"] == 50
     assert body["schema"] == "faultline.params"
     assert body["sha256"] == learned[1]["sha256"]
 

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from faultline.cascades.chain import ChainSettings
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.explain import profile_usd
@@ -330,3 +331,14 @@ def test_chains_are_published_with_the_zones_of_the_asset_only(market, tmp_path)
         assert not zones.latest("simx:BTCUSDT").chains
     finally:
         zones.close()
+
+
+def test_settings_of_chains_are_the_parameters() -> None:
+    parameters = PipelineParameters(chains=ChainSettings(draws=50))
+    assert parameters.sha256() != PipelineParameters().sha256()
+    shard = Shard("BTC", {}, parameters, START - 1)
+    shard.watch_from(parameters.zones, FOLLOW)
+    again = Shard.from_state(shard.state(), [], parameters)
+    for each in (shard, again):
+        assert each.watch is not None
+        assert each.watch.cascades.stream.learner.settings.draws == 50

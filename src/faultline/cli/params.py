@@ -28,7 +28,7 @@ from faultline.pipeline.learned_file import (
 from faultline.pipeline.parameters import PipelineParameters
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from faultline.pipeline.learned_file import Advantage, LearnedCascade, LearnedFeed
 
@@ -128,6 +128,7 @@ def file_body(learned: LearnedFile) -> dict[str, Any]:
         "world": learned.world or None,
         "tape": msgspec.to_builtins(learned.tape),
         "settings_sha256": learned.settings_sha256,
+        "settings": msgspec.to_builtins(learned.settings),
         "sha256": learned.sha256,
         "in_force": current.version,
         "at_ns": current.at_ns,
@@ -225,6 +226,16 @@ def _keep(learned: LearnedFile, file: Path, *, json: bool) -> None:
     )
 
 
+def _changed(settings: dict[str, Any], usual: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Settings that differ from the usual ones, as ``path.name = value``."""
+    for name, value in settings.items():
+        other = usual.get(name)
+        if isinstance(value, dict) and isinstance(other, dict):
+            yield from _changed(value, other, f"{path}{name}.")
+        elif value != other:
+            yield f"{path}{name} = {value}"
+
+
 def show_file(learned: LearnedFile) -> None:
     """Print the parameters in force as tables."""
     current = learned.current
@@ -232,6 +243,9 @@ def show_file(learned: LearnedFile) -> None:
     state = "frozen" if learned.is_frozen else "not frozen"
     STDOUT.print(f"{label}  {', '.join(learned.tape.assets)}  learned {learned.tape.text}")
     STDOUT.print(f"tape {learned.tape.sha256[:16]}, settings {learned.settings_sha256[:16]}")
+    usual = msgspec.to_builtins(PipelineParameters())
+    changed = list(_changed(msgspec.to_builtins(learned.settings), usual))
+    STDOUT.print(f"settings that are not the defaults: {', '.join(changed) or 'none'}", highlight=False)
     STDOUT.print(
         f"version {current.version} of {len(learned.snapshots)} in force, {current.at}, {state}, "
         f"parameters {current.sha256[:16]}"

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from scipy.special import ndtri
 
+from faultline.cascades.chain import ChainSettings
 from faultline.errors import ConfigError
 from faultline.heatmap.ledger import LedgerParameters
 from faultline.learning.constants import LearnerSettings
@@ -45,6 +46,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         smooth_bps: width of the Gaussian of the smooth plane, in basis points.
         default_maintenance_ratio: first-tier maintenance ratio of an instrument that has none on the tape.
         zones: what counts as a zone.
+        chains: how it is learned how far cascades run.
         learns: whether the leverage mix is learned from the liquidations; if not, the assumed one is served.
         learner: constants of the learners.
         calibrates: whether it is learned what the venues do to their liquidations: where and how late they print,
@@ -61,6 +63,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     smooth_bps: float = 6.0
     default_maintenance_ratio: float = 0.005
     zones: ZoneParameters = msgspec.field(default_factory=ZoneParameters)
+    chains: ChainSettings = msgspec.field(default_factory=ChainSettings)
     learns: bool = True
     learner: LearnerSettings = msgspec.field(default_factory=LearnerSettings)
     calibrates: bool = True

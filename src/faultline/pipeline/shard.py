@@ -158,7 +158,7 @@ class Shard:
 
     def watch_from(self, parameters: ZoneParameters, from_ns: int) -> None:
         """Follow zones and give notices from ``from_ns`` on; call before the first step."""
-        self.watch = MarketWatch(self.asset, parameters, from_ns)
+        self.watch = MarketWatch(self.asset, parameters, from_ns, self.parameters.chains)
 
     def series_of(self, scope: str) -> dict[str, ColumnSeries]:
         """Column series of a scope, by timeframe."""
@@ -230,5 +230,7 @@ class Shard:
             )
         if "watch.head" in state:
             ledgers = {iid: item.parameters for iid, item in shard.members.items()}
-            shard.watch = MarketWatch.from_state(parameters.zones, ledgers, part_of(state, "watch."))
+            shard.watch = MarketWatch.from_state(
+                parameters.zones, ledgers, part_of(state, "watch."), parameters.chains
+            )
         return shard

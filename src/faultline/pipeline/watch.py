@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from faultline.cascades.chain import ChainSettings
     from faultline.cascades.reproduction import RowReproduction
     from faultline.heatmap.display import DisplayRows
     from faultline.heatmap.ledger import LedgerParameters
@@ -76,9 +77,16 @@ class MarketWatch:
         asset: e.g. ``BTC``.
         parameters: settings of zones.
         follow_from_ns: zones are followed and notices given from here on.
+        chains: settings of chains.
     """
 
-    def __init__(self, asset: str, parameters: ZoneParameters, follow_from_ns: int) -> None:
+    def __init__(
+        self,
+        asset: str,
+        parameters: ZoneParameters,
+        follow_from_ns: int,
+        chains: ChainSettings | None = None,
+    ) -> None:
         self.asset = asset
         self.parameters = parameters
         self.follow_from_ns = follow_from_ns
@@ -96,7 +104,7 @@ class MarketWatch:
         self._apart: set[int] = set()
         self._announcer = Announcer()
         #: Chains on the asset's own map.
-        self.cascades = CascadeWatch(asset, follow_from_ns)
+        self.cascades = CascadeWatch(asset, follow_from_ns, chains)
         #: What stood where, for accounts; and the last comparison of venues, one per side.
         self.accountant = Accountant()
         self.divergence: list[SideDivergence] = []
@@ -327,10 +335,11 @@ class MarketWatch:
         parameters: ZoneParameters,
         ledgers: Mapping[str, LedgerParameters],
         state: Mapping[str, NDArray[Any]],
+        chains: ChainSettings | None = None,
     ) -> MarketWatch:
         """A watch that goes on where ``state()`` was taken; ``ledgers`` are the ledgers' parameters by instrument."""
         head = msgspec.json.decode(state["head"].tobytes(), type=_Head)
-        watch = cls(head.asset, parameters, head.follow_from_ns)
+        watch = cls(head.asset, parameters, head.follow_from_ns, chains)
         watch.trackers = {
             scope: ZoneTracker.from_state(parameters, part_of(state, f"tracker.{scope}|"))
             for scope in head.trackers
@@ -349,7 +358,7 @@ class MarketWatch:
         watch._announcer = Announcer(head.told)
         watch.shown_divergence = head.divergence
         watch.accountant = Accountant.from_state(part_of(state, "accountant|"), ledgers)
-        watch.cascades = CascadeWatch.from_state(part_of(state, "cascades|"))
+        watch.cascades = CascadeWatch.from_state(part_of(state, "cascades|"), chains)
         return watch
 
     def _tracker(self, scope: str) -> ZoneTracker:
