@@ -17,6 +17,7 @@ class Plain(VenueMapper):
 
     venue = "plain"
     stream_start = b'{"topic":"'
+    stream_bytes = 16
 
     def reset(self):
         self.n_unknown, self.seen = 0, []
@@ -73,9 +74,10 @@ def test_what_is_wrong_in_a_known_stream_is_counted_with_its_channel():
 def test_frames_that_do_not_begin_with_their_stream_are_not_known():
     mapper, out = Plain({}), Rows("plain")
     for _ in range(2):
-        for one in (b'{"n":1,"topic":"a"}', b"{}", b""):
+        for one in (b'{"n":1,"topic":"a"}', b"{}", b"", frame("long name"), frame("long nam")):
             mapper.map(one, 1, out)
-    assert mapper.n_unknown == 6
+    assert mapper.n_unknown == 10
+    assert not mapper._known
 
 
 def test_streams_without_end_do_not_fill_the_memory(monkeypatch):

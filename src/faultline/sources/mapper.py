@@ -42,8 +42,10 @@ class VenueMapper(abc.ABC):
 
     #: Slug of the venue.
     venue: ClassVar[str]
-    #: What frames begin with before the name of their stream, in quotes; empty where it comes later. See ``know``.
+    #: What frames begin with before the name of their stream, in quotes. See ``know``.
     stream_start: ClassVar[bytes] = b""
+    #: Bytes of a frame that say its stream: the name to its end, and nothing that changes from frame to frame.
+    stream_bytes: ClassVar[int] = 0
     #: A level of its books as it is written, and the type of a list of them, as ``LevelLists`` takes them.
     level_form: ClassVar[tuple[str, Any]] = PAIRS
 
@@ -60,7 +62,6 @@ class VenueMapper(abc.ABC):
         self.lists = LevelLists(*self.level_form)
         # Channel, decoder and method of frames that begin so.
         self._known: dict[bytes, tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]] = {}
-        self._name_at = len(self.stream_start)
         self.reset()
 
     def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
@@ -71,7 +72,7 @@ class VenueMapper(abc.ABC):
             return
         try:
             known = self._known
-            way = known.get(frame[: frame.find(b'"', self._name_at)]) if known else None
+            way = known.get(frame[: self.stream_bytes]) if known else None
             if way is None:
                 self._map_frame(frame, out)
             else:
@@ -90,16 +91,18 @@ class VenueMapper(abc.ABC):
         """Take all frames of this frame's stream with ``decode`` and ``apply`` from now on, without ``_map_frame``.
 
         Args:
-            frame: one of them; all begin with ``stream_start`` and the name of the stream.
+            frame: one of them; all begin with ``stream_start`` and the name of the stream. Nothing is remembered of a
+                frame that does not, or of a name that ends after ``stream_bytes``.
             channel: their channel.
             decode: what reads one.
             apply: method of the mapper that is given what was read, and the rows.
         """
-        end = frame.find(b'"', self._name_at)
-        if end > 0 and frame.startswith(self.stream_start):
+        if frame.find(b'"', len(self.stream_start), self.stream_bytes) > 0 and frame.startswith(
+            self.stream_start
+        ):
             if len(self._known) >= _STREAMS_MAX:
                 self._known.clear()
-            self._known[frame[:end]] = (channel, decode, apply)
+            self._known[frame[: self.stream_bytes]] = (channel, decode, apply)
 
     def map_answer(self, channel: str, symbol: str, body: bytes, received_ns: int, out: Rows) -> None:
         """Map the answer to a poll or to a snapshot request; rejects as ``map`` does."""

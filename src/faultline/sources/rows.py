@@ -37,12 +37,13 @@ LARGEST: Final = 1e15
 #: An event may be this much older than its receipt: venues replay old rows after a subscription.
 _OLDEST_NS: Final = 366 * DAY_NS
 #: An event may be this much later than its receipt: clocks differ.
-_AHEAD_NS: Final = HOUR_NS
+_AHEAD_NS: Final = -HOUR_NS
 _SAMPLE_BYTES: Final = 300
 #: Channels x reasons that are counted apart, and the longest name of a channel; what is beyond counts as unknown.
 _REJECTS_MAX: Final = 256
 _CHANNEL_MAX: Final = 48
-#: First sequence that a row cannot hold.
+#: Sequences that a row can hold.
+_SEQ_START: Final = -(2**63)
 _SEQ_END: Final = 2**63
 _WALLET_BYTES_MAX: Final = 66
 
@@ -190,7 +191,7 @@ class Rows:
         if not (0.0 < price_usd < LARGEST and 0.0 < qty_base < LARGEST):
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a trade of {qty_base} at {price_usd}")
             return
-        if not -_AHEAD_NS < received_ns - ts_event_ns < _OLDEST_NS:
+        if not _AHEAD_NS < received_ns - ts_event_ns < _OLDEST_NS:
             self._reject_time(ts_event_ns)
             return
         try:
@@ -259,10 +260,10 @@ class Rows:
         n_bids = len(bids)
         n = n_bids + len(asks)
         received_ns = self.received_ns
-        if not -_AHEAD_NS < received_ns - ts_event_ns < _OLDEST_NS:
+        if not _AHEAD_NS < received_ns - ts_event_ns < _OLDEST_NS:
             self._reject_time(ts_event_ns)
             return False
-        if not -_SEQ_END <= seq < _SEQ_END:
+        if not _SEQ_START <= seq < _SEQ_END:
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a book with the id {seq}")
             return False
         if n > self._room:
@@ -408,7 +409,7 @@ class Rows:
         return batches
 
     def _add(self, kind: Kind, symbol: str, row: tuple[Any, ...]) -> None:
-        if not -_AHEAD_NS < self.received_ns - row[0] < _OLDEST_NS:
+        if not _AHEAD_NS < self.received_ns - row[0] < _OLDEST_NS:
             self._reject_time(row[0])
             return
         try:

@@ -113,6 +113,7 @@ class BinanceDialectMapper(VenueMapper):
     """Maps aggregated trades, liquidation orders, book changes and marks, and what is polled beside them."""
 
     stream_start: ClassVar[bytes] = b'{"stream":"'
+    stream_bytes: ClassVar[int] = 48
 
     def reset(self) -> None:
         """Forget books."""

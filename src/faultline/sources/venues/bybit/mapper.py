@@ -54,6 +54,7 @@ class BybitMapper(VenueMapper):
 
     venue: ClassVar[str] = "bybit"
     stream_start: ClassVar[bytes] = _START
+    stream_bytes: ClassVar[int] = 44
 
     def reset(self) -> None:
         """Forget books and tickers."""

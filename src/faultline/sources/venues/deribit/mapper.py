@@ -50,6 +50,7 @@ class DeribitMapper(VenueMapper):
 
     venue: ClassVar[str] = "deribit"
     stream_start: ClassVar[bytes] = _START
+    stream_bytes: ClassVar[int] = 96
     level_form: ClassVar = ('["?",%,%]', list[tuple[str, float, float]])
 
     def reset(self) -> None:

@@ -55,6 +55,7 @@ class HyperliquidMapper(VenueMapper):
 
     venue: ClassVar[str] = "hyperliquid"
     stream_start: ClassVar[bytes] = _START
+    stream_bytes: ClassVar[int] = 28
     level_form: ClassVar = ('{"px":%,"sz":%,"n":%}', list[Level])
 
     def reset(self) -> None:
