@@ -4,12 +4,15 @@
   alternatives end with a dictionary of floats (json), a struct (msgspec), or ccxt's own trade.
 * ``depth``: a change of 50 or of 500 levels, by ours to arrays, to rows, and to a book; alternatives likewise. The way
   of a venue without a layout for its bytes is measured too: msgspec's pairs to rows.
+* ``venues``: trades and changes of 50 levels of every venue, frames of the scripts that its tests play, to rows. Some
+  venues write a frame for every level, and some the whole book every time.
 * ``socket``: a burst of trades from another process over a WebSocket on loopback, CPU of the receiver: picows with
   msgspec and with our mapper, beside websockets with msgspec. The sender writes a thousand frames at once, so that the
   receiver is never faster than it: else a wake-up for every frame would be measured, which costs more than the frame.
 
-ccxt and websockets are no dependencies: each is measured only where it is installed, and the result says so where not.
-Run ``python benchmarks/speed/bench_decode.py``; figures go to ``results/decode.json``. CPU time, medians.
+ccxt, cryptofeed, pysimdjson and websockets are no dependencies: each is measured only where it is installed, and the
+result says so where not. So is simdjson alone in C++, where the folder of its single-header sources is told. Run
+``python benchmarks/speed/bench_decode.py [SIMDJSON]``; figures go to ``results/decode.json``. CPU time, medians.
 """
 
 from __future__ import annotations
@@ -35,18 +38,23 @@ from decode_frames import (
     NOW_MS,
     SYMBOL,
     Ccxt,
+    Cryptofeed,
+    PySimdjson,
     binance_depth,
     binance_liquidation,
     binance_trade,
     bybit_depth,
     bybit_trade,
+    simdjson_ns,
 )
+from venue_frames import map_frames, venue_frames
 
 from faultline.instruments import ContractKind, FormulaFamily, Instrument, Tier
 from faultline.market.book import Book
+from faultline.messages import Kind
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.level_lists import PAIRS, LevelLists
-from faultline.sources.registry import venue_of
+from faultline.sources.registry import SLUGS, venue_of
 from faultline.sources.rows import Rows
 
 NOW_NS = NOW_MS * 1_000_000
@@ -67,6 +75,10 @@ GATES = {
     "times_ccxt_trade": 10.0,
     "aim_times_ccxt_trade": 25.0,
     "times_ccxt_depth_500": 25.0,
+    "times_cryptofeed_depth_500": 25.0,
+    # From bytes to a book, of simdjson's time to read the numbers; a largest value.
+    "of_simdjson_depth_500": 2.5,
+    "venue_depth_50_us": 9.0,
     "socket_per_s": 800_000,
     "times_websockets": 3.0,
 }
@@ -185,7 +197,7 @@ def in_turns(ways, n, repeats):
     return {name: round(statistics.median(values), 3) for name, values in times.items()}
 
 
-def measure_trades(ccxt, n=5_000, repeats=7):
+def measure_trades(others, n=5_000, repeats=7):
     frames = [binance_trade(number) for number in range(n)]
     of_bybit = [bybit_trade(number) for number in range(n)]
     ways = {
@@ -194,22 +206,52 @@ def measure_trades(ccxt, n=5_000, repeats=7):
         "msgspec_struct_only": each(decode_trade, frames),
         "json_dictionary": each(json_trade, frames),
     }
-    if ccxt is not None:
-        ways["ccxt"] = each(ccxt.handle, frames[: n // 5] * 5)
-    return in_turns(ways, n, repeats)
+    if "ccxt" in others:
+        ways["ccxt"] = each(others["ccxt"].handle, frames[: n // 5] * 5)
+    if "cryptofeed" in others:
+        ways["cryptofeed"] = each(others["cryptofeed"].handle, frames)
+    if "pysimdjson" in others:
+        ways["pysimdjson"] = each(others["pysimdjson"].trade, frames)
+    return {**in_turns(ways, n, repeats), **by_simdjson("trade", frames)}
 
 
-def measure_liquidations(ccxt, n=5_000, repeats=5):
+def by_simdjson(kind, frames):
+    """Microseconds of simdjson alone, where its sources are."""
+    return {"simdjson_cpp": round(simdjson_ns(sys.argv[1], kind, frames) / 1e3, 3)} if sys.argv[1:] else {}
+
+
+def measure_liquidations(others, n=5_000, repeats=5):
     frames = [binance_liquidation()] * n
     ways = {"ours_binance": mapped("binance", frames)[2], "json": each(json.loads, frames)}
-    if ccxt is not None:
-        ways["ccxt"] = each(ccxt.handle, frames)
+    if "ccxt" in others:
+        ways["ccxt"] = each(others["ccxt"].handle, frames)
+    if "cryptofeed" in others:
+        ways["cryptofeed"] = each(others["cryptofeed"].handle, frames)
     return in_turns(ways, n, repeats)
 
 
-def measure_depth(ccxt, n_levels, n, repeats=5):
+def measure_venues(n=1_000, repeats=3):
+    """Microseconds per trade and per change of 50 levels, and how many frames one such change is."""
+    found = {}
+    for slug in SLUGS:
+        ways, n_frames = {}, {}
+        for name, kind in (("trade", Kind.TRADE), ("depth_50", Kind.BOOK_LEVEL)):
+            played = venue_frames(slug, kind, n)
+            if played is not None:
+                ways[name] = map_frames(*played, DRAIN_EVERY)
+                n_frames[name] = len(played[2]) // n
+        found[slug] = {**in_turns(ways, n, repeats), "frames_of_50_levels": n_frames["depth_50"]}
+    return found
+
+
+def measure_depth(others, n_levels, n, repeats=5):
     frames = [binance_depth(n_levels, number) for number in range(n)]
-    reader, lists, book, slow_rows = DepthReader(BINANCE_LAYOUT), LevelLists(*PAIRS), Book(0.1), Rows("binance")
+    reader, lists, book, slow_rows = (
+        DepthReader(BINANCE_LAYOUT),
+        LevelLists(*PAIRS),
+        Book(0.1),
+        Rows("binance"),
+    )
     mapper, out, run_bybit = mapped("bybit", [bybit_depth(n_levels, 2 + number) for number in range(n)])
 
     def rows_of_bybit():
@@ -241,17 +283,22 @@ def measure_depth(ccxt, n_levels, n, repeats=5):
         "msgspec_to_arrays": each(msgspec_arrays, frames),
         "json_dictionary": each(json_depth, frames),
     }
-    if ccxt is not None:
+    if "pysimdjson" in others:
+        ways["pysimdjson_dictionary"] = each(others["pysimdjson"].depth, frames)
 
-        def by_ccxt():
-            ccxt.follow(0)
+    def with_book(other):
+        def run():
+            other.follow(0)
             for frame in frames:
-                ccxt.handle(frame)
-            assert ccxt.book["nonce"] == 9_000_000_000_000 + 100 * n
+                other.handle(frame)
+            assert other.last_id() == 9_000_000_000_000 + 100 * n
 
-        ways["ccxt_with_book"] = by_ccxt
+        return run
+
+    for name in others.keys() & {"ccxt", "cryptofeed"}:
+        ways[f"{name}_with_book"] = with_book(others[name])
     assert all(reader.read(frame) is not None for frame in frames)
-    return in_turns(ways, n, repeats)
+    return {**in_turns(ways, n, repeats), **by_simdjson("depth", frames)}
 
 
 # ---------------------------------------------------------------- a burst over a socket
@@ -385,6 +432,14 @@ def judge(result):
         large = result["depth_500_us"]
         times = large["ccxt_with_book"] / large["ours_bytes_to_book"]
         held["times_ccxt_depth_500"] = times >= GATES["times_ccxt_depth_500"]
+    if "cryptofeed" in trade:
+        large = result["depth_500_us"]
+        times = large["cryptofeed_with_book"] / large["ours_bytes_to_book"]
+        held["times_cryptofeed_depth_500"] = times >= GATES["times_cryptofeed_depth_500"]
+    if "simdjson_cpp" in trade:
+        large = result["depth_500_us"]
+        times = large["ours_bytes_to_book"] / large["simdjson_cpp"]
+        held["of_simdjson_depth_500"] = times <= GATES["of_simdjson_depth_500"]
     if "websockets_msgspec" in socket:
         times = socket["websockets_msgspec"] / socket["picows_msgspec"]
         held["times_websockets"] = times >= GATES["times_websockets"]
@@ -393,18 +448,21 @@ def judge(result):
 
 def measure():
     """All figures as one dictionary."""
-    try:
-        ccxt = Ccxt()
-        note = ccxt.version
-    except ImportError as exc:
-        ccxt, note = None, f"not measured: {exc}"
+    others, notes = {}, {}
+    for name, kind in (("ccxt", Ccxt), ("cryptofeed", Cryptofeed), ("pysimdjson", PySimdjson)):
+        try:
+            others[name] = kind()
+            notes[name] = others[name].version
+        except ImportError as exc:
+            notes[name] = f"not measured: {exc}"
     result = {
-        "trade_us": measure_trades(ccxt),
-        "liquidation_us": measure_liquidations(ccxt),
-        "depth_50_us": measure_depth(ccxt, 50, 1_000),
-        "depth_500_us": measure_depth(ccxt, 500, 150),
+        "trade_us": measure_trades(others),
+        "liquidation_us": measure_liquidations(others),
+        "depth_50_us": measure_depth(others, 50, 1_000),
+        "depth_500_us": measure_depth(others, 500, 150),
+        "venues_us": measure_venues(),
         "socket_us": measure_socket(),
-        "ccxt": note,
+        **notes,
     }
     held = judge(result)
     return {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import random
+import subprocess
+import tempfile
 import types
+from pathlib import Path
 
 NOW_MS = 1_762_000_000_123
 SYMBOL = "BTCUSDT"
@@ -120,8 +124,92 @@ class Ccxt:
         """Let the book wait for the change of a number."""
         self.book["nonce"] = 9_000_000_000_000 + 100 * number
 
+    def last_id(self):
+        return self.book["nonce"]
+
     def trades(self):
         return self.exchange.trades["BTC/USDT:USDT"]
+
+
+class Cryptofeed:
+    """The message handler of cryptofeed's feed of Binance futures, without a network."""
+
+    def __init__(self):
+        import cryptofeed
+        from cryptofeed.exchanges import BinanceFutures
+        from cryptofeed.symbols import Symbols
+        from cryptofeed.types import OrderBook
+
+        name = "BTC-USDT-PERP"
+        Symbols.set("BINANCE_FUTURES", {name: SYMBOL}, {"instrument_type": {name: "perpetual"}})
+        self.version = importlib.metadata.version(cryptofeed.__name__)
+        self.n_told = 0
+        channels = ("trades", "l2_book", "liquidations")
+        callbacks = dict.fromkeys(channels, self._take)
+        self.feed = BinanceFutures(symbols=[name], channels=list(channels), callbacks=callbacks)
+        self._new_book = lambda: OrderBook("BINANCE_FUTURES", name, max_depth=0, bids={}, asks={})
+        self._name = name
+
+    async def _take(self, *_):
+        self.n_told += 1
+
+    def handle(self, frame):
+        """What its connection does with a frame; nothing in it waits."""
+        told = self.n_told
+        try:
+            self.feed.message_handler(frame.decode(), None, 0.0).send(None)
+        except StopIteration:
+            assert self.n_told == told + 1
+        else:
+            raise AssertionError("the handler waits")
+
+    def follow(self, number):
+        """An empty book that waits for the change of a number."""
+        vars(self.feed)["_l2_book"][self._name] = self._new_book()
+        self.feed.last_update_id[self._name] = 9_000_000_000_000 + 100 * number
+
+    def last_id(self):
+        return self.feed.last_update_id[self._name]
+
+
+class PySimdjson:
+    """The Python binding of simdjson: a lazy document of which the fields that are used are read."""
+
+    def __init__(self):
+        import simdjson
+
+        self.version = importlib.metadata.version("pysimdjson")
+        self._parse = simdjson.Parser().parse
+
+    def trade(self, frame):
+        data = self._parse(frame)["data"]
+        return data["a"], float(data["p"]), float(data["q"]), data["T"], data["m"]
+
+    def depth(self, frame):
+        data = self._parse(frame)["data"]
+        return {side: {float(price): float(qty) for price, qty in data[side]} for side in "ba"}
+
+
+def simdjson_ns(folder, kind, frames):
+    """CPU nanoseconds a frame of simdjson alone, in C++, compiled here from the sources in ``folder``."""
+    with tempfile.TemporaryDirectory() as place:
+        program, file = Path(place, "frames"), Path(place, "frames.txt")
+        sources = [str(Path(__file__).with_name("simdjson_frames.cpp")), str(Path(folder, "simdjson.cpp"))]
+        command = [
+            "g++",
+            "-O3",
+            "-march=native",
+            "-std=c++17",
+            "-I",
+            str(folder),
+            *sources,
+            "-o",
+            str(program),
+        ]
+        subprocess.run(command, check=True)
+        file.write_bytes(b"\n".join(frames) + b"\n")
+        said = subprocess.run([str(program), kind, str(file)], check=True, capture_output=True, text=True)
+        return float(said.stdout.split()[0])
 
 
 def _raise(error, *_):

@@ -8,7 +8,7 @@ subscription; or they are fetched, and changes wait until the one that was asked
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from faultline.sources.awaited import AwaitedSnapshots, lose_book
 from faultline.sources.control import Resync
@@ -22,8 +22,7 @@ __all__ = ("BookChains", "BookChange")
 _WAITING_MAX: Final = 1000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class BookChange:
+class BookChange(NamedTuple):
     """Levels that changed in the updates ``first_id`` to ``last_id``, both included; quantities in base units."""
 
     symbol: str

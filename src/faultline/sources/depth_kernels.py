@@ -21,6 +21,7 @@ __all__ = (
     "SKIPPED",
     "TEXT",
     "WHOLE",
+    "base_units_kernel",
     "levels_kernel",
     "read_depth_kernel",
     "read_lists_kernel",
@@ -176,9 +177,7 @@ def read_depth_kernel(frame: Any, size: int, layout: Any, found: Any, levels: An
 
 
 @njit(cache=True, nogil=True)
-def _list_kernel(
-    text: Any, at: int, form: Any, unit: float, is_inverse: bool, levels: Any, n: int
-) -> tuple[int, int]:
+def _list_kernel(text: Any, at: int, form: Any, levels: Any, n: int) -> tuple[int, int]:
     """As ``levels_kernel``, of levels that are written as ``form`` says."""
     if text[at] != _OPEN:
         return -1, n
@@ -205,9 +204,6 @@ def _list_kernel(
                     at += 1
             else:
                 return -1, n
-        levels[n, 1] *= unit
-        if is_inverse:
-            levels[n, 1] = levels[n, 1] / levels[n, 0] if levels[n, 0] > 0 else -1.0
         n += 1
         if text[at] == _CLOSE:
             return at + 1, n
@@ -219,10 +215,25 @@ def _list_kernel(
 
 
 @njit(cache=True, nogil=True)
+def base_units_kernel(levels: Any, unit: float, is_inverse: bool) -> None:
+    """Contracts to base units, in place: ``unit * quantity``, or ``unit * quantity / price`` (inverse).
+
+    Args:
+        levels: f8 (n, 2), price and contracts; the quantity at an impossible price of an inverse contract becomes -1.
+        unit: base units (linear) or USD (inverse) of one contract.
+        is_inverse: whether contracts are worth USD.
+    """
+    for i in range(levels.shape[0]):
+        levels[i, 1] *= unit
+        if is_inverse:
+            levels[i, 1] = levels[i, 1] / levels[i, 0] if levels[i, 0] > 0 else -1.0
+
+
+@njit(cache=True, nogil=True)
 def read_lists_kernel(
     text: Any, split: int, size: int, form: Any, unit: float, is_inverse: bool, levels: Any
 ) -> tuple[int, int]:
-    """Two lists of levels as prices and base units: ``unit * quantity``, or ``unit * quantity / price`` (inverse).
+    """Two lists of levels as prices and base units, as ``base_units_kernel`` makes them.
 
     Args:
         text: u1 (N,), ``N >= size + PADDING``, the lists one after the other; zeros are written after them.
@@ -232,18 +243,20 @@ def read_lists_kernel(
             not, and ``SKIPPED``; a comma or colon may be followed by spaces.
         unit: base units (linear) or USD (inverse) of one contract.
         is_inverse: whether contracts are worth USD.
-        levels: f8 (R, 2) with room for all levels: those of the first list, then of the second. The quantity at an
-            impossible price of an inverse contract is -1.
+        levels: f8 (R, 2) with room for all levels: those of the first list, then of the second.
 
     Returns:
         Levels of the first list and of both; -1 where anything is not as ``form`` says.
     """
     text[size : size + PADDING] = 0
-    at, n_first = _list_kernel(text, 0, form, unit, is_inverse, levels, 0)
+    at, n_first = _list_kernel(text, 0, form, levels, 0)
     if at != split:
         return -1, 0
-    at, n = _list_kernel(text, split, form, unit, is_inverse, levels, n_first)
-    return (n_first, n) if at == size else (-1, 0)
+    at, n = _list_kernel(text, split, form, levels, n_first)
+    if at != size:
+        return -1, 0
+    base_units_kernel(levels[:n], unit, is_inverse)
+    return n_first, n
 
 
 @njit(cache=True, nogil=True)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.sources.depth_kernels import AMOUNT, PADDING, SKIPPED, read_lists_kernel
+from faultline.sources.depth_kernels import AMOUNT, PADDING, SKIPPED, base_units_kernel, read_lists_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,8 @@ class LevelLists:
         self._decode = msgspec.json.Decoder(rows, strict=False).decode
         self._room = np.zeros(_BYTES_MAX + PADDING, dtype=np.uint8)
         self._bytes = self._room.data
-        self.read(NO_LEVELS, NO_LEVELS)  # Compiles the kernel now, not while frames wait.
+        self.read(NO_LEVELS, NO_LEVELS)  # Compiles the kernels now, not while frames wait.
+        base_units(np.empty((0, 2)), 1.0, is_inverse=True)
 
     def read(
         self, bids: msgspec.Raw, asks: msgspec.Raw, unit: float = 1.0, *, is_inverse: bool = False
@@ -99,10 +100,5 @@ def base_units(levels: NDArray[np.float64], unit: float, *, is_inverse: bool) ->
     if unit == 1.0 and not is_inverse:
         return levels
     out = levels.copy()
-    out[:, 1] *= unit
-    if is_inverse:
-        price_usd = out[:, 0]
-        is_possible = price_usd > 0
-        np.divide(out[:, 1], price_usd, out=out[:, 1], where=is_possible)
-        out[~is_possible, 1] = -1.0
+    base_units_kernel(out, unit, is_inverse)
     return out

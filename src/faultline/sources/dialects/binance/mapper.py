@@ -8,7 +8,7 @@ https://developers.binance.com/docs/derivatives/usds-margined-futures/websocket-
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -80,8 +80,7 @@ _POSITION: Final = {"SELL": Side.LONG, "BUY": Side.SHORT}
 _WAITING_MAX: Final = 1000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(NamedTuple):
     """Levels that changed, from the update after ``before_id`` to ``last_id``."""
 
     symbol: str
