@@ -19,17 +19,13 @@ from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.dialects.binance.payloads import (
     DEPTH_LAYOUTS,
-    AggTrade,
     AggTradeFrame,
-    Depth,
     DepthFrame,
     DepthSnapshot,
     ErrorAnswer,
-    ForceOrder,
     ForceOrderFrame,
     Head,
     LongShortRatio,
-    MarkPrice,
     MarkPriceFrame,
     OpenInterest,
 )
@@ -129,11 +125,12 @@ class BinanceDialectMapper(VenueMapper):
         out.channel = _CHANNELS.get(event, event)
         if event not in _CHANNELS:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"event {event[:40]!r}")
-        bare, framed, apply = self._WAYS[out.channel]
-        if head.data is None:
-            apply(self, bare(frame), out)
+        decode, apply = self._WAYS[out.channel]
+        if out.channel == BOOK:
+            decode = self._read_depth
+        if head.data is None:  # A bare event, as where its stream alone is asked for.
+            apply(self, decode(b'{"data":%b}' % frame), out)
             return
-        decode = self._read_depth if out.channel == BOOK else framed
         # The name of the stream says the event; a frame that lies about it teaches nothing.
         if head.stream.split("@")[1:2] == [out.channel]:
             self.know(frame, out.channel, decode, apply)
@@ -174,14 +171,14 @@ class BinanceDialectMapper(VenueMapper):
                 share = ratio / (1.0 + ratio) if ratio >= 0 else -1.0
                 out.ratio(symbol, row.timestamp * MILLISECOND_NS, RATIOS[channel], share)
 
-    def _apply_trade(self, trade: AggTrade | AggTradeFrame, out: Rows) -> None:
-        one = trade.data if isinstance(trade, AggTradeFrame) else trade
+    def _apply_trade(self, frame: AggTradeFrame, out: Rows) -> None:
+        one = frame.data
         qty_base = self.base_qty(one.s, one.q, one.p)
         side = _TAKER[one.m]
         out.trade(one.s, one.T * MILLISECOND_NS, one.a, one.p, qty_base, side)
 
-    def _apply_liquidation(self, frame: ForceOrder | ForceOrderFrame, out: Rows) -> None:
-        order = frame.data.o if isinstance(frame, ForceOrderFrame) else frame.o
+    def _apply_liquidation(self, frame: ForceOrderFrame, out: Rows) -> None:
+        order = frame.data.o
         side = _POSITION.get(order.S)
         if side is None:
             raise FrameReject(Reason.UNKNOWN_WORD, f"S {order.S!r}")
@@ -193,8 +190,8 @@ class BinanceDialectMapper(VenueMapper):
             order.s, ts_ns, side, PriceKind.BANKRUPTCY, order.p, qty_base, notional_usd, flags=Flag.SAMPLED
         )
 
-    def _apply_mark(self, frame: MarkPrice | MarkPriceFrame, out: Rows) -> None:
-        one = frame.data if isinstance(frame, MarkPriceFrame) else frame
+    def _apply_mark(self, frame: MarkPriceFrame, out: Rows) -> None:
+        one = frame.data
         self.contract(one.s)
         ts_ns = one.E * MILLISECOND_NS
         out.mark(one.s, ts_ns, one.p, one.i if one.i is not None and one.i != 0 else float("nan"))
@@ -210,7 +207,9 @@ class BinanceDialectMapper(VenueMapper):
         if (quick := self._depth.read(frame)) is not None:
             (symbol,), (_, ts_ms, _, last_id, before_id), bids, asks = quick
             return _Change(symbol, ts_ms * MILLISECOND_NS, before_id, last_id, bids, asks)
-        return self._change_of(_DEPTH_FRAME.decode(frame).data)
+        depth = self._WAYS[BOOK][0](frame).data
+        bids, asks = self.lists.read(depth.b, depth.a)
+        return _Change(depth.s, depth.T * MILLISECOND_NS, depth.pu, depth.u, bids, asks)
 
     def _apply_change(self, change: _Change, out: Rows) -> None:
         symbol = change.symbol
@@ -254,33 +253,19 @@ class BinanceDialectMapper(VenueMapper):
         for change in chain.waiting:
             self._apply_change(change, out)
 
-    def _apply_depth(self, change: Depth | _Change, out: Rows) -> None:
-        self._apply_change(self._change_of(change) if isinstance(change, Depth) else change, out)
-
-    def _change_of(self, depth: Depth) -> _Change:
-        bids, asks = self.lists.read(depth.b, depth.a)
-        return _Change(depth.s, depth.T * MILLISECOND_NS, depth.pu, depth.u, bids, asks)
-
-    #: Decoder of a bare event, decoder of a combined stream, and the method, by channel.
-    _WAYS: ClassVar[
-        dict[str, tuple[Callable[[bytes], Any], Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]]
-    ] = {
-        channel: (
-            msgspec.json.Decoder(bare, strict=False).decode,
-            msgspec.json.Decoder(framed, strict=False).decode,
-            apply,
-        )
-        for channel, bare, framed, apply in (
-            (TRADES, AggTrade, AggTradeFrame, _apply_trade),
-            (LIQUIDATIONS, ForceOrder, ForceOrderFrame, _apply_liquidation),
-            (BOOK, Depth, DepthFrame, _apply_depth),
-            (MARKS, MarkPrice, MarkPriceFrame, _apply_mark),
+    #: Decoder and method of a channel.
+    _WAYS: ClassVar[dict[str, tuple[Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]]] = {
+        channel: (msgspec.json.Decoder(kind, strict=False).decode, apply)
+        for channel, kind, apply in (
+            (TRADES, AggTradeFrame, _apply_trade),
+            (LIQUIDATIONS, ForceOrderFrame, _apply_liquidation),
+            (BOOK, DepthFrame, _apply_change),
+            (MARKS, MarkPriceFrame, _apply_mark),
         )
     }
 
 
 _HEAD: Final = msgspec.json.Decoder(Head)
-_DEPTH_FRAME: Final = msgspec.json.Decoder(DepthFrame, strict=False)
 _SNAPSHOT: Final = msgspec.json.Decoder(DepthSnapshot, strict=False)
 _INTEREST: Final = msgspec.json.Decoder(OpenInterest, strict=False)
 _RATIO: Final = msgspec.json.Decoder(list[LongShortRatio], strict=False)
