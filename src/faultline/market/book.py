@@ -33,11 +33,11 @@ from faultline.market.book_kernels import (
     NOTHING,
     OFF_GRID,
     REJECTED,
+    apply_levels_kernel,
     apply_ticks_kernel,
     clear_kernel,
     grow_kernel,
     levels_near_kernel,
-    ticks_of_levels_kernel,
     ticks_of_rows_kernel,
 )
 from faultline.units import BASIS_POINT
@@ -138,8 +138,21 @@ class Book:
             self.clear()
         n = len(first) + len(second)
         columns = self._room(n)
-        ticks_of_levels_kernel(self._integers, first, second, self._up, self._down, *columns)
-        self._run(*columns, n, _NO_TOPS)
+        start = apply_levels_kernel(
+            self._integers,
+            self._near,
+            self._keys,
+            self._amounts,
+            first,
+            second,
+            self._up,
+            self._down,
+            *columns,
+            _NO_TOPS,
+        )
+        if start >= 0:
+            self._grow()
+            self._run(*columns, n, _NO_TOPS, start)
 
     def apply_ticks(
         self, sides: NDArray[np.int8], ticks: NDArray[np.int64], qtys_base: NDArray[np.float64]
@@ -284,9 +297,9 @@ class Book:
         qtys: NDArray[np.float64],
         n: int,
         tops: NDArray[np.int64],
+        start: int = 0,
     ) -> None:
-        """Set the first ``n`` levels, and go on where the tables had to grow."""
-        start = 0
+        """Set levels ``start`` to ``n``, and go on where the tables had to grow."""
         while (start := apply_ticks_kernel(*self.arrays, sides, ticks, qtys, start, n, tops)) >= 0:
             self._grow()
 

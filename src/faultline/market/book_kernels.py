@@ -32,6 +32,7 @@ __all__ = (
     "REJECTED",
     "SNAPSHOT_AT",
     "USED",
+    "apply_levels_kernel",
     "apply_ticks_kernel",
     "clear_kernel",
     "grow_kernel",
@@ -270,6 +271,27 @@ def ticks_of_levels_kernel(
             tick = np.rint(place)
             ticks[i] = np.int64(tick)
             integers[COUNTS, OFF_GRID] += abs(place - tick) > _GRID_SLACK
+
+
+@njit(cache=True, nogil=True)
+def apply_levels_kernel(
+    integers: Any,
+    near: Any,
+    keys: Any,
+    amounts: Any,
+    bids: Any,
+    asks: Any,
+    up: float,
+    down: float,
+    sides: Any,
+    ticks: Any,
+    qtys: Any,
+    tops: Any,
+) -> int:
+    """``ticks_of_levels_kernel``, then ``apply_ticks_kernel`` of all levels, with what it returns."""
+    ticks_of_levels_kernel(integers, bids, asks, up, down, sides, ticks, qtys)
+    n = bids.shape[0] + asks.shape[0]
+    return apply_ticks_kernel(integers, near, keys, amounts, sides, ticks, qtys, 0, n, tops)
 
 
 @njit(cache=True, nogil=True)
