@@ -356,7 +356,8 @@ class Batch:
     @property
     def sort_key(self) -> tuple[int, str, str]:
         """Rank of the batch among rows of the same instant: kind, venue, symbol."""
-        return (KINDS[self.kind].order, self.venue, self.symbol)
+        venue, _, symbol = self.instrument_id.partition(":")
+        return (KINDS[self.kind].order, venue, symbol)
 
 
 def _is_part(dtype: np.dtype[np.void], whole: np.dtype[np.void]) -> bool:

@@ -30,6 +30,7 @@ from faultline.sources.tape_tail import read_tail
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from faultline.clock import Clock
@@ -69,6 +70,7 @@ class Recorder:
         sockets: WebSocket addresses by venue and name, in place of the venues' own.
         rest: REST addresses, likewise.
         wallets: accounts by venue to ask for besides those seen trading, where a venue answers for accounts.
+        wallets_folder: where accounts are kept between runs, a file per venue; None keeps none.
         raw: keeps every frame as it came in; the recorder closes it.
         on_batches: called on the recorder's thread after every flush, with the batches as they were read (in no
             order, several may be of one kind and instrument, there may be none) and the watermark in ns. It must be
@@ -93,6 +95,7 @@ class Recorder:
         sockets: Mapping[str, Mapping[str, str]] | None = None,
         rest: Mapping[str, Mapping[str, str]] | None = None,
         wallets: Mapping[str, Sequence[str]] | None = None,
+        wallets_folder: Path | None = None,
         raw: RawFrames | None = None,
         on_batches: Callable[[Sequence[Batch], int], None] | None = None,
         patience: Patience = _DEFAULT_PATIENCE,
@@ -139,6 +142,7 @@ class Recorder:
                 sockets=(sockets or {}).get(venue.slug),
                 rest=(rest or {}).get(venue.slug),
                 wallets=(wallets or {}).get(venue.slug, ()),
+                wallets_file=None if wallets_folder is None else wallets_folder / f"{venue.slug}.json",
             )
             for venue in venues
         ]
@@ -281,7 +285,9 @@ class Recorder:
 
     def _stamp(self) -> int:
         """A receive time: now, or the last one where the clock went back."""
-        self._last_ns = max(self._last_ns, self._clock.now_ns())
+        now_ns = self._clock.now_ns()
+        if now_ns > self._last_ns:  # noqa: PLR1730 - max() takes longer than all the rest, for every frame
+            self._last_ns = now_ns
         return self._last_ns
 
     def _keep_raw(self, venue: str, connection: str, received_ns: int, frame: bytes) -> None:
