@@ -59,6 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     allowed_hosts: tuple[str, ...] = ()
 
+    @property
+    def wallets(self) -> Path:
+        """Folder for the accounts that were found at venues which answer for accounts, a file per venue."""
+        return self.home / "wallets"
+
     def facts(self, *, simulated: bool) -> Path:
         """Database of facts; simulated and recorded ones never share one."""
         return self.home / ("simulated.db" if simulated else "recorded.db")

@@ -58,7 +58,7 @@ class Recording:
         venues: comma-separated slugs, or ``all``.
         assets: bases of the contracts.
         out: folder of the tape; continued where it is one.
-        settings: addresses of the home folder take the place of the venues' own.
+        settings: addresses of the home folder take the place of the venues' own; accounts are kept there.
         kinds: kinds of rows; None for all.
         keeps_raw: whether frames are kept as they came, beside the tape in ``<tape>-raw``.
         rotate_ns: what was recorded is sealed at least this often.
@@ -96,6 +96,7 @@ class Recording:
             kinds=kinds,
             sockets={slug: found.sockets for slug, found in addresses.items()},
             rest={slug: found.rest for slug, found in addresses.items()},
+            wallets_folder=settings.wallets,
             raw=RawFrames(out.with_name(f"{out.name}-raw")) if keeps_raw else None,
             on_batches=on_batches,
         )

@@ -64,6 +64,7 @@ class Patience:
         relist_s: between two fetches of the contracts.
         renew_s: between two replacements of a connection because one of its channels is silent.
         recheck_s: rows of a new connection are compared with those known for so long.
+        keep_s: between two times that accounts are kept for the next run.
         look_s: between two looks at the health of the venues; a state that lasts less may go unseen.
     """
 
@@ -81,6 +82,7 @@ class Patience:
     relist_s: float = 6 * 3600.0
     renew_s: float = 600.0
     recheck_s: float = 60.0
+    keep_s: float = 600.0
     look_s: float = 0.25
 
 

@@ -26,6 +26,7 @@ from faultline.sources.contracts import fetch_contracts
 from faultline.sources.failures import Blocked, first_of
 from faultline.sources.handover import Known
 from faultline.sources.health import Status
+from faultline.sources.kept_wallets import read_wallets, write_wallets
 from faultline.sources.pacing import Backoff, Budget
 from faultline.sources.plan import Wanted
 from faultline.sources.polling import Polling
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import random
     import ssl
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from faultline.instruments import Instrument
     from faultline.sources.health import VenueMeter
@@ -91,6 +93,7 @@ class VenueSupervisor:
         sockets: WebSocket addresses in place of the venue's.
         rest: REST addresses likewise.
         wallets: accounts to ask for besides those that are seen trading, where the venue answers for accounts.
+        wallets_file: where the accounts are kept between runs; None keeps none.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class VenueSupervisor:
         sockets: Mapping[str, str] | None = None,
         rest: Mapping[str, str] | None = None,
         wallets: Sequence[str] = (),
+        wallets_file: Path | None = None,
     ) -> None:
         self.venue, self.meter = venue, around.meter
         self.contracts: list[Instrument] = []
@@ -116,7 +120,7 @@ class VenueSupervisor:
         self._slot_tasks: dict[str, asyncio.Task[None]] = {}
         self._polling: Polling | None = None
         self._sweep: WalletSweep | None = None
-        self._wallets = tuple(wallets)
+        self._wallets, self._wallets_file = tuple(wallets), wallets_file
         #: Where an earlier run left off, by instrument id and kind; told once.
         self._left_off: dict[tuple[str, Kind], int] = {}
         self._rest: RestClient | None = None
@@ -213,6 +217,7 @@ class VenueSupervisor:
                     group.create_task(self._polling.run())
                     if self._sweep is not None:
                         group.create_task(self._sweep.run())
+                        group.create_task(self._keep_wallets(self._sweep))
                     group.create_task(self._relist(self._rest, group))
             finally:
                 self._leave()
@@ -233,6 +238,8 @@ class VenueSupervisor:
         }
         self._slots.clear()
         self._slot_tasks.clear()
+        if self._sweep is not None and self._wallets_file is not None:
+            write_wallets(self._wallets_file, self.venue.slug, self._sweep.kept())
         self._polling = self._sweep = None
 
     async def _first_listing(self, rest: RestClient) -> list[Instrument]:
@@ -354,8 +361,16 @@ class VenueSupervisor:
             backoff=Backoff(around.patience, around.rng),
             keep_raw=self._keep_raw(),
         )
+        if self._wallets_file is not None:
+            sweep.resume(read_wallets(self._wallets_file, self.venue.slug))
         sweep.follow(self._wallets)
         return sweep
+
+    async def _keep_wallets(self, sweep: WalletSweep) -> None:
+        """Write the accounts now and then: a run that is killed leaves them to the next."""
+        while self._wallets_file is not None:
+            await self._around.timer.sleep(self._around.patience.keep_s)
+            await asyncio.to_thread(write_wallets, self._wallets_file, self.venue.slug, sweep.kept())
 
     def _make_mapper(self) -> VenueMapper:
         return self.venue.mapper({item.symbol: item for item in self.contracts})

@@ -4,7 +4,7 @@ A venue answers for one account at a time and there are more accounts than reque
 (traded within ten minutes, or a large position near its liquidation price) is due every 30 s, **warm** (holds a
 position, traded within a day, or was never asked for) every ten minutes, **cold** (the rest) every four hours. Next is
 the account that is overdue by the largest factor; where the budget does not reach, all tiers fall behind
-alike.
+alike. Accounts outlive a run: the next one goes on with their tiers and with who is due.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from faultline.errors import SourceError
 from faultline.messages import Kind
 from faultline.sources.failures import Blocked
 from faultline.sources.health import Status
+from faultline.sources.kept_wallets import KeptWallet
 from faultline.sources.pacing import Budget
 from faultline.sources.rows import Reason, Rows
+from faultline.units import SECOND_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from faultline.messages import Batch
     from faultline.sources.mapper import VenueMapper
@@ -170,9 +172,48 @@ class WalletSweep:
         return None if found is None else found.tier
 
     def follow(self, wallets: Sequence[str]) -> None:
-        """Follow accounts that did not trade lately, e.g. those of an earlier run."""
+        """Follow accounts of which nothing is known yet."""
         for wallet in wallets:
             self._account(wallet)
+
+    def kept(self) -> list[KeptWallet]:
+        """The accounts, as an earlier run leaves them to the next."""
+        now_ns, now_s = self._stamp(), self._timer.now_s()
+
+        def at_ns(moment_s: float) -> int | None:
+            return None if moment_s == _NO_TRADE_S else now_ns - int((now_s - moment_s) * SECOND_NS)
+
+        return [
+            KeptWallet(
+                one.wallet,
+                at_ns(one.traded_s),
+                None if one.is_fresh else at_ns(one.asked_s),
+                one.held.copy(),
+            )
+            for one in self._accounts.values()
+        ]
+
+    def resume(self, kept: Iterable[KeptWallet]) -> None:
+        """Follow accounts that an earlier run kept, each in its tier and due when it was."""
+        now_ns, now_s = self._stamp(), self._timer.now_s()
+
+        def at_s(moment_ns: int | None) -> float:
+            return _NO_TRADE_S if moment_ns is None else now_s - max(now_ns - moment_ns, 0) / SECOND_NS
+
+        # Who waits longest stands first in its queue.
+        for one in sorted(kept, key=lambda one: one.asked_ns or 0):
+            if one.wallet in self._accounts or len(self._accounts) >= self._settings.wallets_max:
+                continue
+            if one.asked_ns is None:
+                found = self._account(one.wallet)
+                if found is not None:
+                    found.traded_s = at_s(one.traded_ns)
+                    self._rank(found)
+                continue
+            found = _Account(one.wallet, at_s(one.traded_ns), at_s(one.asked_ns), one.held, is_fresh=False)
+            found.tier = self._tier(found)
+            self._accounts[one.wallet] = found
+            self._queues[found.tier].append((found, found.ticket))
 
     def note_fills(self, batch: Batch) -> None:
         """Follow the accounts of fills, and remember that they traded."""
@@ -244,15 +285,17 @@ class WalletSweep:
                 return True
         return False
 
-    def _rank(self, account: _Account) -> None:
-        """Put an account into its tier."""
+    def _tier(self, account: _Account) -> Tier:
         settings, silent_s = self._settings, self._timer.now_s() - account.traded_s
         if silent_s <= settings.hot_s or any(account.held.values()):
-            tier = Tier.HOT
-        elif account.held or silent_s <= settings.warm_s:
-            tier = Tier.WARM
-        else:
-            tier = Tier.WARM if account.is_fresh else Tier.COLD
+            return Tier.HOT
+        if account.held or silent_s <= settings.warm_s or account.is_fresh:
+            return Tier.WARM
+        return Tier.COLD
+
+    def _rank(self, account: _Account) -> None:
+        """Put an account into its tier."""
+        settings, tier = self._settings, self._tier(account)
         if tier is not account.tier:
             is_hotter = tier < account.tier
             account.tier = tier
