@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 import struct
 import zlib
 from typing import TYPE_CHECKING, Final
@@ -58,8 +59,8 @@ _BATCH: Final = 1
 _CRC_FROM: Final = 8
 #: Arrow begins every column at a multiple of this; zeros fill what is between.
 _ALIGNMENT: Final = 8
-#: Beginnings of messages that are kept: those of a busy tape's kinds and numbers of rows, some MB.
-_HEADS_KEPT: Final = 4_096
+#: Layouts of messages that are kept: those of a busy tape's kinds and numbers of rows, some MB.
+_LAYOUTS_KEPT: Final = 4_096
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ def batch_frame(kind: Kind, instrument_id: str, rows: NDArray[np.void]) -> bytes
         TapeError: the instrument id cannot be written as UTF-8 or is too long.
     """
     # The bytes that Arrow would give, put together here: it takes longer over a small batch than all the rest.
-    parts = [_message_head(kind, len(rows))]
-    for name in rows.dtype.names or ():
+    parts = [_layout(kind, len(rows))[0]]
+    for name, _ in _COLUMNS[kind]:
         column = rows[name].tobytes()
         parts += (column, bytes(-len(column) % _ALIGNMENT))
     times = rows["ts_received_ns"]
@@ -154,13 +155,11 @@ def rows_of_body(frame: Frame, body: memoryview, *, where: str) -> NDArray[np.vo
         TapeCorrupt: the checksum holds but the message is not what this version writes.
     """
     rows = np.empty(frame.n_rows, dtype=_DTYPES[frame.kind])
-    fields = rows.dtype.names or ()
-    head = _message_head(frame.kind, frame.n_rows) if frame.n_rows else b""
-    offset = len(head)
-    if offset and body[:offset] == head and len(body) == offset + _column_bytes(frame.kind, frame.n_rows):
-        for name in fields:
-            rows[name] = np.frombuffer(body, rows.dtype[name], frame.n_rows, offset)
-            offset += _padded(rows.dtype[name].itemsize * frame.n_rows)
+    columns = _COLUMNS[frame.kind]
+    head, starts = _layout(frame.kind, frame.n_rows)
+    if len(body) == starts[-1] and body[: len(head)] == head:
+        for (name, dtype), start in zip(columns, starts, strict=False):
+            rows[name] = np.frombuffer(body, dtype, frame.n_rows, start)
         return rows
     try:
         message = pa.ipc.read_message(pa.py_buffer(body))
@@ -170,35 +169,31 @@ def rows_of_body(frame: Frame, body: memoryview, *, where: str) -> NDArray[np.vo
         if batch.num_rows != frame.n_rows:
             raise ValueError(f"the batch has {batch.num_rows} rows, its frame says {frame.n_rows}")
         batch.validate(full=True)
-        for name, column in zip(fields, batch.columns, strict=True):
-            rows[name] = _numpy_column(column, rows.dtype[name])
+        for (name, dtype), column in zip(columns, batch.columns, strict=True):
+            rows[name] = _numpy_column(column, dtype)
     except (pa.ArrowException, ValueError, OSError, EOFError) as exc:
         hint = "the segment was written by another version or made by hand: move it out of the tape"
         raise TapeCorrupt(f"a frame cannot be decoded: {exc}", where=where, hint=hint) from exc
     return rows
 
 
-@functools.lru_cache(maxsize=_HEADS_KEPT)
-def _message_head(kind: Kind, n_rows: int) -> bytes:
-    """What comes before the columns in the message of a batch: the same for all batches of so many rows."""
+@functools.lru_cache(maxsize=_LAYOUTS_KEPT)
+def _layout(kind: Kind, n_rows: int) -> tuple[bytes, tuple[int, ...]]:
+    """What comes before the columns in the message of a batch, and where each column begins and the last ends.
+
+    It is the same for all batches of so many rows.
+    """
     message = _plain_message(kind, n_rows)
-    return message[: len(message) - _column_bytes(kind, n_rows)]
+    widths = [-(-dtype.itemsize * n_rows // _ALIGNMENT) * _ALIGNMENT for _, dtype in _COLUMNS[kind]]
+    head = message[: len(message) - sum(widths)]
+    return head, tuple(itertools.accumulate(widths, initial=len(head)))
 
 
 def _plain_message(kind: Kind, n_rows: int) -> bytes:
     """What Arrow makes of rows of zeros."""
     rows = np.zeros(n_rows, dtype=_DTYPES[kind])
-    arrays = [_arrow_column(rows[name]) for name in rows.dtype.names or ()]
+    arrays = [_arrow_column(rows[name]) for name, _ in _COLUMNS[kind]]
     return bytes(pa.record_batch(arrays, schema=_SCHEMAS[kind]).serialize())
-
-
-def _column_bytes(kind: Kind, n_rows: int) -> int:
-    """Bytes of all columns of a batch."""
-    return sum(_padded(width * n_rows) for width in _WIDTHS[kind])
-
-
-def _padded(n_bytes: int) -> int:
-    return n_bytes + -n_bytes % _ALIGNMENT
 
 
 def _frame(form: int, name: str, body: memoryview, span: tuple[int, int, int]) -> bytes:
@@ -238,8 +233,8 @@ def _schema(kind: Kind) -> pa.Schema:
 
 
 _DTYPES: Final = {kind: KINDS[kind].dtype for kind in KINDS}
-_WIDTHS: Final = {
-    kind: [dtype[name].itemsize for name in dtype.names or ()] for kind, dtype in _DTYPES.items()
+_COLUMNS: Final = {
+    kind: tuple((name, dtype[name]) for name in dtype.names or ()) for kind, dtype in _DTYPES.items()
 }
 _SCHEMAS: Final = {kind: _schema(kind) for kind in KINDS}
 #: Length of the metadata of a batch as Arrow writes it; a compressed one would be longer.
