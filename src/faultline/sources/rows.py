@@ -64,6 +64,7 @@ _pack_trade = _PACK[Kind.TRADE]
 _LEVEL_BYTES: Final = _DTYPES[Kind.BOOK_LEVEL].itemsize
 _FLOAT: Final = np.dtype(np.float64)
 _PAIR: Final = (2,)
+_NO_LEVELS: Final = np.empty((0, 2))
 _SNAPSHOT: Final = int(Flag.SNAPSHOT)
 #: Levels for which there is room from the beginning.
 _LEVELS_ROOM: Final = 1024
@@ -148,9 +149,8 @@ class Rows:
         self._trades: dict[str, bytearray] = {}
         self._books: dict[str, bytearray] = {}
         self._make_room(_LEVELS_ROOM)
-        nothing = np.empty((0, 2))
         # Compiles the kernel now, not while frames wait.
-        write_levels_kernel(nothing, nothing, LARGEST, 0, 0, 0, 0, self._levels)
+        write_levels_kernel(_NO_LEVELS, _NO_LEVELS, LARGEST, 0, 0, 0, 0, self._levels)
 
     @property
     def n_rejects(self) -> int:
@@ -451,6 +451,8 @@ def _as_array(levels: Levels) -> NDArray[np.float64]:
             raise ValueError(f"levels have shape (n, 2), not {levels.shape}")
         is_as_wanted = levels.dtype is _FLOAT and levels.flags.carray
         return levels if is_as_wanted else np.array(levels, dtype=np.float64, order="C")
+    if not levels:
+        return _NO_LEVELS
     numbers = itertools.chain.from_iterable(levels)
     array = np.fromiter(numbers, np.float64, 2 * len(levels)).reshape(-1, 2)
     if next(numbers, None) is not None:
