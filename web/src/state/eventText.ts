@@ -38,12 +38,13 @@ function listIn(event: SignalEvent, field: string): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
 }
 
-/** The feeds of a venue that an event is about; null where it is about one instrument. */
-function feedsIn(event: SignalEvent): string | null {
-  const channels = listIn(event, "channels");
-  const venue = (textIn(event, "instrument") ?? "A source").split(":")[0];
-  return channels.length > 0 ? `${venue} (${channels.join(", ")})` : null;
-}
+const silence = (event: SignalEvent): string => duration(numberIn(event, "silent_s"));
+/** The instrument, or the feeds of a venue, that an event is about. */
+const sourceIn = (event: SignalEvent): string =>
+  [
+    textIn(event, "instrument")?.replace(":all", ":") ?? "A source",
+    listIn(event, "channels").join(", "),
+  ].join("");
 
 const times = (now: number | null, before: number | null): string | null =>
   now && before && now / before >= 1.05 ? `${(now / before).toFixed(1)}× what it held` : null;
@@ -119,20 +120,9 @@ const WHAT: Readonly<Record<string, Build>> = {
     const whose = sideOf(event) === "S" ? "Short" : "Long";
     return `${whose} liquidated for ${money(event, "notional_usd")} at ${at("price_usd")} on ${textIn(event, "instrument") ?? "?"}`;
   },
-  SOURCE_DOWN: (event) => {
-    const silence = duration(numberIn(event, "silent_s"));
-    const feeds = feedsIn(event);
-    return feeds === null
-      ? `${textIn(event, "instrument") ?? "A source"} has sent no price for ${silence}`
-      : `${feeds} has been ${textIn(event, "status") ?? "down"} for ${silence}`;
-  },
-  SOURCE_RECOVERED: (event) => {
-    const silence = duration(numberIn(event, "silent_s"));
-    const feeds = feedsIn(event);
-    return feeds === null
-      ? `${textIn(event, "instrument") ?? "A source"} is back after ${silence} of silence`
-      : `${feeds} is ${textIn(event, "status") ?? "live"} again after ${silence}`;
-  },
+  SOURCE_DOWN: (event) =>
+    `${sourceIn(event)} has ${textIn(event, "detail") ? "failed" : "sent no price"} for ${silence(event)}`,
+  SOURCE_RECOVERED: (event) => `${sourceIn(event)} is back after ${silence(event)}`,
   DIVERGENCE: (event) => {
     const whose = sideOf(event) === "S" ? "short" : "long";
     return `${listIn(event, "venues").join(" and ") || "Two venues"} disagree on ${event.asset} ${whose} levels`;
@@ -169,7 +159,6 @@ const MORE: Readonly<Record<string, Facts>> = {
   CASCADE_EXTENDED: cascadeFacts,
   CASCADE_EXCESS: cascadeFacts,
   CASCADE_ENDED: cascadeFacts,
-  // What follows a semicolon is when it will be tried again.
   SOURCE_DOWN: (event) => [textIn(event, "detail")?.split(";")[0] ?? null],
   LIQUIDATION_LARGE: (event) => [`large from ${money(event, "threshold_usd")}`],
   DIVERGENCE: (event) => {

@@ -115,8 +115,12 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
     CASCADE,
     "BTC [L]: Cascade of longs is over: level 2 of 6 at 95,100 – $1.2M liquidated, est. $3.4M, this deep by chance in 3.1 % of cases, took 22 min",
   ],
-  ["SOURCE_DOWN", { instrument: "okx:X", silent_s: 41.5 }, "BTC: okx:X has sent no price for 42 s"],
-  ["SOURCE_RECOVERED", { instrument: "okx:X", silent_s: 300 }, "BTC: okx:X is back after 5 min of silence"],
+  [
+    "SOURCE_DOWN",
+    { instrument: "okx:X", silent_s: 41.5, status: "silent" },
+    "BTC: okx:X has sent no price for 42 s",
+  ],
+  ["SOURCE_RECOVERED", { instrument: "okx:X", silent_s: 300 }, "BTC: okx:X is back after 5 min"],
   [
     "SOURCE_DOWN",
     {
@@ -126,12 +130,12 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
       status: "blocked",
       detail: "HTTP 451",
     },
-    "BTC: okx (books, trades) has been blocked for 30 s – HTTP 451",
+    "BTC: okx:books, trades has failed for 30 s – HTTP 451",
   ],
   [
     "SOURCE_RECOVERED",
     { instrument: "okx:all", silent_s: 300, channels: ["trades"], status: "live", detail: "rows come" },
-    "BTC: okx (trades) is live again after 5 min",
+    "BTC: okx:trades is back after 5 min",
   ],
   [
     "DIVERGENCE",
