@@ -14,6 +14,7 @@ import msgspec
 from faultline.messages import NO_SEQ, TradeCause
 from faultline.sources.awaited import AwaitedSnapshots, lose_book
 from faultline.sources.control import Refused, Resync
+from faultline.sources.level_lists import LevelLists
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.recent_ids import RecentIds
 from faultline.sources.rows import FrameReject, Reason
@@ -22,15 +23,20 @@ from faultline.sources.venues.extended.payloads import (
     Funding,
     Head,
     Level,
+    LevelChange,
     Mark,
     RestBookAnswer,
+    RestLevel,
     StatsAnswer,
     Trade,
 )
 from faultline.units import HOUR_NS, MILLISECOND_NS, PriceKind, TakerSide
 
 if TYPE_CHECKING:
-    from faultline.sources.rows import Rows
+    from faultline.sources.rows import Levels, Rows
+
+    #: Bids and asks.
+    Sides = tuple[Levels, Levels]
 
 __all__ = ("BOOK", "FUNDING", "MARKS", "STATS", "TRADES", "ExtendedMapper")
 
@@ -54,13 +60,16 @@ class ExtendedMapper(VenueMapper):
     """Maps trades, one market's book, mark prices and funding, and polled open interest."""
 
     venue: ClassVar[str] = "extended"
+    level_form: ClassVar = ('{"p":%,"q":%,"c":%}', list[Level])
 
     def reset(self) -> None:
         """Forget the book and trades."""
         self._last_seq: dict[str, int] = {}
         #: Books that are right; changes of others wait for a snapshot.
         self._whole: set[str] = set()
-        self._waiting: dict[str, list[tuple[int, int, Book]]] = {}
+        self._waiting: dict[str, list[tuple[int, int, Sides]]] = {}
+        self._changes = LevelLists('{"p":%,"q":"?","c":%}', list[LevelChange])
+        self._fetched = LevelLists('{"price":%,"qty":%}', list[RestLevel])
         self._awaited = AwaitedSnapshots()
         self._trades = RecentIds()
 
@@ -97,8 +106,7 @@ class ExtendedMapper(VenueMapper):
         elif channel == BOOK:
             book = _REST_BOOK.decode(body).data
             self.contract(symbol)
-            bids, asks = ([(level.price, level.qty) for level in side] for side in (book.bid, book.ask))
-            self._begin_book(symbol, out.received_ns, NO_SEQ, bids, asks, out)
+            self._begin_book(symbol, out.received_ns, NO_SEQ, self._fetched.read(book.bid, book.ask), out)
         else:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
 
@@ -131,39 +139,32 @@ class ExtendedMapper(VenueMapper):
     def _apply_book(self, head: Head, book: Book, out: Rows) -> None:
         symbol, ts_ns, seq = book.m, head.ts * MILLISECOND_NS, head.seq
         self.contract(symbol)
+        is_whole = head.type == "SNAPSHOT"
+        sides = (self.lists if is_whole else self._changes).read(book.b, book.a)
         last = self._last_seq.get(symbol)
         self._last_seq[symbol] = seq
-        if head.type == "SNAPSHOT":
+        if is_whole:
             self._waiting.pop(symbol, None)
-            bids, asks = ([(level.p, level.q) for level in side] for side in (book.b, book.a))
-            self._begin_book(symbol, ts_ns, seq, bids, asks, out)
+            self._begin_book(symbol, ts_ns, seq, sides, out)
             return
         if symbol in self._whole and (last is None or seq != last + 1):
             self._whole.discard(symbol)
             lose_book(out, symbol, ts_ns, f"frame {seq} after {last}")
         if symbol in self._whole:
-            self._write_change(symbol, ts_ns, seq, book, out)
+            self._write_change(symbol, ts_ns, seq, sides, out)
             return
         # Sizes after a change are absolute: those since the gap can be written again over a later snapshot.
         waiting = self._waiting.setdefault(symbol, [])
         if len(waiting) == _WAITING_MAX:
             del waiting[0]
-        waiting.append((ts_ns, seq, book))
+        waiting.append((ts_ns, seq, sides))
         if self._awaited.is_overdue(symbol):
             out.controls.append(Resync(symbol, "no snapshot came"))
 
-    def _begin_book(
-        self,
-        symbol: str,
-        ts_ns: int,
-        seq: int,
-        bids: list[tuple[float, float]],
-        asks: list[tuple[float, float]],
-        out: Rows,
-    ) -> None:
+    def _begin_book(self, symbol: str, ts_ns: int, seq: int, sides: Sides, out: Rows) -> None:
         """Begin the book, then write the changes that waited for it."""
         self._whole.discard(symbol)
-        if not out.levels(symbol, ts_ns, seq, bids, asks, is_snapshot=True):
+        if not out.levels(symbol, ts_ns, seq, *sides, is_snapshot=True):
             if seq != NO_SEQ:  # One that was fetched is not fetched again: the stream sends the next.
                 lose_book(out, symbol, ts_ns, "a snapshot was rejected")
             return
@@ -173,16 +174,10 @@ class ExtendedMapper(VenueMapper):
             if symbol in self._whole:
                 self._write_change(symbol, *waiting, out)
 
-    def _write_change(self, symbol: str, ts_ns: int, seq: int, book: Book, out: Rows) -> None:
-        bids, asks = ([(level.p, _stands(level)) for level in side] for side in (book.b, book.a))
-        if not out.levels(symbol, ts_ns, seq, bids, asks):
+    def _write_change(self, symbol: str, ts_ns: int, seq: int, sides: Sides, out: Rows) -> None:
+        if not out.levels(symbol, ts_ns, seq, *sides):
             self._whole.discard(symbol)
             lose_book(out, symbol, ts_ns, "a change was rejected")
-
-
-def _stands(level: Level) -> float:
-    """What stands after a change; without it the level is rejected, as the change alone says little."""
-    return math.nan if level.c is None else level.c
 
 
 _HEAD: Final = msgspec.json.Decoder(Head)

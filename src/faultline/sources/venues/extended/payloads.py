@@ -15,6 +15,7 @@ __all__ = (
     "Funding",
     "Head",
     "Level",
+    "LevelChange",
     "Mark",
     "RestBook",
     "RestBookAnswer",
@@ -65,13 +66,19 @@ class Trade(msgspec.Struct):
 
 
 class Level(msgspec.Struct):
-    """``{"p":"101250","q":"-0.25","c":"0.75"}``: ``q`` is the change and ``c`` what stands after it.
-
-    In snapshots ``q`` is what stands.
-    """
+    """A level of a snapshot: ``{"p":"101250","q":"0.75"}``; ``q`` is what stands."""
 
     p: float
     q: float
+
+
+class LevelChange(msgspec.Struct):
+    """A level of a change: ``{"p":"101250","q":"-0.25","c":"0.75"}``; ``c`` is what stands after the change ``q``.
+
+    Without ``c`` it is NaN and rejected, as the change alone says little.
+    """
+
+    p: float
     c: float | None = None
 
 
@@ -82,8 +89,8 @@ class Book(msgspec.Struct):
     """
 
     m: str
-    b: list[Level]
-    a: list[Level]
+    b: msgspec.Raw
+    a: msgspec.Raw
 
 
 class Mark(msgspec.Struct):
@@ -112,8 +119,8 @@ class RestBook(msgspec.Struct):
     """A whole book, without time or number."""
 
     market: str
-    bid: list[RestLevel]
-    ask: list[RestLevel]
+    bid: msgspec.Raw
+    ask: msgspec.Raw
 
 
 class RestBookAnswer(msgspec.Struct):
