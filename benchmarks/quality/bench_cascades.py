@@ -29,10 +29,10 @@ from tests.cascades.worlds import (  # noqa: E402 - the repository's own tests a
 )
 
 from faultline.cascades.chain import CascadeLearner  # noqa: E402 - after the path is set
-from faultline.cascades.collector import FORCED  # noqa: E402 - the same
 from faultline.cascades.episodes import ExcessTally  # noqa: E402 - the same
 from faultline.cascades.situation import passage_probs  # noqa: E402 - the same
-from faultline.cascades.stream import CascadeStream, Column, Conditions, ZoneHit  # noqa: E402 - the same
+from faultline.cascades.stream import CascadeStream, Conditions, ZoneHit  # noqa: E402 - the same
+from faultline.cascades.sweeps import FORCED, Column  # noqa: E402 - the same
 from faultline.units import DAY_NS, parse_time_ns  # noqa: E402 - the same
 
 #: id: world, seed, hits.
@@ -81,6 +81,10 @@ def simulated(world: World, seed: int, n_hits: int) -> dict[str, object]:
                 covered.append([math.log(hi / lo) for lo, hi in zip(forecast.lo, forecast.hi, strict=True)])
         tally.apply(situation.time_ns, alone, int(reached[i]))
         learner.apply(outcome(situation, reached[i], delays[i], released[i], raw))
+        passed = slice(0, int(reached[i]) + 1)
+        learner.fraction.apply(
+            situation.time_ns, released[i][passed].sum(), sum(situation.levels.mass_usd[passed])
+        )
         betas.apply(reached[i], at_risk)
     return figures(np.array(hops, float), np.array(chains, float), tally) | {
         "reached": np.bincount(reached, minlength=11).tolist(),
@@ -160,7 +164,7 @@ def recorded(path: str, asset: str, start: str, end: str) -> dict[str, object]:
     learner = stream.learner
     stream.add_columns(columns)
     stream.add_hits(hits)
-    stream.collector.add_liquidations(forced)
+    stream.add_liquidations(forced)
     outcomes, changes, hops, depths = [], [], [], []
     for k in range(len(path_bars)):
         stream.apply_path(path_bars[k : k + 1])

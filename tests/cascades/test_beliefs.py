@@ -95,36 +95,74 @@ def test_draws_come_in_pairs_and_do_not_depend_on_how_many_columns_follow():
     assert few.std() == pytest.approx(1.0, abs=0.06)
 
 
-def test_the_share_liquidated_is_recovered_and_uncertain_reports_count_less():
+BAND = np.array([0.025, 0.975])
+
+
+def test_the_share_liquidated_is_recovered_and_uncertain_reports_widen_its_band():
     rng = np.random.default_rng(4)
-    sure, unsure = FractionLiquidated(100 * DAY_NS), FractionLiquidated(100 * DAY_NS)
+    sure = FractionLiquidated(100 * DAY_NS, 0.4)
+    unsure = FractionLiquidated(100 * DAY_NS, 0.4, reported_log_variance=0.09)
     for _ in range(500):
         heat = 1e7 * math.exp(rng.standard_normal())
         share = rng.beta(3, 7)
-        sure.apply(0, share * heat * 0.4, heat, reported_ratio=0.4)
-        unsure.apply(0, share * heat * 0.4, heat, reported_ratio=0.4, reported_log_variance=1.0)
-    assert sure.mean == pytest.approx(0.3, abs=0.02)
-    width = [float(np.diff(one.quantiles(np.array([0.025, 0.975])))[0]) for one in (sure, unsure)]
-    assert width[1] > 1.1 * width[0]
+        for one in (sure, unsure):
+            one.apply(0, share * heat * 0.4, heat)
+    assert sure.mean == unsure.mean == pytest.approx(0.3, abs=0.02)
+    width = [float(np.diff(one.quantiles(BAND))[0]) for one in (sure, unsure)]
+    assert width[1] > 3 * width[0]
 
 
-def test_levels_during_deleveraging_are_left_out_and_more_than_all_is_all():
+@pytest.mark.parametrize("share", [0.003, 0.03, 0.5])
+def test_the_share_is_right_in_order_of_magnitude_from_the_first_blocks_on(share):
+    low, high = FractionLiquidated(DAY_NS).quantiles(BAND)
+    assert low < share / 10
+    assert high > 0.2
+    rng = np.random.default_rng(6)
+    held = 0
+    for _ in range(100):
+        belief = FractionLiquidated(100 * DAY_NS)
+        for _ in range(8):
+            # Most of what is liquidated comes in bursts.
+            heat = 1e8 * math.exp(rng.standard_normal())
+            belief.apply(0, share * heat * rng.gamma(0.5, 2.0), heat)
+        low, high = belief.quantiles(BAND)
+        held += low <= share <= high
+        assert share / 10 < belief.mean < max(share * 10, 0.06)
+    assert held >= 85
+
+
+def test_the_band_holds_the_share_as_often_as_it_says():
+    rng = np.random.default_rng(7)
+    held = []
+    for _ in range(300):
+        belief = FractionLiquidated(100 * DAY_NS)
+        for _ in range(48):
+            heat = 1e8 * math.exp(rng.standard_normal())
+            belief.apply(0, 0.02 * heat * rng.gamma(0.5, 2.0), heat)
+        low, high = belief.quantiles(BAND)
+        held.append(low <= 0.02 <= high)
+    assert 0.88 <= np.mean(held) <= 0.99
+
+
+def test_blocks_during_deleveraging_are_left_out_and_more_than_all_is_all():
     belief = FractionLiquidated(DAY_NS)
-    before = belief.state()["counts"]
+    before = belief.mean
     belief.apply(0, 0.0, 1e6, deleveraging=True)
-    np.testing.assert_array_equal(belief.state()["counts"], before)
-    belief.apply(0, 5e6, 1e6)
-    assert (belief.censored, belief.clipped) == (1, 1)
-    assert belief.mean == pytest.approx(1.2 / 2.0)
-    assert FractionLiquidated.from_state(DAY_NS, belief.state()).mean == belief.mean
+    assert (belief.mean, belief.censored) == (before, 1)
+    for _ in range(50):
+        belief.apply(0, 5e6, 1e6)
+    assert belief.mean == 1.0
+    assert (belief.quantiles(BAND) <= 1.0).all()
+    again = FractionLiquidated(DAY_NS)
+    again.restore(belief.state())
+    assert again.state()["sums"].tobytes() == belief.state()["sums"].tobytes()
+    assert again.censored == 1
 
 
-@pytest.mark.parametrize(
-    ("seen", "heat", "ratio"), [(-1, 1, 1), (1, 0, 1), (math.nan, 1, 1), (1, math.inf, 1), (1, 1, 0)]
-)
-def test_an_impossible_share_is_refused(seen, heat, ratio):
+@pytest.mark.parametrize(("seen", "heat"), [(-1, 1), (1, 0), (math.nan, 1), (1, math.inf)])
+def test_an_impossible_share_is_refused(seen, heat):
     with pytest.raises(RequestError, match="no share"):
-        FractionLiquidated(DAY_NS).apply(0, seen, heat, reported_ratio=ratio)
+        FractionLiquidated(DAY_NS).apply(0, seen, heat)
 
 
 def test_censored_delays_are_recovered():

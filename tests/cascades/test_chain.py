@@ -52,6 +52,9 @@ class Run:
                 self.chains += zip(said, depth <= self.reached[i], depth, strict=True)
             self.tally.apply(situation.time_ns, alone, int(self.reached[i]))
             self.learner.apply(outcome(situation, self.reached[i], self.delays[i], self.released[i], raw))
+            passed = slice(0, int(self.reached[i]) + 1)
+            swept_usd = sum(situation.levels.mass_usd[passed])
+            self.learner.fraction.apply(situation.time_ns, self.released[i][passed].sum(), swept_usd)
             betas.apply(self.reached[i], at_risk)
         self.rows, self.chains = np.array(self.rows, float), np.array(self.chains, float)
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from faultline.cascades.chain import CascadeLearner, ChainSettings
-from faultline.cascades.collector import FORCED, CascadeCollector
+from faultline.cascades.collector import CascadeCollector
 from faultline.cascades.episodes import OpenEpisode
 from faultline.cascades.first_passage import Volatility
 from faultline.cascades.levels import Levels
 from faultline.cascades.situation import Situation
+from faultline.cascades.sweeps import FORCED
 from faultline.errors import RequestError, StoreError
 from faultline.market.path import PATH_ROW
 from faultline.units import DAY_NS, MINUTE_NS, SECOND_NS
@@ -170,14 +171,13 @@ def test_liquidations_are_counted_where_and_when_they_belong():
     assert outcome.liquidated_usd == 6110.0
 
 
-def test_deleveraging_censors_the_share_liquidated():
+def test_a_chain_knows_of_deleveraging():
     collector = CascadeCollector(CascadeLearner())
     collector.add_hit(situation())
     collector.apply_path(bars(0.0))
     collector.add_deleveraging(START + 90 * SECOND_NS)
     collector.apply_path(bars(0.0021, 0.0045, 0.01, first=1))
     assert collector.take()[0][0].deleveraging
-    assert collector.learner.fraction.censored == 3
 
 
 def test_hits_without_levels_and_hits_that_come_late_are_counted():

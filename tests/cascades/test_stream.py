@@ -10,12 +10,12 @@ import pytest
 from tests.zones.made import bumps
 
 from faultline.cascades.chain import CascadeLearner, ChainSettings
-from faultline.cascades.collector import FORCED
 from faultline.cascades.levels import LevelSettings
-from faultline.cascades.stream import CascadeStream, Column, Conditions, ZoneHit
+from faultline.cascades.stream import CascadeStream, Conditions, ZoneHit
+from faultline.cascades.sweeps import FORCED, Column, SweepTally
 from faultline.heatmap.display import DisplayRows
 from faultline.market.path import PATH_ROW
-from faultline.units import DAY_NS, MINUTE_NS
+from faultline.units import DAY_NS, HOUR_NS, MINUTE_NS
 from faultline.zones.zone import Zone
 
 START = 20_000 * DAY_NS
@@ -92,7 +92,7 @@ def walk(path, columns, hits, flow, cuts, *, restarts=False):
         before = cut
         stream.add_hits([hit for hit in hits if hit.at_ns <= last])
         hits = [hit for hit in hits if hit.at_ns > last]
-        stream.collector.add_liquidations(flow[flow["time_ns"] <= last])
+        stream.add_liquidations(flow[flow["time_ns"] <= last])
         flow = flow[flow["time_ns"] > last]
         stream.apply_path(part)
         got = stream.collector.take()
@@ -176,3 +176,31 @@ def test_a_hit_without_a_fresh_column_is_not_followed():
     old = [column for k, column in enumerate(columns) if k < at - 12]
     stream, outcomes, _ = walk(path, old, [hits[3]], flow, [])
     assert (stream.unknown, outcomes) == (1, [])
+
+
+@pytest.mark.parametrize("share", [0.002, 0.3])
+def test_what_a_chain_releases_is_right_in_order_of_magnitude_before_any_chain_was_seen(share):
+    path, columns, _, flow = market(600)
+    tally, swept = SweepTally(), 0.0
+    tally.add_columns(columns)
+    hours = -(-path["end_ns"] // HOUR_NS)
+    for hour in np.unique(hours):
+        tally.apply_path(path[hours == hour])
+        swept += sum(sweep.swept_usd for sweep in tally.close_hour(int(hour) * HOUR_NS))
+    flow["notional_usd"] = share * swept / len(flow)
+    stream, outcomes, _ = walk(path, columns, [], flow, [])
+    assert outcomes == []
+    now, close = int(path["end_ns"][-1]), float(path["close_usd"][-1])
+    (chain,) = stream.forecasts([zone("LONG", close * 0.997, close * 0.999)], columns[-1], now, KNOWN)
+    assert chain.expected_usd[0] == pytest.approx(share * chain.mass_usd[0], rel=1.5)
+    assert chain.expected_usd[0] > share * chain.mass_usd[0] / 2.5
+
+
+def test_hours_of_deleveraging_teach_no_share():
+    path, columns, _, flow = market(180)
+    stream = CascadeStream("BTC", CascadeLearner(SETTINGS))
+    stream.add_columns(columns)
+    stream.add_liquidations(flow)
+    stream.add_deleveraging(START + 90 * MINUTE_NS)
+    stream.apply_path(path)
+    assert stream.learner.fraction.censored > 0

@@ -143,7 +143,7 @@ class CascadeLearner:
         memory = self.settings.half_life_ns
         self.hazard = ChainHazard(self.settings.hazard)
         self.recalibration = Recalibration(memory)
-        self.fraction = FractionLiquidated(memory)
+        self.fraction = self._unknown_fraction()
         self.delay = HopDelay(self.settings.delay)
         self.impact = ImpactLaw(memory)
         cuts = np.cumsum([len(FEATURES) + 1, LEVELS_MAX + 2, LEVELS_MAX, 1])
@@ -218,23 +218,15 @@ class CascadeLearner:
             self.delay.apply(time_ns, delay_s)
         self._learn_flow(outcome)
 
+    def _unknown_fraction(self) -> FractionLiquidated:
+        """What is believed of the share liquidated before anything was swept."""
+        chosen = self.settings
+        return FractionLiquidated(chosen.half_life_ns, chosen.reported_ratio, chosen.reported_log_variance)
+
     def _learn_flow(self, outcome: Outcome) -> None:
-        """Learn the share liquidated from the levels that price went through, and the law from the last one reached."""
+        """Learn the law of impact from the last level reached."""
         situation, passed = outcome.situation, outcome.reached
-        settings = self.settings
-        for seen_usd, heat_usd in zip(
-            outcome.level_usd[:passed], situation.levels.mass_usd[:passed], strict=True
-        ):
-            if heat_usd > 0:
-                self.fraction.apply(
-                    outcome.end_ns,
-                    seen_usd,
-                    heat_usd,
-                    reported_ratio=settings.reported_ratio,
-                    reported_log_variance=settings.reported_log_variance,
-                    deleveraging=outcome.deleveraging,
-                )
-        flow_usd = sum(outcome.level_usd[:passed]) / settings.reported_ratio
+        flow_usd = sum(outcome.level_usd[:passed]) / self.settings.reported_ratio
         if flow_usd > 0:
             self.impact.apply(
                 outcome.end_ns,
@@ -328,7 +320,7 @@ class CascadeLearner:
         memory = settings.half_life_ns
         learner.hazard = ChainHazard.from_state(settings.hazard, part("hazard"))
         learner.recalibration = Recalibration.from_state(memory, part("recalibration"))
-        learner.fraction = FractionLiquidated.from_state(memory, part("fraction"))
+        learner.fraction.restore(part("fraction"))
         learner.delay = HopDelay.from_state(settings.delay, part("delay"))
         learner.impact = ImpactLaw.from_state(memory, part("impact"))
         return learner

@@ -23,6 +23,7 @@ from faultline.cascades.episodes import (
 )
 from faultline.cascades.outcome import Outcome
 from faultline.cascades.situation import Situation, passage_probs
+from faultline.cascades.sweeps import FORCED
 from faultline.errors import RequestError, StoreError
 from faultline.units import DAY_NS, MINUTE_NS, SECOND_NS
 
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
 
     from faultline.cascades.chain import CascadeLearner
 
-__all__ = ("FORCED", "GAP_NS", "CascadeCollector")
+__all__ = ("GAP_NS", "CascadeCollector")
 
-#: One liquidation: when it was received; side 0 long, 1 short; the price that forced it.
-FORCED: Final = np.dtype([("time_ns", "<i8"), ("side", "<i1"), ("price_usd", "<f8"), ("notional_usd", "<f8")])
 #: A pause of the path longer than this cuts open chains.
 GAP_NS: Final = 10 * MINUTE_NS
 _EXCESS_HALF_LIFE_NS: Final = 7 * DAY_NS

@@ -18,9 +18,10 @@ from faultline.cascades.collector import GAP_NS, CascadeCollector
 from faultline.cascades.impact import Book
 from faultline.cascades.levels import find_levels, heat_ahead
 from faultline.cascades.situation import Situation
+from faultline.cascades.sweeps import Column, SweepTally
 from faultline.cascades.volatility import VolatilityTracker
 from faultline.heatmap.display import DisplayRows
-from faultline.units import MINUTE_NS
+from faultline.units import HOUR_NS, MINUTE_NS
 from faultline.zones.zone import Zone
 
 if TYPE_CHECKING:
@@ -30,21 +31,13 @@ if TYPE_CHECKING:
 
     from faultline.cascades.chain import CascadeLearner, ChainForecast
 
-__all__ = ("CascadeStream", "Column", "Conditions", "ZoneHit")
+__all__ = ("CascadeStream", "Conditions", "ZoneHit")
 
 #: Span of the move toward the levels.
 _MOMENTUM_NS: Final = 15 * MINUTE_NS
 #: A column older than this is not what stands there now.
 _COLUMN_AGE_NS: Final = 10 * MINUTE_NS
 _MASS_LOG_SD: Final = 0.4
-
-
-class Column(msgspec.Struct, frozen=True):
-    """A closed column of the map: USD per side and display row, shape (2, P)."""
-
-    end_ns: int
-    rows: DisplayRows
-    usd: Any
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,11 +76,15 @@ class CascadeStream:
         self.symbol = symbol
         self.collector = CascadeCollector(learner)
         self.volatility = VolatilityTracker()
+        #: What price sweeps, hour by hour, beside what is liquidated: it teaches the share liquidated.
+        self.sweeps = SweepTally()
         #: Hits about which too little was known to follow them.
         self.unknown = 0
         self._columns: list[Column] = []
         self._hits: list[ZoneHit] = []
         self._closes = np.zeros((0, 2))
+        self._hour = 0
+        self._adl_ns: list[int] = []
 
     @property
     def learner(self) -> CascadeLearner:
@@ -97,6 +94,17 @@ class CascadeStream:
     def add_columns(self, columns: Sequence[Column]) -> None:
         """Columns that closed, in the order of their ends."""
         self._columns += columns
+        self.sweeps.add_columns(columns)
+
+    def add_liquidations(self, forced: NDArray[np.void]) -> None:
+        """Liquidations (``sweeps.FORCED``) in any order."""
+        self.collector.add_liquidations(forced)
+        self.sweeps.add_liquidations(forced)
+
+    def add_deleveraging(self, time_ns: int) -> None:
+        """Positions of winners were closed at that moment: what is swept in that hour shows less than the share."""
+        self.collector.add_deleveraging(time_ns)
+        self._adl_ns.append(time_ns)
 
     def add_hits(self, hits: Sequence[ZoneHit]) -> None:
         """Zones that were hit, in the order of time."""
@@ -105,14 +113,18 @@ class CascadeStream:
     def apply_path(self, path: NDArray[np.void]) -> None:
         """Walk bars (``market.path.PATH_ROW``) in the order of their ends; ``collector.take`` gives what came of it."""
         begin = 0
+        hours = -(-path["end_ns"] // HOUR_NS)
         while begin < len(path):
+            if hours[begin] != self._hour:
+                self._close_hour(int(hours[begin]))
             while self._hits and self._hits[0].at_ns <= int(path["end_ns"][begin]):
                 self._begin(self._hits.pop(0), int(path["start_ns"][begin]))
-            stop = len(path)
+            stop = int(np.searchsorted(hours, self._hour, side="right"))
             if self._hits:
-                stop = int(np.searchsorted(path["end_ns"], self._hits[0].at_ns, side="left"))
+                stop = min(stop, int(np.searchsorted(path["end_ns"], self._hits[0].at_ns, side="left")))
             part = path[begin:stop]
             self.collector.apply_path(part)
+            self.sweeps.apply_path(part)
             self.volatility.apply(part["end_ns"], part["close_usd"])
             for end, close in zip(part["end_ns"].tolist(), part["close_usd"].tolist(), strict=True):
                 self._remember(end, close)
@@ -161,6 +173,15 @@ class CascadeStream:
         found = (self.situation(zone, column, time_ns, conditions) for zone in zones)
         return [self.learner.forecast(situation) for situation in found if situation is not None]
 
+    def _close_hour(self, coming: int) -> None:
+        """Learn from what was swept in the hour that is over, before the first bar of the coming one."""
+        end_ns = self._hour * HOUR_NS
+        for sweep in self.sweeps.close_hour(end_ns):
+            censored = any(end_ns - HOUR_NS < time_ns <= end_ns for time_ns in self._adl_ns)
+            self.learner.fraction.apply(end_ns, sweep.seen_usd, sweep.swept_usd, deleveraging=censored)
+        self._adl_ns = [time_ns for time_ns in self._adl_ns if time_ns > end_ns]
+        self._hour = coming
+
     def _begin(self, hit: ZoneHit, start_ns: int) -> None:
         """Hand a hit to the collector with the last column before its bar."""
         known = [column for column in self._columns if column.end_ns <= start_ns]
@@ -196,6 +217,8 @@ class CascadeStream:
         head = {
             "symbol": self.symbol,
             "unknown": self.unknown,
+            "hour": self._hour,
+            "adl_ns": self._adl_ns,
             "hits": self._hits,
             "columns": [(c.end_ns, c.rows.row_usd, c.rows.first_row, c.rows.n_rows) for c in self._columns],
         }
@@ -205,7 +228,12 @@ class CascadeStream:
         }
         for k, column in enumerate(self._columns):
             out[f"column.{k}"] = np.array(column.usd)
-        for name, part in (("collector", self.collector.state()), ("volatility", self.volatility.state())):
+        parts = {
+            "collector": self.collector.state(),
+            "volatility": self.volatility.state(),
+            "sweeps": self.sweeps.state(),
+        }
+        for name, part in parts.items():
             out |= {f"{name}|{key}": value for key, value in part.items()}
         return out
 
@@ -221,7 +249,9 @@ class CascadeStream:
         stream = cls(head.symbol, learner)
         stream.collector = CascadeCollector.from_state(learner, part("collector"))
         stream.volatility = VolatilityTracker.from_state(part("volatility"))
+        stream.sweeps = SweepTally.from_state(part("sweeps"))
         stream.unknown, stream._hits = head.unknown, head.hits
+        stream._hour, stream._adl_ns = head.hour, head.adl_ns
         stream._columns = [
             Column(end_ns, DisplayRows(row_usd, first_row, n_rows), state[f"column.{k}"].copy())
             for k, (end_ns, row_usd, first_row, n_rows) in enumerate(head.columns)
@@ -233,6 +263,8 @@ class CascadeStream:
 class _Head(msgspec.Struct):
     symbol: str
     unknown: int
+    hour: int
+    adl_ns: list[int]
     hits: list[ZoneHit]
     columns: list[tuple[int, float, int, int]]
 

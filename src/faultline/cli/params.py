@@ -315,7 +315,7 @@ def _show_cascade(cascade: LearnedCascade) -> None:
     STDOUT.print(f"\n[bold]chains of {cascade.asset}[/]  {cascade.hits:,} zones hit", highlight=False)
     STDOUT.print(
         f"model {cascade.model_share:.0%}, plain volatility {1.0 - cascade.model_share:.0%}; "
-        f"liquidated share of heat {share:.3f} ({low:.3f} .. {high:.3f}); "
+        f"liquidated share of heat {share:.2g} ({low:.2g} .. {high:.2g}); "
         f"hop {usual:,.0f} s ({quick:,.0f} .. {slow:,.0f}), given {cascade.hop_limit_s:,.0f} s; "
         f"impact {cascade.impact_scale:.2f} (Q / V) ^ {cascade.impact_exponent:.2f}",
         highlight=False,

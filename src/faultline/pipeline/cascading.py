@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 
 from faultline.cascades.chain import CascadeLearner, ChainForecast, ChainSettings
-from faultline.cascades.collector import FORCED
 from faultline.cascades.recalibration import Recalibration
 from faultline.cascades.reproduction import RowReproduction, row_reproduction
-from faultline.cascades.stream import CascadeStream, Column, Conditions, ZoneHit
+from faultline.cascades.stream import CascadeStream, Conditions, ZoneHit
 from faultline.cascades.strip import DailyStrip
+from faultline.cascades.sweeps import FORCED, Column
 from faultline.heatmap.display import DisplayRows
 from faultline.pipeline.cascade_record import CascadeRecord, strip_rows
 from faultline.pipeline.checkpoint import part_of
@@ -92,7 +92,7 @@ class CascadeWatch:
         forced = np.zeros(int(np.count_nonzero(recent)), dtype=FORCED)
         forced["time_ns"], forced["side"] = events.received_ns[recent], events.side[recent] == Side.SHORT
         forced["price_usd"], forced["notional_usd"] = events.trigger_usd[recent], events.notional_usd[recent]
-        self.stream.collector.add_liquidations(forced)
+        self.stream.add_liquidations(forced)
 
     def apply_interest(self, time_ns: int, oi_usd: Mapping[str, float]) -> None:
         """Take in the open interest of a side by instrument; a venue of which one is not known is passed over."""
