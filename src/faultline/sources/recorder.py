@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
-    from pathlib import Path
     from types import TracebackType
 
     from faultline.clock import Clock
@@ -72,7 +71,6 @@ class Recorder:
         rest: REST addresses, likewise.
         wallets: accounts by venue to ask for besides those seen trading, where a venue answers for accounts.
         wallets_folder: where accounts are kept between runs, a file per venue; None keeps none.
-        wallets_folder: where accounts are kept between runs, a file per venue; None keeps none.
         raw: keeps every frame as it came in; the recorder closes it.
         on_batches: called on the recorder's thread after every flush, with the batches as they were read (in no
             order, several may be of one kind and instrument, there may be none) and the watermark in ns. It must be
@@ -97,7 +95,6 @@ class Recorder:
         sockets: Mapping[str, Mapping[str, str]] | None = None,
         rest: Mapping[str, Mapping[str, str]] | None = None,
         wallets: Mapping[str, Sequence[str]] | None = None,
-        wallets_folder: Path | None = None,
         wallets_folder: Path | None = None,
         raw: RawFrames | None = None,
         on_batches: Callable[[Sequence[Batch], int], None] | None = None,
@@ -145,7 +142,6 @@ class Recorder:
                 sockets=(sockets or {}).get(venue.slug),
                 rest=(rest or {}).get(venue.slug),
                 wallets=(wallets or {}).get(venue.slug, ()),
-                wallets_file=None if wallets_folder is None else wallets_folder / f"{venue.slug}.json",
                 wallets_file=None if wallets_folder is None else wallets_folder / f"{venue.slug}.json",
             )
             for venue in venues
