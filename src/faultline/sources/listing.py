@@ -1,4 +1,4 @@
-"""Rows of a venue's list of contracts, undecoded, in; those that can be read out.
+"""Rows of a venue's list of contracts, undecoded, in; those that can be read, or the contracts that they are, out.
 
 A listing names hundreds of contracts and some of them are odd. One that cannot be read is left out; it never takes the
 others with it.
@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ("read_each",)
+    from faultline.instruments import Instrument
+
+__all__ = ("instruments_of", "read_each")
 
 _T = TypeVar("_T")
 
@@ -26,3 +28,17 @@ def read_each(rows: Iterable[msgspec.Raw], decoder: msgspec.json.Decoder[_T]) ->
         with contextlib.suppress(msgspec.DecodeError):
             out.append(decoder.decode(row))
     return out
+
+
+def instruments_of(
+    rows: Iterable[msgspec.Raw],
+    decoder: msgspec.json.Decoder[_T],
+    instrument: Callable[[_T], Instrument | None],
+) -> list[Instrument]:
+    """The contracts of the rows that are one, each once: the first of an id."""
+    found: dict[str, Instrument] = {}
+    for row in read_each(rows, decoder):
+        item = instrument(row)
+        if item is not None:
+            found.setdefault(item.id, item)
+    return list(found.values())

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from faultline.instruments import ContractKind, Instrument
-from faultline.sources.listing import read_each
+from faultline.sources.listing import instruments_of
 from faultline.sources.plan import Request
 from faultline.sources.venues.dydx.margin import FORMULA_FAMILY, tiers_of
 from faultline.sources.venues.dydx.payloads import PerpetualMarket, PerpetualMarkets
@@ -32,34 +33,29 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     Raises:
         msgspec.MsgspecError: an answer is not of the expected shape.
     """
-    found: dict[str, Instrument] = {}
-    for body in answers["contracts"]:
-        listed = msgspec.json.decode(body, type=PerpetualMarkets)
-        for market in read_each(listed.markets.values(), _MARKET):
-            for item in _instrument(market):
-                found.setdefault(item.id, item)
-    return list(found.values())
+    listed = (
+        msgspec.json.decode(body, type=PerpetualMarkets).markets.values() for body in answers["contracts"]
+    )
+    return instruments_of(itertools.chain.from_iterable(listed), _MARKET, _instrument)
 
 
-def _instrument(market: PerpetualMarket) -> list[Instrument]:
-    """The contract; empty where it does not trade, is named after a pool's address, or its facts are impossible."""
+def _instrument(market: PerpetualMarket) -> Instrument | None:
+    """The contract; None where it does not trade, is named after a pool's address, or its facts are impossible."""
     base, dash, quote = market.ticker.rpartition("-")
     if market.status not in _TRADING or not dash or "," in base:
-        return []
+        return None
     try:
-        return [
-            Instrument(
-                id=f"dydx:{market.ticker}",
-                base=base,
-                quote=quote,
-                contract_kind=ContractKind.LINEAR,
-                formula_family=FORMULA_FAMILY,
-                contract_size=1.0,
-                tick_usd=market.tickSize,
-                lot_base=market.stepSize,
-                min_notional_usd=math.nan,
-                tiers=tiers_of(market.initialMarginFraction, market.maintenanceMarginFraction),
-            )
-        ]
+        return Instrument(
+            id=f"dydx:{market.ticker}",
+            base=base,
+            quote=quote,
+            contract_kind=ContractKind.LINEAR,
+            formula_family=FORMULA_FAMILY,
+            contract_size=1.0,
+            tick_usd=market.tickSize,
+            lot_base=market.stepSize,
+            min_notional_usd=math.nan,
+            tiers=tiers_of(market.initialMarginFraction, market.maintenanceMarginFraction),
+        )
     except (ValueError, ZeroDivisionError):
-        return []
+        return None

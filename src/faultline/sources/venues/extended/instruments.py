@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from faultline.instruments import ContractKind, Instrument
-from faultline.sources.listing import read_each
+from faultline.sources.listing import instruments_of
 from faultline.sources.plan import Request
 from faultline.sources.venues.extended.margin import FORMULA_FAMILY, tiers_of
 from faultline.sources.venues.extended.payloads import Contract, Contracts
@@ -34,32 +35,26 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     Raises:
         msgspec.MsgspecError: an answer is not of the expected shape.
     """
-    found: dict[str, Instrument] = {}
-    for body in answers["contracts"]:
-        for contract in read_each(msgspec.json.decode(body, type=Contracts).data, _CONTRACT):
-            for item in _instrument(contract):
-                found.setdefault(item.id, item)
-    return list(found.values())
+    listed = (msgspec.json.decode(body, type=Contracts).data for body in answers["contracts"])
+    return instruments_of(itertools.chain.from_iterable(listed), _CONTRACT, _instrument)
 
 
-def _instrument(contract: Contract) -> list[Instrument]:
-    """The contract as an instrument; empty where it is no perpetual that trades, or its facts are impossible."""
+def _instrument(contract: Contract) -> Instrument | None:
+    """The contract as an instrument; None where it is no perpetual that trades, or its facts are impossible."""
     if contract.status != "ACTIVE" or contract.assetName.endswith(_SPOT):
-        return []
+        return None
     try:
-        return [
-            Instrument(
-                id=f"extended:{contract.name}",
-                base=contract.assetName,
-                quote=contract.collateralAssetName,
-                contract_kind=ContractKind.LINEAR,
-                formula_family=FORMULA_FAMILY,
-                contract_size=1.0,
-                tick_usd=contract.tradingConfig.minPriceChange,
-                lot_base=contract.tradingConfig.minOrderSizeChange,
-                min_notional_usd=math.nan,
-                tiers=tiers_of(contract.tradingConfig.riskFactorConfig),
-            )
-        ]
+        return Instrument(
+            id=f"extended:{contract.name}",
+            base=contract.assetName,
+            quote=contract.collateralAssetName,
+            contract_kind=ContractKind.LINEAR,
+            formula_family=FORMULA_FAMILY,
+            contract_size=1.0,
+            tick_usd=contract.tradingConfig.minPriceChange,
+            lot_base=contract.tradingConfig.minOrderSizeChange,
+            min_notional_usd=math.nan,
+            tiers=tiers_of(contract.tradingConfig.riskFactorConfig),
+        )
     except (ValueError, ZeroDivisionError):
-        return []
+        return None

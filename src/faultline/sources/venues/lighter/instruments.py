@@ -6,12 +6,13 @@ no table beside them.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from faultline.instruments import ContractKind, Instrument
-from faultline.sources.listing import read_each
+from faultline.sources.listing import instruments_of
 from faultline.sources.plan import Request
 from faultline.sources.venues.lighter.margin import FORMULA_FAMILY, tiers_of
 from faultline.sources.venues.lighter.payloads import Contract, Contracts
@@ -39,38 +40,29 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     Raises:
         msgspec.MsgspecError: an answer is not of the expected shape.
     """
-    found: dict[str, Instrument] = {}
-    for body in answers["contracts"]:
-        listed = msgspec.json.decode(body, type=Contracts)
-        for contract in read_each(listed.order_book_details, _CONTRACT):
-            for item in _instrument(contract):
-                found.setdefault(item.id, item)
-    return list(found.values())
+    listed = (msgspec.json.decode(body, type=Contracts).order_book_details for body in answers["contracts"])
+    return instruments_of(itertools.chain.from_iterable(listed), _CONTRACT, _instrument)
 
 
-def _instrument(contract: Contract) -> list[Instrument]:
-    """The contract as an instrument; empty where it is no perpetual that trades, or its facts are impossible."""
+def _instrument(contract: Contract) -> Instrument | None:
+    """The contract as an instrument; None where it is no perpetual that trades, or its facts are impossible."""
     decimals = (contract.size_decimals, contract.price_decimals)
     if contract.market_type != "perp" or contract.status != "active" or contract.market_id < 0:
-        return []
+        return None
     if not all(0 <= number <= _DECIMALS_MAX for number in decimals):
-        return []
+        return None
     try:
-        return [
-            Instrument(
-                id=f"lighter:{contract.symbol}-{contract.market_id}",
-                base=contract.symbol,
-                quote="USDC",
-                contract_kind=ContractKind.LINEAR,
-                formula_family=FORMULA_FAMILY,
-                contract_size=1.0,
-                tick_usd=10.0**-contract.price_decimals,
-                lot_base=10.0**-contract.size_decimals,
-                min_notional_usd=float("nan")
-                if contract.min_quote_amount is None
-                else contract.min_quote_amount,
-                tiers=tiers_of(contract.min_initial_margin_fraction, contract.maintenance_margin_fraction),
-            )
-        ]
+        return Instrument(
+            id=f"lighter:{contract.symbol}-{contract.market_id}",
+            base=contract.symbol,
+            quote="USDC",
+            contract_kind=ContractKind.LINEAR,
+            formula_family=FORMULA_FAMILY,
+            contract_size=1.0,
+            tick_usd=10.0**-contract.price_decimals,
+            lot_base=10.0**-contract.size_decimals,
+            min_notional_usd=float("nan") if contract.min_quote_amount is None else contract.min_quote_amount,
+            tiers=tiers_of(contract.min_initial_margin_fraction, contract.maintenance_margin_fraction),
+        )
     except (ValueError, ZeroDivisionError):
-        return []
+        return None

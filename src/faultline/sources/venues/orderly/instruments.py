@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from faultline.instruments import ContractKind, Instrument
-from faultline.sources.listing import read_each
+from faultline.sources.listing import instruments_of
 from faultline.sources.plan import Request
 from faultline.sources.venues.orderly.margin import FORMULA_FAMILY, tiers_of
 from faultline.sources.venues.orderly.payloads import Contract, Contracts
@@ -29,34 +30,28 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     Raises:
         msgspec.MsgspecError: an answer is not of the expected shape.
     """
-    found: dict[str, Instrument] = {}
-    for body in answers["contracts"]:
-        for contract in read_each(msgspec.json.decode(body, type=Contracts).data.rows, _CONTRACT):
-            for item in _instrument(contract):
-                found.setdefault(item.id, item)
-    return list(found.values())
+    listed = (msgspec.json.decode(body, type=Contracts).data.rows for body in answers["contracts"])
+    return instruments_of(itertools.chain.from_iterable(listed), _CONTRACT, _instrument)
 
 
-def _instrument(contract: Contract) -> list[Instrument]:
-    """The contract as an instrument; empty where it is no perpetual, or its facts are impossible."""
+def _instrument(contract: Contract) -> Instrument | None:
+    """The contract as an instrument; None where it is no perpetual, or its facts are impossible."""
     kind, _, rest = contract.symbol.partition("_")
     base, _, quote = rest.rpartition("_")
     if kind != "PERP" or not base:
-        return []
+        return None
     try:
-        return [
-            Instrument(
-                id=f"orderly:{contract.symbol}",
-                base=base,
-                quote=quote,
-                contract_kind=ContractKind.LINEAR,
-                formula_family=FORMULA_FAMILY,
-                contract_size=1.0,
-                tick_usd=contract.quote_tick,
-                lot_base=contract.base_tick,
-                min_notional_usd=float("nan") if contract.min_notional is None else contract.min_notional,
-                tiers=tiers_of(contract.base_imr, contract.base_mmr, contract.imr_factor),
-            )
-        ]
+        return Instrument(
+            id=f"orderly:{contract.symbol}",
+            base=base,
+            quote=quote,
+            contract_kind=ContractKind.LINEAR,
+            formula_family=FORMULA_FAMILY,
+            contract_size=1.0,
+            tick_usd=contract.quote_tick,
+            lot_base=contract.base_tick,
+            min_notional_usd=float("nan") if contract.min_notional is None else contract.min_notional,
+            tiers=tiers_of(contract.base_imr, contract.base_mmr, contract.imr_factor),
+        )
     except (ValueError, OverflowError):
-        return []
+        return None

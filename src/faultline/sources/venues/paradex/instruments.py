@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from faultline.instruments import ContractKind, Instrument
-from faultline.sources.listing import read_each
+from faultline.sources.listing import instruments_of
 from faultline.sources.plan import Request
 from faultline.sources.venues.paradex.margin import FORMULA_FAMILY, tiers_of
 from faultline.sources.venues.paradex.payloads import Contract, Contracts
@@ -29,33 +30,27 @@ def contracts_of(answers: Mapping[str, Sequence[bytes]]) -> list[Instrument]:
     Raises:
         msgspec.MsgspecError: an answer is not of the expected shape.
     """
-    found: dict[str, Instrument] = {}
-    for body in answers["contracts"]:
-        for contract in read_each(msgspec.json.decode(body, type=Contracts).results, _CONTRACT):
-            for item in _instrument(contract):
-                found.setdefault(item.id, item)
-    return list(found.values())
+    listed = (msgspec.json.decode(body, type=Contracts).results for body in answers["contracts"])
+    return instruments_of(itertools.chain.from_iterable(listed), _CONTRACT, _instrument)
 
 
-def _instrument(contract: Contract) -> list[Instrument]:
-    """The contract as an instrument; empty where it is no perpetual future, or its facts are impossible."""
+def _instrument(contract: Contract) -> Instrument | None:
+    """The contract as an instrument; None where it is no perpetual future, or its facts are impossible."""
     if contract.asset_kind != "PERP":
-        return []
+        return None
     margin = contract.delta1_cross_margin_params
     try:
-        return [
-            Instrument(
-                id=f"paradex:{contract.symbol}",
-                base=contract.base_currency,
-                quote=contract.quote_currency,
-                contract_kind=ContractKind.LINEAR,
-                formula_family=FORMULA_FAMILY,
-                contract_size=1.0,
-                tick_usd=contract.price_tick_size,
-                lot_base=contract.order_size_increment,
-                min_notional_usd=float("nan") if contract.min_notional is None else contract.min_notional,
-                tiers=tiers_of(margin.imf_base, margin.mmf_factor),
-            )
-        ]
+        return Instrument(
+            id=f"paradex:{contract.symbol}",
+            base=contract.base_currency,
+            quote=contract.quote_currency,
+            contract_kind=ContractKind.LINEAR,
+            formula_family=FORMULA_FAMILY,
+            contract_size=1.0,
+            tick_usd=contract.price_tick_size,
+            lot_base=contract.order_size_increment,
+            min_notional_usd=float("nan") if contract.min_notional is None else contract.min_notional,
+            tiers=tiers_of(margin.imf_base, margin.mmf_factor),
+        )
     except (ValueError, ZeroDivisionError):
-        return []
+        return None
