@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from faultline.testing.facts import Fact
 
-__all__ = ("Answer", "Client", "ScriptContract", "VenueScript")
+__all__ = ("Answer", "Client", "ScriptContract", "VenueScript", "linear_contracts")
+
+#: Assets that venues list, and their prices in USD.
+_ASSETS: Final = (("BTC", 100_000.0), ("ETH", 3_500.0), ("SOL", 160.0), ("DOT", 4.0))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,6 +32,24 @@ class ScriptContract:
     contract_size: float
     tick_usd: float
     price_usd: float
+
+
+def linear_contracts(
+    symbol: str, quote: str, ticks_usd: Sequence[float], sizes: Sequence[float] = (1.0, 1.0, 1.0, 1.0)
+) -> tuple[ScriptContract, ...]:
+    """Linear contracts of BTC, ETH, SOL and DOT, as many as there are ticks; ``symbol`` has ``{base}`` in it."""
+    return tuple(
+        ScriptContract(
+            symbol.format(base=base),
+            base,
+            quote,
+            is_inverse=False,
+            contract_size=size,
+            tick_usd=tick_usd,
+            price_usd=price_usd,
+        )
+        for (base, price_usd), tick_usd, size in zip(_ASSETS, ticks_usd, sizes, strict=False)
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,16 +74,13 @@ class VenueScript(abc.ABC):
 
     #: Slug of the venue.
     slug: ClassVar[str]
+    #: Contracts listed: of assets BTC, ETH, SOL and DOT where the venue has them; one of them may be inverse.
+    contracts: ClassVar[Sequence[ScriptContract]]
     #: Text ping that the venue sends every so many seconds; None where it sends none.
     ping: ClassVar[bytes | None] = None
     ping_every_s: ClassVar[float] = 0.0
     #: Compression of every frame the venue sends: ``none``, ``gzip`` or ``deflate``.
     zips: ClassVar[str] = "none"
-
-    @property
-    @abc.abstractmethod
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Contracts listed: of assets BTC, ETH, SOL and DOT where the venue has them; one of them may be inverse."""
 
     @abc.abstractmethod
     def answer(

@@ -41,22 +41,16 @@ class BinanceScript(VenueScript):
     changes that lead to them.
     """
 
-    #: Path before REST pages, what is listed, and the name of the ratios' parameter.
+    #: Path before REST pages, and the name of the ratios' parameter.
     root: ClassVar[str]
-    listed: ClassVar[Sequence[ScriptContract]]
     ratio_key: ClassVar[str] = "symbol"
 
     def __init__(self) -> None:
-        self._by_symbol = {item.symbol: item for item in self.listed}
+        self._by_symbol = {item.symbol: item for item in self.contracts}
         self._books: dict[str, tuple[int, dict[float, float], dict[float, float]]] = {}
         self._interest: dict[str, OpenInterestFact] = {}
         self._ratios: dict[tuple[str, str], RatioFact] = {}
         self._marks: dict[str, tuple[float, float, float, int]] = {}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """What the venue lists as perpetuals that trade."""
-        return self.listed
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int
@@ -75,7 +69,7 @@ class BinanceScript(VenueScript):
         if name == "exchangeInfo":
             return _ok({"timezone": "UTC", "serverTime": now_ns // _MS, "symbols": self._symbols()})
         if name == "premiumIndex":
-            return _ok([{"symbol": one.symbol, "markPrice": repr(one.price_usd)} for one in self.listed])
+            return _ok([{"symbol": one.symbol, "markPrice": repr(one.price_usd)} for one in self.contracts])
         symbol = query.get("symbol", "")
         if symbol not in self._by_symbol:
             return Answer(400, _json({"code": -1121, "msg": "Invalid symbol."}))
@@ -188,7 +182,7 @@ class BinanceScript(VenueScript):
         }  # fmt: skip
 
     def _symbols(self) -> list[dict[str, Any]]:
-        listed = [self._contract(item) for item in self.listed]
+        listed = [self._contract(item) for item in self.contracts]
         # A dated contract and one that is closed stand beside the perpetuals.
         dated = {**listed[0], "symbol": f"{listed[0]['pair']}_261225", "contractType": "CURRENT_QUARTER"}
         closed = {**listed[0], "symbol": "OLDUSDT", "baseAsset": "OLD", self._status: "SETTLING"}
@@ -196,7 +190,7 @@ class BinanceScript(VenueScript):
 
     @property
     def _status(self) -> str:
-        return "contractStatus" if self.listed[0].is_inverse else "status"
+        return "contractStatus" if self.contracts[0].is_inverse else "status"
 
     def _contract(self, item: ScriptContract) -> dict[str, Any]:
         step = "1" if item.is_inverse else "0.001"

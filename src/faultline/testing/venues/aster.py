@@ -5,27 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from faultline.testing.dialects.binance import BinanceScript
-from faultline.testing.script import ScriptContract
+from faultline.testing.script import linear_contracts
 
 __all__ = ("Script",)
 
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"{base}USDT",
-        base,
-        "USDT",
-        is_inverse=False,
-        contract_size=size,
-        tick_usd=tick_usd,
-        price_usd=price_usd,
-    )
-    for base, size, tick_usd, price_usd in (
-        ("BTC", 1.0, 0.1, 100_000.0),
-        ("ETH", 1.0, 0.01, 3_500.0),
-        ("SOL", 1.0, 0.01, 160.0),
-        ("DOT", 1.0, 0.001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("{base}USDT", "USDT", (0.1, 0.01, 0.01, 0.001))
 
 
 class Script(BinanceScript):
@@ -33,4 +17,4 @@ class Script(BinanceScript):
 
     slug: ClassVar[str] = "aster"
     root: ClassVar[str] = "/fapi/v3"
-    listed: ClassVar[tuple[ScriptContract, ...]] = _CONTRACTS
+    contracts = _CONTRACTS

@@ -14,7 +14,7 @@ from faultline.testing.facts import (
     OpenInterestFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ __all__ = ("Script",)
 
 _US: Final = 1_000
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"{base}_USDC_PERP", base, "USDC", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (("BTC", 0.1, 100_000.0), ("ETH", 0.01, 3_500.0), ("SOL", 0.01, 160.0))
-)
+_CONTRACTS: Final = linear_contracts("{base}_USDC_PERP", "USDC", (0.1, 0.01, 0.01))
 _STREAMS: Final = {"trade", "depth", "markPrice", "openInterest", "liquidation"}
 
 
@@ -39,17 +34,13 @@ class Script(VenueScript):
     """Markets, requests that get no answer, marks that repeat, and books that need a snapshot."""
 
     slug: ClassVar[str] = "backpack"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
         self._books = WholeBooks()
         self._ids: dict[str, int] = {}
         self._marks = {item.symbol: _mark(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Three linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -33,5 +33,5 @@ class Script(BinanceScript):
 
     slug: ClassVar[str] = "binance-coinm"
     root: ClassVar[str] = "/dapi/v1"
-    listed: ClassVar[tuple[ScriptContract, ...]] = _CONTRACTS
+    contracts = _CONTRACTS
     ratio_key: ClassVar[str] = "pair"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from faultline.testing.facts import BookFact, FundingFact, MarkFact, OpenInterestFact, TradeFact
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"{base}-USDT", base, "USDT", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (
-        ("BTC", 0.1, 100_000.0),
-        ("ETH", 0.01, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("{base}-USDT", "USDT", (0.1, 0.01, 0.01, 0.001))
 _CHANNELS: Final = {"trade", "incrDepth", "markPrice"}
 #: Digits after the point of a price, by its step.
 _DIGITS: Final = {0.1: 1, 0.01: 2, 0.001: 3}
@@ -38,6 +28,7 @@ class Script(VenueScript):
     """Contracts, answers by id, compressed pushes and pings, trades that overlap, funding and interest by REST."""
 
     slug: ClassVar[str] = "bingx"
+    contracts = _CONTRACTS
     ping: ClassVar[bytes | None] = b"Ping"
     ping_every_s: ClassVar[float] = 5.0
     zips: ClassVar[str] = "gzip"
@@ -51,11 +42,6 @@ class Script(VenueScript):
             item.symbol: {"lastFundingRate": "0.00010000", "nextFundingTime": 0} for item in _CONTRACTS
         }
         self._interest = {item.symbol: {"openInterest": "0", "time": 0} for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -14,7 +14,7 @@ from faultline.testing.facts import (
     OpenInterestFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"t{base}F0:USTF0", base, "USDT", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (
-        ("BTC", 10.0, 100_000.0),
-        ("ETH", 0.1, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.0001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("t{base}F0:USTF0", "USDT", (10.0, 0.1, 0.01, 0.0001))
 _CHANNELS: Final = ("trades", "book", "deriv")
 _LIQUIDATIONS: Final = "liq:global"
 #: Number of the first channel.
@@ -48,6 +38,7 @@ class Script(VenueScript):
     """Pairs and prices, numbered channels, trades told twice, books level by level, states, liquidations of all."""
 
     slug: ClassVar[str] = "bitfinex"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -56,11 +47,6 @@ class Script(VenueScript):
         self._books = WholeBooks()
         self._trades: dict[str, list[list[Any]]] = {}
         self._states = {item.symbol: _state(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

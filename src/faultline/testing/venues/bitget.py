@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     RatioFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -26,16 +26,14 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(symbol, base, quote, quote == "USD", contract_size=1.0, tick_usd=tick, price_usd=price)
-    for symbol, base, quote, tick, price in (
-        ("BTCUSDT", "BTC", "USDT", 0.1, 100_000.0),
-        ("ETHUSDT", "ETH", "USDT", 0.01, 3_500.0),
-        ("SOLUSDT", "SOL", "USDT", 0.01, 160.0),
-        ("DOTUSDT", "DOT", "USDT", 0.001, 4.0),
-        ("BTCPERP", "BTC", "USDC", 0.5, 100_000.0),
-        ("BTCUSD", "BTC", "USD", 0.1, 100_000.0),
-    )
+_CONTRACTS: Final = (
+    *linear_contracts("{base}USDT", "USDT", (0.1, 0.01, 0.01, 0.001)),
+    ScriptContract(
+        "BTCPERP", "BTC", "USDC", is_inverse=False, contract_size=1.0, tick_usd=0.5, price_usd=100_000.0
+    ),
+    ScriptContract(
+        "BTCUSD", "BTC", "USD", is_inverse=True, contract_size=1.0, tick_usd=0.1, price_usd=100_000.0
+    ),
 )
 _CATEGORIES: Final = {"USDT": "USDT-FUTURES", "USDC": "USDC-FUTURES", "USD": "COIN-FUTURES"}
 _TOPICS: Final = {"publicTrade", "books", "ticker"}
@@ -45,6 +43,7 @@ class Script(VenueScript):
     """Listings by category, confirmations by argument, pongs, three topics of contracts and one of a category."""
 
     slug: ClassVar[str] = "bitget"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -52,11 +51,6 @@ class Script(VenueScript):
         self._sequences: dict[str, int] = {}
         self._ratios: dict[str, RatioFact] = {}
         self._tickers = {item.symbol: _ticker(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four contracts in USDT, one in USDC, and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

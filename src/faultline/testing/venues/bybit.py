@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     RatioFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,18 +26,7 @@ __all__ = ("Script",)
 
 _MS: Final = 1_000_000
 _CONTRACTS: Final = (
-    ScriptContract(
-        "BTCUSDT", "BTC", "USDT", is_inverse=False, contract_size=1.0, tick_usd=0.1, price_usd=100_000.0
-    ),
-    ScriptContract(
-        "ETHUSDT", "ETH", "USDT", is_inverse=False, contract_size=1.0, tick_usd=0.01, price_usd=3_500.0
-    ),
-    ScriptContract(
-        "SOLUSDT", "SOL", "USDT", is_inverse=False, contract_size=1.0, tick_usd=0.01, price_usd=160.0
-    ),
-    ScriptContract(
-        "DOTUSDT", "DOT", "USDT", is_inverse=False, contract_size=1.0, tick_usd=0.001, price_usd=4.0
-    ),
+    *linear_contracts("{base}USDT", "USDT", (0.1, 0.01, 0.01, 0.001)),
     ScriptContract(
         "BTCUSD", "BTC", "USD", is_inverse=True, contract_size=1.0, tick_usd=0.5, price_usd=100_000.0
     ),
@@ -48,16 +37,12 @@ class Script(VenueScript):
     """Listings, confirmations by ``req_id``, pongs, and the four topics and one poll we use."""
 
     slug: ClassVar[str] = "bybit"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
         self._books: dict[str, BookFact] = {}
         self._ratios: dict[str, RatioFact] = {}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

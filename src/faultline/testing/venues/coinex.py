@@ -14,7 +14,7 @@ from faultline.testing.facts import (
     OpenInterestFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -25,17 +25,11 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
+_CONTRACTS: Final = (
+    *linear_contracts("{base}USDT", "USDT", (0.5, 0.01, 0.01, 0.0001)),
     ScriptContract(
-        f"{base}{quote}", base, quote, quote == "USD", contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, quote, tick, price in (
-        ("BTC", "USDT", 0.5, 100_000.0),
-        ("ETH", "USDT", 0.01, 3_500.0),
-        ("SOL", "USDT", 0.01, 160.0),
-        ("DOT", "USDT", 0.0001, 4.0),
-        ("BTC", "USD", 0.5, 100_000.0),
-    )
+        "BTCUSD", "BTC", "USD", is_inverse=True, contract_size=1.0, tick_usd=0.5, price_usd=100_000.0
+    ),
 )
 _CHANNELS: Final = {"deals", "depth", "state"}
 #: Liquidations that a page shows.
@@ -46,6 +40,7 @@ class Script(VenueScript):
     """Markets, levels and prices, answers by number, compressed pushes, and pages of liquidations."""
 
     slug: ClassVar[str] = "coinex"
+    contracts = _CONTRACTS
     zips: ClassVar[str] = "gzip"
 
     def __init__(self) -> None:
@@ -53,11 +48,6 @@ class Script(VenueScript):
         self._books = WholeBooks()
         self._liquidations: dict[str, list[dict[str, Any]]] = {}
         self._states = {item.symbol: _state(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -40,6 +40,7 @@ class Script(VenueScript):
     """Contracts, prices, confirmations by name, heartbeats with test requests, and three channels."""
 
     slug: ClassVar[str] = "deribit"
+    contracts = _CONTRACTS
     ping: ClassVar[bytes | None] = b'{"jsonrpc":"2.0","method":"heartbeat","params":{"type":"test_request"}}'
     ping_every_s: ClassVar[float] = 30.0
 
@@ -48,11 +49,6 @@ class Script(VenueScript):
         self._books: dict[str, BookFact] = {}
         self._changes: dict[str, int] = {}
         self._tickers = {item.symbol: _ticker(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Two inverse contracts and two linear ones."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     OpenInterestFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Script",)
 
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"{base}-USD", base, "USD", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (
-        ("BTC", 1.0, 100_000.0),
-        ("ETH", 0.1, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("{base}-USD", "USD", (1.0, 0.1, 0.01, 0.001))
 _CHANNELS: Final = {"v4_trades", "v4_orderbook", "v4_markets"}
 _CONNECTION: Final = "0f7a52c4-91d3-4a60-b1be-6a2f5c0d8e11"
 #: Trades that are repeated to a new subscriber.
@@ -46,6 +36,7 @@ class Script(VenueScript):
     """Markets, confirmations that carry the first contents, repeated trades, books, and three channels."""
 
     slug: ClassVar[str] = "dydx"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -55,11 +46,6 @@ class Script(VenueScript):
         #: Markets of which something was told; a subscription begins with their states.
         self._told: set[str] = set()
         self._message_id = 0
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

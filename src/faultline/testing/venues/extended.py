@@ -14,7 +14,7 @@ from faultline.testing.facts import (
     OpenInterestFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"{base}-USD", base, "USD", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (
-        ("BTC", 1.0, 100_000.0),
-        ("ETH", 0.1, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("{base}-USD", "USD", (1.0, 0.1, 0.01, 0.001))
 _STREAMS: Final = ("publicTrades", "orderbooks", "prices/mark", "funding")
 _ROOT: Final = "/stream.extended.exchange/v1/"
 _INFO: Final = "/api/v1/info/markets"
@@ -45,17 +35,13 @@ class Script(VenueScript):
     """Markets, states and books over REST, and four streams of one market or of all."""
 
     slug: ClassVar[str] = "extended"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
         self._books = WholeBooks()
         self._seqs: dict[str, int] = {}
         self._interest: dict[str, tuple[float, float]] = {}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

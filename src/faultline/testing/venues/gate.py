@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     RatioFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -27,17 +27,11 @@ __all__ = ("Script",)
 
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
-_CONTRACTS: Final = tuple(
+_CONTRACTS: Final = (
+    *linear_contracts("{base}_USDT", "USDT", (0.1, 0.01, 0.01, 0.001), (0.0001, 0.01, 1.0, 1.0)),
     ScriptContract(
-        f"{base}_{quote}", base, quote, quote == "USD", contract_size=size, tick_usd=tick, price_usd=price
-    )
-    for base, quote, size, tick, price in (
-        ("BTC", "USDT", 0.0001, 0.1, 100_000.0),
-        ("ETH", "USDT", 0.01, 0.01, 3_500.0),
-        ("SOL", "USDT", 1.0, 0.01, 160.0),
-        ("DOT", "USDT", 1.0, 0.001, 4.0),
-        ("BTC", "USD", 1.0, 0.1, 100_000.0),
-    )
+        "BTC_USD", "BTC", "USD", is_inverse=True, contract_size=1.0, tick_usd=0.1, price_usd=100_000.0
+    ),
 )
 _CHANNELS: Final = {
     "futures.trades",
@@ -57,6 +51,7 @@ class Script(VenueScript):
     """Listings and risk limits by settlement currency, answers by id, books that need a snapshot, statistics."""
 
     slug: ClassVar[str] = "gate"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -64,11 +59,6 @@ class Script(VenueScript):
         self._sequences: dict[str, int] = {}
         self._stats: dict[str, dict[str, Any]] = {}
         self._tickers = {item.symbol: _ticker(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

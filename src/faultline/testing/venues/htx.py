@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     RatioFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -26,17 +26,11 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
+_CONTRACTS: Final = (
+    *linear_contracts("{base}-USDT", "USDT", (0.1, 0.01, 0.01, 0.001), (0.001, 0.01, 1.0, 1.0)),
     ScriptContract(
-        f"{base}-{quote}", base, quote, quote == "USD", contract_size=size, tick_usd=tick, price_usd=price
-    )
-    for base, quote, size, tick, price in (
-        ("BTC", "USDT", 0.001, 0.1, 100_000.0),
-        ("ETH", "USDT", 0.01, 0.01, 3_500.0),
-        ("SOL", "USDT", 1.0, 0.01, 160.0),
-        ("DOT", "USDT", 1.0, 0.001, 4.0),
-        ("BTC", "USD", 100.0, 0.1, 100_000.0),
-    )
+        "BTC-USD", "BTC", "USD", is_inverse=True, contract_size=100.0, tick_usd=0.1, price_usd=100_000.0
+    ),
 )
 _DEPTH: Final = "depth.size_150.high_freq"
 #: Channels by address.
@@ -55,6 +49,7 @@ class Script(VenueScript):
     """Listings by margin, three kinds of address, pings that want answers, gzip, three polls."""
 
     slug: ClassVar[str] = "htx"
+    contracts = _CONTRACTS
     ping: ClassVar[bytes | None] = b'{"ping":1777000000131}'
     ping_every_s: ClassVar[float] = 5.0
     zips: ClassVar[str] = "gzip"
@@ -65,11 +60,6 @@ class Script(VenueScript):
         self._versions: dict[str, int] = {}
         self._ratios: dict[tuple[str, str], RatioFact] = {}
         self._interest: dict[str, tuple[int, float]] = {}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

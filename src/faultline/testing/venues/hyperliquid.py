@@ -14,7 +14,7 @@ from faultline.testing.facts import (
     PositionFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,15 +24,7 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(base, base, "USDC", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price)
-    for base, tick, price in (
-        ("BTC", 1.0, 100_000.0),
-        ("ETH", 0.1, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.0001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("{base}", "USDC", (1.0, 0.1, 0.01, 0.0001))
 _DECIMALS: Final = {"BTC": 5, "ETH": 4, "SOL": 2, "DOT": 1}
 _CHANNELS: Final = {"trades", "l2Book", "activeAssetCtx"}
 #: Accounts of trades whose facts name none.
@@ -43,6 +35,7 @@ class Script(VenueScript):
     """Coins, confirmations, pongs, whole books, states of coins, and states and fills of accounts."""
 
     slug: ClassVar[str] = "hyperliquid"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -51,11 +44,6 @@ class Script(VenueScript):
         self._positions: dict[str, dict[str, PositionFact]] = {}
         self._fills: dict[str, list[dict[str, Any]]] = {}
         self._trades: dict[str, list[dict[str, Any]]] = {}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four coins."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -46,6 +46,7 @@ class Script(VenueScript):
     """Contracts and prices, confirmations product by product, repeated trades, books, and three feeds."""
 
     slug: ClassVar[str] = "kraken"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -53,11 +54,6 @@ class Script(VenueScript):
         self._seqs: dict[str, int] = {}
         self._trades: dict[str, list[dict[str, Any]]] = {}
         self._tickers = {item.symbol: _ticker(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

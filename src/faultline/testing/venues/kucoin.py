@@ -36,17 +36,13 @@ class Script(VenueScript):
     """Tokens, a welcome, answers by id, books of single levels that need a snapshot, states that are polled."""
 
     slug: ClassVar[str] = "kucoin"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
         self._books = WholeBooks()
         self._sequences: dict[str, int] = {}
         self._states = {item.symbol: _contract(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -52,6 +52,7 @@ class Script(VenueScript):
     """Markets, subscriptions that begin with what stands, and three channels."""
 
     slug: ClassVar[str] = "lighter"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -61,11 +62,6 @@ class Script(VenueScript):
         self._trades: dict[str, list[dict[str, Any]]] = {}
         self._stats: dict[str, dict[str, Any]] = {}
         self._now_ms = 0
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from faultline.testing.facts import BookFact, FundingFact, MarkFact, OpenInterestFact, TradeFact
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -18,17 +18,11 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
+_CONTRACTS: Final = (
+    *linear_contracts("{base}_USDT", "USDT", (0.1, 0.01, 0.01, 0.001), (0.0001, 0.01, 0.1, 1.0)),
     ScriptContract(
-        f"{base}_{quote}", base, quote, quote == "USD", contract_size=size, tick_usd=tick, price_usd=price
-    )
-    for base, quote, size, tick, price in (
-        ("BTC", "USDT", 0.0001, 0.1, 100_000.0),
-        ("ETH", "USDT", 0.01, 0.01, 3_500.0),
-        ("SOL", "USDT", 0.1, 0.01, 160.0),
-        ("DOT", "USDT", 1.0, 0.001, 4.0),
-        ("BTC", "USD", 100.0, 0.1, 100_000.0),
-    )
+        "BTC_USD", "BTC", "USD", is_inverse=True, contract_size=100.0, tick_usd=0.1, price_usd=100_000.0
+    ),
 )
 _CHANNELS: Final = {"deal", "depth", "ticker"}
 
@@ -37,17 +31,13 @@ class Script(VenueScript):
     """Listings, confirmations by channel, pongs, three channels, and books that need a snapshot."""
 
     slug: ClassVar[str] = "mexc"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
         self._books = WholeBooks()
         self._versions: dict[str, int] = {}
         self._tickers = {item.symbol: _ticker(item) for item in _CONTRACTS}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     RatioFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,23 +25,11 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
+_CONTRACTS: Final = (
+    *linear_contracts("{base}-USDT-SWAP", "USDT", (0.1, 0.01, 0.01, 0.001), (0.01, 0.1, 1.0, 1.0)),
     ScriptContract(
-        f"{base}-{quote}-SWAP",
-        base,
-        quote,
-        quote == "USD",
-        contract_size=size,
-        tick_usd=tick,
-        price_usd=price,
-    )
-    for base, quote, size, tick, price in (
-        ("BTC", "USDT", 0.01, 0.1, 100_000.0),
-        ("ETH", "USDT", 0.1, 0.01, 3_500.0),
-        ("SOL", "USDT", 1.0, 0.01, 160.0),
-        ("DOT", "USDT", 1.0, 0.001, 4.0),
-        ("BTC", "USD", 100.0, 0.1, 100_000.0),
-    )
+        "BTC-USD-SWAP", "BTC", "USD", is_inverse=True, contract_size=100.0, tick_usd=0.1, price_usd=100_000.0
+    ),
 )
 _CHANNELS: Final = {"trades", "books", "mark-price", "index-tickers", "funding-rate", "open-interest"}
 _RATIOS: Final = {
@@ -55,6 +43,7 @@ class Script(VenueScript):
     """Listings, confirmations by argument, pongs, a stale first liquidation, seven channels and three ratios."""
 
     slug: ClassVar[str] = "okx"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._by_symbol = {item.symbol: item for item in _CONTRACTS}
@@ -62,11 +51,6 @@ class Script(VenueScript):
         self._sequences: dict[str, int] = {}
         self._ratios: dict[tuple[str, str], RatioFact] = {}
         self._latest: dict[str, Any] | None = None
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts and one inverse."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -15,7 +15,7 @@ from faultline.testing.facts import (
     PositionFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -26,17 +26,7 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"PERP_{base}_USDC", base, "USDC", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (
-        ("BTC", 0.1, 100_000.0),
-        ("ETH", 0.01, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("PERP_{base}_USDC", "USDC", (0.1, 0.01, 0.01, 0.001))
 _TOPICS: Final = {"trade", "orderbookupdate", "openinterest", "estfundingrate"}
 _OF_ALL: Final = {"markprices", "liquidation"}
 
@@ -45,6 +35,7 @@ class Script(VenueScript):
     """Contracts, confirmations by id, pings, whole books by request, six topics, and positions of all accounts."""
 
     slug: ClassVar[str] = "orderly"
+    contracts = _CONTRACTS
     ping: ClassVar[bytes | None] = b'{"event":"ping","ts":1793613600000}'
     ping_every_s: ClassVar[float] = 10.0
 
@@ -53,11 +44,6 @@ class Script(VenueScript):
         self._books = WholeBooks()
         self._changed_ms: dict[str, int] = {}
         self._positions: dict[str, dict[str, PositionFact]] = {}
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int

@@ -14,7 +14,7 @@ from faultline.testing.facts import (
     OpenInterestFact,
     TradeFact,
 )
-from faultline.testing.script import Answer, Client, ScriptContract, VenueScript
+from faultline.testing.script import Answer, Client, ScriptContract, VenueScript, linear_contracts
 from faultline.testing.whole_books import WholeBooks
 
 if TYPE_CHECKING:
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
 __all__ = ("Script",)
 
 _MS: Final = 1_000_000
-_CONTRACTS: Final = tuple(
-    ScriptContract(
-        f"{base}-USD-PERP", base, "USD", is_inverse=False, contract_size=1.0, tick_usd=tick, price_usd=price
-    )
-    for base, tick, price in (
-        ("BTC", 0.1, 100_000.0),
-        ("ETH", 0.01, 3_500.0),
-        ("SOL", 0.01, 160.0),
-        ("DOT", 0.001, 4.0),
-    )
-)
+_CONTRACTS: Final = linear_contracts("{base}-USD-PERP", "USD", (0.1, 0.01, 0.01, 0.001))
 _BOOK_END: Final = ".snapshot@15@100ms"
 
 
@@ -43,6 +33,7 @@ class Script(VenueScript):
     """Markets, confirmations by channel, and three channels."""
 
     slug: ClassVar[str] = "paradex"
+    contracts = _CONTRACTS
 
     def __init__(self) -> None:
         self._books = WholeBooks()
@@ -56,11 +47,6 @@ class Script(VenueScript):
                 f"order_book.{item.symbol}{_BOOK_END}",
             )
         }
-
-    @property
-    def contracts(self) -> Sequence[ScriptContract]:
-        """Four linear contracts."""
-        return _CONTRACTS
 
     def answer(
         self, method: str, path: str, query: Mapping[str, str], body: bytes, now_ns: int
