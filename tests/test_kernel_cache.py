@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from faultline.kernel_cache import KEPT_MAX, kernel_cache_folder
+from faultline.kernel_cache import KEPT_MAX, is_cold, kernel_cache_folder
 
 
 def package(tmp_path, **changed: str):
@@ -70,3 +70,11 @@ def test_a_folder_of_ones_own_is_left_alone(tmp_path) -> None:
         "import faultline, os; print(os.environ['NUMBA_CACHE_DIR'])", NUMBA_CACHE_DIR=str(tmp_path)
     ).strip()
     assert shown == str(tmp_path)
+
+
+def test_a_folder_without_kernels_is_cold(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert is_cold()
+    (tmp_path / "heatmap").mkdir()
+    (tmp_path / "heatmap" / "grid.kernel.nbi").touch()
+    assert not is_cold()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-__all__ = ("KEPT_MAX", "kernel_cache_folder", "use_kernel_cache")
+__all__ = ("KEPT_MAX", "is_cold", "kernel_cache_folder", "use_kernel_cache")
 
 #: Folders of earlier sources that are kept, newest first.
 KEPT_MAX: Final = 3
@@ -59,6 +59,12 @@ def _imported(text: str, known: Collection[str]) -> list[str]:
         members = (word.strip() for word in match["names"].strip("()").replace("\n", ",").split(","))
         names += [match["module"], *(f"{match['module']}.{member}" for member in members)]
     return [name for name in names if name in known]
+
+
+def is_cold() -> bool:
+    """Whether no kernel of these sources has been compiled yet: the first that is called will take its time."""
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    return folder is None or next(Path(folder).rglob("*.nbi"), None) is None
 
 
 def use_kernel_cache() -> None:

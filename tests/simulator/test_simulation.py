@@ -13,7 +13,7 @@ from tests.simulator.conftest import START_NS, small
 
 from faultline.instruments import FormulaFamily, instruments_from_rows
 from faultline.messages import Flag, Kind, merge_batches
-from faultline.simulator import Simulation, load_world
+from faultline.simulator import Simulation, contract_rows, load_world
 from faultline.units import HOUR_NS, MILLISECOND_NS, MINUTE_NS, SECOND_NS, PriceKind
 
 
@@ -122,6 +122,22 @@ def test_instruments_are_readable_by_the_engine(live):
         assert len(instrument.tiers) == len(
             next(venue for venue in simulation.world.venues if iid.startswith(venue.slug)).tiers
         )
+
+
+@pytest.mark.parametrize("name", ["three-assets", "six-venues"])
+def test_contracts_are_known_without_a_simulation(name, monkeypatch):
+    world = load_world(name)
+    monkeypatch.setattr("faultline.simulator.simulation.AssetMarket", None)
+    told = contract_rows(world, START_NS)
+    assert {batch.kind for batch in told} == {Kind.INSTRUMENT}
+    assert len(told) == len(world.assets) * len(world.venues)
+
+
+def test_contracts_told_beforehand_are_those_that_arrive(live):
+    simulation, batches = live
+    first = {batch.instrument_id: batch.rows for batch in batches if batch.kind is Kind.INSTRUMENT}
+    for batch in contract_rows(simulation.world, START_NS):
+        assert batch.rows.tobytes() == first[batch.instrument_id].tobytes()
 
 
 def test_prices_lie_on_the_tick_and_quantities_on_the_lot(live):

@@ -20,7 +20,7 @@ export function status(clock, scenario) {
     mode: ["replay", "live"].includes(scenario) ? scenario : "simulated",
     world: "mock (development server)",
     state: loading ? "loading" : failed ? "error" : "ready",
-    progress: loading ? { done: 412, total: 1200, label: "Rebuilding BTC 5m map" } : null,
+    progress: loading ? { done: 412, total: 1200, label: "hours rebuilt" } : null,
     error: failed
       ? {
           code: "tape_unreadable",

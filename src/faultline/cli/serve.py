@@ -22,19 +22,19 @@ from faultline.clock import Clock, SystemClock
 from faultline.config import Settings, read_alerts, read_settings
 from faultline.errors import NotFound
 from faultline.instruments import instruments_from_rows
-from faultline.messages import Batch, Kind, merge_batches
+from faultline.kernel_cache import is_cold
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import Engine, Market
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import STEP_KINDS, TapeReplay, tape_assets
-from faultline.simulator import Simulation, World, load_world
+from faultline.simulator import Simulation, contract_rows, load_world
 from faultline.store.alerts import AlertStore
 from faultline.store.events import EventStore
 from faultline.store.maps import MapStore
 from faultline.store.scores import ScoreStore
 from faultline.store.zones import ZoneStore
 from faultline.tape import Tape
-from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_duration_ns
+from faultline.units import HOUR_NS, MINUTE_NS, parse_duration_ns
 
 if TYPE_CHECKING:
     from faultline.cli.recording import Recording
@@ -45,39 +45,26 @@ __all__ = ("serve_command", "simulated_market", "tape_market")
 _LIVE_ASSETS = ("BTC", "ETH", "SOL")
 
 
-class _SimulatedFeed:
-    """A simulation whose first second has been looked at already, to learn its contracts."""
-
-    def __init__(self, world: World, seed: int, start_ns: int) -> None:
-        self._simulation = Simulation(world, seed, start_ns, keeps_truth=False)
-        self._first = self._simulation.advance(start_ns + SECOND_NS)
-        self.contracts = [
-            instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
-            for batch in self._first
-            if batch.kind is Kind.INSTRUMENT
-        ]
-
-    def advance(self, to_ns: int) -> list[Batch]:
-        first, self._first = self._first, []
-        return merge_batches([*first, *self._simulation.advance(to_ns)])
-
-
 def simulated_market(world_name: str, seed: int, warm_ns: int, clock: Clock) -> Market:
     """A market that is simulated as it is watched; its present begins at the wall clock's."""
     world = load_world(world_name)
     present_ns = clock.now_ns() // MINUTE_NS * MINUTE_NS
     start_ns = present_ns - warm_ns
-    feed = _SimulatedFeed(world, seed, start_ns)
+    contracts = [
+        instruments_from_rows(batch.instrument_id, batch.rows)[-1][1]
+        for batch in contract_rows(world, start_ns)
+    ]
     return Market(
         mode="simulated",
         simulated=True,
         world=world.name,
-        assets=sorted({item.asset for item in feed.contracts}),
-        contracts=feed.contracts,
+        assets=sorted({item.asset for item in contracts}),
+        contracts=contracts,
         warm_ns=start_ns,
         from_ns=present_ns,
         to_ns=None,
-        open_feed=lambda _: feed,
+        # Days are simulated before the first message: not while whoever started the server waits for its address.
+        open_feed=lambda _: Simulation(world, seed, start_ns, keeps_truth=False),
         can_seek=False,
     )
 
@@ -218,6 +205,8 @@ def _serve_market(
 
     def announce(address: str) -> None:
         ERRORS.print(f"{label}Faultline on [bold]{address}/[/]  (stop with Ctrl+C)", highlight=False)
+        if is_cold():
+            ERRORS.print("The first start compiles for about a minute; later ones do not.", highlight=False)
 
     serve(app, api.host, api.port, on_listening=announce)
 

@@ -307,6 +307,7 @@ class Engine:
                     shard.watch_from(self._parameters.zones, max(draw["1m"], warm))
         self._heard = HeardFeeds()
         self._publisher.begin(f"{self._market.mode}-{secrets.token_hex(8)}")
+        self._status("loading", progress=(0.0, (at_ns - warm) / HOUR_NS, "hours rebuilt"))
         self._feed = self._market.open_feed(warm)
         self._now_ns = warm
         while self._now_ns < at_ns and not self._stopping.is_set():

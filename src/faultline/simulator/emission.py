@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from faultline.simulator.reporting import Reported
     from faultline.simulator.schema import AssetSpec, VenueSpec, World
 
-__all__ = ("Channel", "instrument_id")
+__all__ = ("Channel", "contract_rows", "instrument_id")
 
 #: Column of a liquidation that is printed, by its name in a world file.
 _PRINTED = {
@@ -37,6 +37,16 @@ _PRINTED = {
 def instrument_id(venue: VenueSpec, asset: AssetSpec) -> str:
     """Id of the perpetual of an asset on a venue, e.g. ``simx:BTCUSDT``, or ``simz:BTCUSD`` where it is inverse."""
     return f"{venue.slug}:{asset.base}{'USD' if venue.contract == 'inverse' else asset.quote}"
+
+
+def contract_rows(world: World, start_ns: int) -> list[Batch]:
+    """The contract of every instrument of a world, which needs no simulation: one batch of INSTRUMENT rows each."""
+    return [
+        batch
+        for asset in world.assets
+        for row in range(len(world.venues))
+        for batch in Channel(world, asset, row, start_ns, seed=0).take(start_ns + 1)
+    ]
 
 
 class Channel:

@@ -129,11 +129,18 @@ describe("the map page says what stands in the map's place", () => {
     status.value = {
       ...STATUS,
       state: "loading",
-      progress: { done: 5, total: 20, label: "Reading the tape" },
+      progress: { done: 5.4, total: 20, label: "hours rebuilt" },
     };
     render(<MapPage />, root);
-    expect(cover()).toContain("Reading the tape");
-    expect(root.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow")).toBe("25");
+    expect(cover()).toContain("5 of 20 hours rebuilt");
+    expect(root.querySelector("[role=progressbar]")?.getAttribute("aria-valuenow")).toBe("27");
+  });
+
+  it("loading before anything is done, without a share that would stand still", () => {
+    status.value = { ...STATUS, state: "loading", progress: { done: 0, total: 6, label: "hours rebuilt" } };
+    render(<MapPage />, root);
+    expect(cover()).toContain("Preparing the market");
+    expect(root.querySelector("[role=progressbar]")?.hasAttribute("aria-valuenow")).toBe(false);
   });
 
   it("an engine that has failed, with what to do", () => {

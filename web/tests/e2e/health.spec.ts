@@ -184,7 +184,7 @@ test("played markets, no venue, an engine that loads and one that failed", async
 loose("an engine that loads, that failed, or that is gone has words for it", async ({ page }) => {
   await scenario(page, "loading");
   await page.goto("/health");
-  await expect(page.getByRole("progressbar", { name: "Rebuilding BTC 5m map" })).toBeVisible();
+  await expect(page.getByRole("progressbar", { name: "Making the maps" })).toBeVisible();
   await expectAccessible(page);
   await scenario(page, "error");
   await page.goto("/health");

@@ -97,7 +97,7 @@ test("stale figures and an engine that loads or has failed are said", async ({ p
   expect(watch.requests).toContain("GET /api/v1/model/BTC");
   await scenario(page, "loading");
   await page.goto("/model");
-  await expect(page.getByText("Rebuilding BTC 5m map")).toBeVisible();
+  await expect(page.getByText("Making the maps")).toBeVisible();
   await scenario(page, "error");
   await page.goto("/model");
   await expect(page.getByRole("alert")).toContainText("The tape cannot be read");

@@ -18,7 +18,7 @@ const STATES = {
   data: null,
   stale: null,
   error: "The tape cannot be read",
-  loading: "Rebuilding BTC 5m map",
+  loading: "Making the maps",
   // Last: its log of events has begun anew, and everything older counts as unseen afterwards.
   empty: "No map for this scope yet",
 } as const;

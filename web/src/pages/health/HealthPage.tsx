@@ -6,6 +6,7 @@ import { dataAgeS, freshness, status } from "../../state/engine";
 import { duration, utcMinute } from "../../state/format";
 import { prefs } from "../../state/prefs";
 import { loadSources, onlyTrouble, sourcesState, watchSources } from "../../state/sources";
+import { EngineLoading } from "../../ui/EngineLoading";
 import { StateCard } from "../../ui/StateCard";
 import { VenueTable } from "./VenueTable";
 import { bytes, clockBehindMs, count, isWell, millis, tally } from "./words";
@@ -144,16 +145,9 @@ function Instead({ state }: { state: Exclude<typeof sourcesState.value, { kind: 
         <p class="quiet">Trying again by itself.</p>
       </StateCard>
     );
-  return (
-    <StateCard
-      kind="loading"
-      title={
-        progress?.label ??
-        (freshness.value === "offline" ? "The engine does not answer" : "Asking the venues' recorder")
-      }
-      progress={progress ? progress.done / Math.max(1, progress.total) : null}
-    />
-  );
+  if (progress) return <EngineLoading progress={progress} />;
+  const title = freshness.value === "offline" ? "The engine does not answer" : "Asking the venues' recorder";
+  return <StateCard kind="loading" title={title} />;
 }
 
 /** Single keys act only while something on the page has the focus, and can be switched off. */

@@ -9,6 +9,7 @@ import { measuredEnds } from "../../state/scale";
 import { mode, scope, timeframe } from "../../state/view";
 import { isNarrow } from "../../state/viewport";
 import { approachingZones, showZonesNow, watchZones } from "../../state/zones";
+import { EngineLoading } from "../../ui/EngineLoading";
 import { StateCard } from "../../ui/StateCard";
 import { ChartView } from "./ChartView";
 import { MarkTip } from "./EventCard";
@@ -42,19 +43,7 @@ function Instead() {
         {engine.error && <p class="quiet">code: {engine.error.code}</p>}
       </StateCard>
     );
-  if (engine.state === "loading") {
-    const { progress } = engine;
-    const share = progress && progress.total > 0 ? progress.done / progress.total : null;
-    return (
-      <StateCard kind="loading" title={progress?.label ?? "The engine is starting"} progress={share}>
-        {progress && (
-          <p class="quiet">
-            {progress.done.toLocaleString("en-US")} of {progress.total.toLocaleString("en-US")}
-          </p>
-        )}
-      </StateCard>
-    );
-  }
+  if (engine.state === "loading") return <EngineLoading progress={engine.progress} />;
   if (map.kind === "error")
     return (
       <StateCard kind="error" title={map.message} action={{ label: "Try again", run: () => mapFeed.retry() }}>

@@ -14,6 +14,7 @@ import {
   shownAsset,
   watchModel,
 } from "../../state/model";
+import { EngineLoading } from "../../ui/EngineLoading";
 import { StateCard } from "../../ui/StateCard";
 import { Tabs } from "../../ui/Tabs";
 import { CalibrationTab } from "./CalibrationTab";
@@ -125,13 +126,8 @@ function Instead() {
         <p>Nothing is known about the model. Trying again by itself.</p>
       </StateCard>
     );
-  return (
-    <StateCard
-      kind="loading"
-      title={engine?.progress?.label ?? "Asking what was learned"}
-      progress={engine?.progress ? engine.progress.done / Math.max(1, engine.progress.total) : null}
-    />
-  );
+  if (engine?.state === "loading") return <EngineLoading progress={engine.progress} />;
+  return <StateCard kind="loading" title="Asking what was learned" />;
 }
 
 export function ModelPage() {
