@@ -56,7 +56,7 @@ class VenueMapper(abc.ABC):
             symbol: (item.qty_base(1.0, 1.0), item.contract_kind is ContractKind.INVERSE)
             for symbol, item in self.contracts.items()
         }
-        self._linear_units = {
+        self.linear_units = {
             symbol: unit for symbol, (unit, is_inverse) in self._units.items() if not is_inverse
         }
         self.lists = LevelLists(*self.level_form)
@@ -66,18 +66,18 @@ class VenueMapper(abc.ABC):
 
     def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
         """Map one frame of the socket. Never raises for what a venue may send: it counts a reject."""
-        out.frame, out.received_ns, out.channel = frame, received_ns, "?"  # as out.begin: the hottest path
-        if len(frame) > FRAME_BYTES_MAX:
-            out.reject(Reason.TOO_LARGE, f"{len(frame)} bytes")
-            return
+        out.frame, out.received_ns = frame, received_ns  # as out.begin: the hottest path
+        known, is_too_large = self._known, len(frame) > FRAME_BYTES_MAX
+        way = known.get(frame[: self.stream_bytes]) if known else None
         try:
-            known = self._known
-            way = known.get(frame[: self.stream_bytes]) if known else None
-            if way is None:
-                self._map_frame(frame, out)
-            else:
+            if way is not None and not is_too_large:
                 out.channel, decode, apply = way
                 apply(self, decode(frame), out)
+                return
+            out.channel = "?"
+            if is_too_large:
+                raise FrameReject(Reason.TOO_LARGE, f"{len(frame)} bytes")
+            self._map_frame(frame, out)
         except _REFUSALS as exc:
             _count(exc, out)
 
@@ -163,7 +163,7 @@ class VenueMapper(abc.ABC):
         Raises:
             FrameReject: the symbol was not asked for, or is not known.
         """
-        unit = self._linear_units.get(symbol)
+        unit = self.linear_units.get(symbol)
         if unit is not None:
             return unit * qty_contracts
         return self.amounts(symbol, qty_contracts, price_usd)[0]

@@ -173,7 +173,8 @@ class BinanceDialectMapper(VenueMapper):
 
     def _apply_trade(self, frame: AggTradeFrame, out: Rows) -> None:
         one = frame.data
-        qty_base = self.base_qty(one.s, one.q, one.p)
+        unit = self.linear_units.get(one.s)  # as base_qty: the hottest path
+        qty_base = self.base_qty(one.s, one.q, one.p) if unit is None else unit * one.q
         side = _TAKER[one.m]
         out.trade(one.s, one.T * MILLISECOND_NS, one.a, one.p, qty_base, side)
 
