@@ -20,6 +20,7 @@ import pytest
 from faultline.config import Settings, read_addresses
 from faultline.errors import ConfigError
 from faultline.messages import Kind
+from faultline.sources.kept_wallets import read_wallets
 from faultline.sources.registry import venue_of
 from faultline.tape import Tape, verify
 from faultline.testing.server import VenueServer
@@ -99,6 +100,21 @@ def test_a_recording_ends_with_everything_on_the_tape_and_says_what_it_got(home,
     assert verify(tmp_path / "tape").ok
     assert {iid for kind, iid in tape.pairs() if kind is not Kind.SOURCE_STATUS} == {"bybit:DOTUSDT"}
     assert list((tmp_path / "tape-raw" / "bybit").glob("linear-*.gz"))
+
+
+def test_accounts_that_were_seen_trading_are_kept_in_the_home_folder(tmp_path) -> None:
+    (tmp_path / "home").mkdir()
+    words = ("record", "--venues", "hyperliquid", "--assets", "DOT", "--out", str(tmp_path / "tape"))
+    with talking("hyperliquid") as server:
+        (tmp_path / "home" / "venues.toml").write_text(table_of(server))
+        with start(tmp_path / "home", *words, "--for", "4s") as done:
+            _, err = done.communicate(timeout=120)
+    assert done.returncode == 0, err
+    kept = read_wallets(tmp_path / "home" / "wallets" / "hyperliquid.json", "hyperliquid")
+    fills = Tape(tmp_path / "tape").read(Kind.WALLET_FILL, "hyperliquid:DOT")
+    assert len(fills) > 0
+    assert {one.wallet for one in kept} == {row["wallet"].decode() for row in fills}
+    assert all(one.traded_ns is not None for one in kept)
 
 
 def test_a_signal_ends_a_recording_without_loss(home, tmp_path) -> None:
