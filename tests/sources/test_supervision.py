@@ -32,6 +32,7 @@ from tests.sources.local_venue import (
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Kind
 from faultline.sources.rows import Rows
+from faultline.tape import TapeWriter
 from faultline.testing.facts import RatioFact
 from faultline.testing.script import Answer
 from faultline.testing.server import VenueServer
@@ -354,3 +355,30 @@ def test_polls_give_rows_and_a_failing_one_says_so_and_leaves_a_gap():
         return [dataclasses.replace(poll, every_s=0.05) for poll in found]
 
     play(test, venues=[venue(sockets=patient, polls=polls)])
+
+
+def test_what_a_poll_missed_between_two_runs_on_one_tape_is_missing(tmp_path):
+    def polls(self, wanted):
+        found = super(type(self), self).polls(wanted)
+        return [dataclasses.replace(poll, every_s=0.05) for poll in found]
+
+    async def go(server):
+        with TapeWriter(tmp_path / "tape", simulated=False) as tape:
+            recording = Recording([server], tape, venues=[venue(sockets=linear, polls=polls)])
+            async with recording.running():
+                await server.publish(RatioFact("BTCUSDT", now_ms(), "accounts", 0.625))
+                await until(lambda: recording.rows(Kind.RATIO))
+            return recording
+
+    async def both():
+        async with local() as server:
+            first = await go(server)
+            await asyncio.sleep(0.5)
+            return first, await go(server)
+
+    first, second = asyncio.run(both())
+    assert {gap["reason"] for gap in first.gaps(Kind.RATIO)} <= {b"unanswered"}
+    gap = second.gaps(Kind.RATIO)[0]
+    assert gap["reason"] == b"recorder_down"
+    assert gap["from_ns"] >= first.rows(Kind.RATIO)[-1]["ts_received_ns"]
+    assert gap["to_ns"] == second.rows(Kind.RATIO)[0]["ts_received_ns"]
