@@ -32,6 +32,7 @@ from faultline.errors import TapeCorrupt, TapeError, TapeNotFound, WorldMismatch
 from faultline.messages import Batch, Kind, empty_rows
 from faultline.tape import Tape, TapeWriter, verify
 from faultline.tape.layout import list_segments, list_tape
+from faultline.tape.writer import SEGMENTS_WAITING_MAX
 
 
 @pytest.mark.timeout(900)
@@ -116,18 +117,18 @@ def test_full_segments_are_sealed_in_the_background_and_bounded(tmp_path):
 def test_sealing_rests_until_somebody_waits_for_it(tmp_path, monkeypatch):
     monkeypatch.setattr("faultline.tape.writer._REST_SHARE", 1e9)
     batches = [
-        Batch(Kind.TRADE, f"okx:{number}", random_rows(Kind.TRADE, 100, number)) for number in range(4)
+        Batch(Kind.TRADE, f"okx:{number}", random_rows(Kind.TRADE, 100, number)) for number in range(7)
     ]
-    with TapeWriter(tmp_path / "tape", simulated=False, segment_bytes=10_000) as writer:
+    with TapeWriter(tmp_path / "tape", simulated=False, segment_bytes=5_000) as writer:
         for batch in batches:
             writer.append([batch])
-        # Two segments wait, so that one is sealed at once; over the other the sealer would sleep for days.
+        # While as many wait as may, it goes on; over the next the sealer would sleep for days.
         deadline_s = time.monotonic() + 20.0
-        while len(list_segments(tmp_path / "tape")) > 2:
+        while len(list_segments(tmp_path / "tape")) > SEGMENTS_WAITING_MAX:
             assert time.monotonic() < deadline_s
             time.sleep(0.005)
         time.sleep(0.1)
-        assert len(list_segments(tmp_path / "tape")) == 2
+        assert len(list_segments(tmp_path / "tape")) == SEGMENTS_WAITING_MAX
         writer.seal()
         assert Tape(tmp_path / "tape").n_open_rows == 0
     assert_holds(tmp_path / "tape", batches)

@@ -312,11 +312,11 @@ class TapeWriter:
         self._check_sealer()
 
     def _rest(self) -> None:
-        """Let other threads have the interpreter: sealing is not urgent until somebody or another segment waits."""
+        """Let other threads have the interpreter: sealing is not urgent until somebody or many segments wait."""
         worked_s = time.thread_time() - self._rested_s
         with self._sealing:
             self._sealing.wait_for(
-                lambda: self._n_awaiting_seals or self._stopped or len(self._waiting) > 1,
+                lambda: self._n_awaiting_seals or self._stopped or len(self._waiting) >= SEGMENTS_WAITING_MAX,
                 _REST_SHARE * worked_s,
             )
         self._rested_s = time.thread_time()
