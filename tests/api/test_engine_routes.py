@@ -125,6 +125,7 @@ def test_scores_come_from_the_database(open_client, tmp_path):
     assert client.get("/api/v1/scores").json()["available"] is False
     models = [{"name": "map", "ig": 0.4, "t": float("nan"), "ci": [0.1, 0.7], "space": 2.0}]
     differences = [{"a": "map", "b": "B4", "metric": "t", "mean": 0.1, "ci": [0.0, 0.2]}]
+    places = {"model": "map", "shares": [0.1, 0.9], "high": [0.2, 0.95], "distance": 0.4}
     scores.write_report(
         "BTC",
         from_ns=0,
@@ -135,6 +136,7 @@ def test_scores_come_from_the_database(open_client, tmp_path):
             "models": models,
             "differences": differences,
             "days": [{"day": "2026-01-05", "observed": 12.0, "predicted": 10.5}],
+            "places": [places | {"low": [0.05, float("nan")]}],
         },
     )
     body = client.get("/api/v1/scores").json()
@@ -149,6 +151,7 @@ def test_scores_come_from_the_database(open_client, tmp_path):
             "models": [{"name": "map", "ig": 0.4, "t": None, "ci": [0.1, 0.7]}],
             "differences": differences,
             "days": [{"day": "2026-01-05", "observed": 12.0, "predicted": 10.5}],
+            "places": [places | {"low": [0.05, None]}],
         }
     ]
     assert body["history"] is None

@@ -36,6 +36,7 @@ __all__ = (
     "HeatBody",
     "LegendBody",
     "ModelBody",
+    "PlacesBody",
     "ProblemBody",
     "ProfileBody",
     "ReplayRequest",
@@ -271,6 +272,19 @@ class DayTotalBody(msgspec.Struct, kw_only=True):
     predicted: float | None = None
 
 
+class PlacesBody(msgspec.Struct, kw_only=True):
+    """Share of the events in each tenth of what a model expected of their places; 0.1 each where as foretold.
+
+    From the near end of what price swept to the far one, with 95 % intervals and the largest gap of the summed shares.
+    """
+
+    model: str
+    shares: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+    distance: float | None = None
+
+
 class ReportBody(msgspec.Struct, kw_only=True):
     """The last evaluation of one asset at one refresh interval."""
 
@@ -282,6 +296,7 @@ class ReportBody(msgspec.Struct, kw_only=True):
     models: list[ModelBody] = []
     differences: list[DifferenceBody] = []
     days: list[DayTotalBody] = []
+    places: list[PlacesBody] = []
 
 
 class GainBody(msgspec.Struct, kw_only=True):

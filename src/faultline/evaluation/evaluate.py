@@ -15,6 +15,7 @@ import numpy as np
 from faultline.errors import NotFound
 from faultline.evaluation.frozen_map import chain_sha256, frozen_maps
 from faultline.evaluation.models import MEANINGS, Bench, all_rates, burned_windows, pooled_rates
+from faultline.evaluation.places import place_shares
 from faultline.evaluation.report import (
     Ablation,
     DayTotal,
@@ -24,6 +25,7 @@ from faultline.evaluation.report import (
     Hourly,
     LeaveOut,
     ModelScore,
+    Places,
     SweptArea,
 )
 from faultline.evaluation.tape_path import read_asset
@@ -71,6 +73,7 @@ _SHARES: Final = (0.01, 0.05, 0.10)
 _CURVE: Final = (0.0, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0)
 #: Share of an hour that must be scored for the hour to count.
 _HOUR_SHARE: Final = 10 / 12
+_PLACED_MODELS: Final = ("map", "pool15m", "learned", "B4", "B0")
 _HOURLY_MODELS: Final = ("map", "pool15m", "learned", "B4", "B3h", "B0")
 
 
@@ -160,8 +163,7 @@ def evaluate(
     rates, fresh, warnings = all_rates(bench, maps, None if levels is None else frozen_maps(levels), progress)
     fresh = fresh[scored.cells]
     models, differences, blocks = _compare(scored, rates, fresh, bench)
-    excluded = dict(cells.excluded)
-    excluded["burn_in"] = int(cells.count.sum() - scored.n_events)
+    excluded = {**cells.excluded, "burn_in": int(cells.count.sum() - scored.n_events)}
     if not tape.simulated and len(rates) and not math.isfinite(found.maintenance_ratio):
         warnings.append("the tape has no contract of the reference instrument")
     hourly = [_hourly(scored, rates[name], name, bench) for name in _HOURLY_MODELS if name in rates]
@@ -196,6 +198,7 @@ def evaluate(
         warnings=warnings,
         ablations=_ablations(scored, rates, bench),
         n_fresh=int(scored.count[fresh].sum()),
+        places=[_places(scored, rates[name], name, bench) for name in _PLACED_MODELS if name in rates],
     )
 
 
@@ -374,6 +377,21 @@ def _hourly(scored: _Scored, rates: NDArray[np.float64], name: str, bench: Bench
         n=len(observed),
         spearman_usd=scores.rank_correlation(predicted, observed),
         r2_log_usd=scores.log_fit(predicted, observed),
+    )
+
+
+def _places(scored: _Scored, rates: NDArray[np.float64], name: str, bench: Bench) -> Places:
+    """How events are spread over what a model expected of their places."""
+    events = place_shares(scored.group, scored.count, rates[scored.cells], scored.n_windows)
+    shares = events.sum(axis=0) / max(float(events.sum()), 1e-300)
+    ends = _intervals(scored, bench.settings, events.T)
+    even = np.arange(1, len(shares) + 1) / len(shares)
+    return Places(
+        model=name,
+        shares=shares.tolist(),
+        low=ends[:, 0].tolist(),
+        high=ends[:, 1].tolist(),
+        distance=float(np.abs(np.cumsum(shares) - even).max()),
     )
 
 

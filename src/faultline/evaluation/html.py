@@ -44,6 +44,7 @@ _DEFINITIONS: Final = (
     ("IGcap", "IG when an event counts as its notional, capped, over the mean capped notional."),
     ("Interval", "95 % of 400 bootstrap draws of whole six-hour blocks. Few blocks make it too narrow if anything."),
     ("Concentration", "Share of events in the densest part of the swept area, by predicted density."),
+    ("Places", "Part of what is expected in a window and side that lies nearer than the event; even where foretold."),
     ("B4", "Rates by side of the price and age since price was last there: freshness alone, which a map must beat."),
 )  # fmt: skip
 
@@ -74,6 +75,12 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
         '<h2>Concentration</h2><p class="quiet">Share of liquidations found in the densest part of the area that price '
         "covered.</p>" + _curve(main),
     ]
+    if main.places:
+        words = (
+            "Share of the liquidations in each tenth of what a model expected of their places, from the near end of "
+            "what price swept to the far one: 0.10 each where places are as foretold. In brackets 95 % intervals."
+        )
+        parts.append(f'<h2>Places</h2><p class="quiet">{words}</p>' + _place_table(main))
     if main.n_fresh:
         words = f"{main.n_fresh:,} liquidations lay ahead of the price where it had not been for eight hours."
         parts.append(f"<h2>Fresh zones</h2><p>{words}</p>" + _fresh_table(main))
@@ -90,6 +97,18 @@ def render_report(reports: Sequence[EvaluationReport]) -> str:
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{_text(title)}</title>'
     page = f"<head>{head}<style>{_STYLE}</style></head><body>{''.join(parts)}</body>"
     return f'<!doctype html><html lang="en">{page}</html>\n'
+
+
+def _place_table(report: EvaluationReport) -> str:
+    tenths = "".join(f"<th>{k}</th>" for k in range(1, len(report.places[0].shares) + 1))
+    rows = [f"<tr><th>model</th>{tenths}<th>largest gap</th></tr>"]
+    for row in report.places:
+        cells = "".join(
+            f"<td>{_number(share, 2)} [{_number(low, 2)}, {_number(high, 2)}]</td>"
+            for share, low, high in zip(row.shares, row.low, row.high, strict=True)
+        )
+        rows.append(f"<tr><td>{_text(row.model)}</td>{cells}<td>{_number(row.distance, 2)}</td></tr>")
+    return f'<div class="wide"><table>{"".join(rows)}</table></div>'
 
 
 def _hashes(report: EvaluationReport) -> str:

@@ -20,6 +20,7 @@ __all__ = (
     "Hourly",
     "LeaveOut",
     "ModelScore",
+    "Places",
     "SweptArea",
 )
 
@@ -132,6 +133,25 @@ class Hourly(msgspec.Struct, frozen=True, kw_only=True):
     r2_log_usd: float
 
 
+class Places(msgspec.Struct, frozen=True, kw_only=True):
+    """Where events lay in what price swept, beside where a model expected them.
+
+    Attributes:
+        model: name.
+        shares: share of the events in each tenth of what was expected, from the near end of what was swept to the far
+            one; 0.1 each where places are as foretold.
+        low: lower ends of their 95 % intervals.
+        high: upper ends.
+        distance: largest gap between the summed shares and the even ones (Kolmogorov).
+    """
+
+    model: str
+    shares: list[float]
+    low: list[float]
+    high: list[float]
+    distance: float
+
+
 class LeaveOut(msgspec.Struct, frozen=True, kw_only=True):
     """T of the map when a UTC day is left out."""
 
@@ -184,4 +204,5 @@ class EvaluationReport(msgspec.Struct, frozen=True, kw_only=True):
     curve_shares: list[float]
     warnings: list[str]
     ablations: list[Ablation] = []
+    places: list[Places] = []
     n_fresh: int = 0
