@@ -78,7 +78,7 @@ GATES = {
     "times_cryptofeed_depth_500": 25.0,
     # From bytes to a book, of simdjson's time to read the numbers; a largest value.
     "of_simdjson_depth_500": 2.5,
-    "venue_depth_50_us": 9.0,
+    "aim_venue_depth_50_us": 9.0,
     "socket_per_s": 800_000,
     "times_websockets": 3.0,
 }
