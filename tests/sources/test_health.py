@@ -86,6 +86,17 @@ def test_changes_are_told_once_and_quiet_is_no_change():
     assert found.take_changes() == []
 
 
+def test_a_channel_that_is_never_connected_is_down_after_half_a_minute_and_told_once():
+    _, found = meter()
+    for second in range(0, 100, 10):
+        found.status("tickers", Status.DOWN, f"at {second} s", T0 + second * SECOND_NS)
+    (change,) = found.take_changes()
+    assert (change.status, change.at_ns, change.detail) == (Status.DOWN, T0 + 30 * SECOND_NS, "at 30 s")
+    found.status("tickers", Status.LIVE, "rows come", T0 + 100 * SECOND_NS)
+    found.status("tickers", Status.DOWN, "it was lost", T0 + 101 * SECOND_NS)
+    assert [one.status for one in found.take_changes()] == [Status.LIVE, Status.DOWN]
+
+
 def test_rates_are_those_of_the_last_minute_and_hour():
     health, found = meter()
     for second in range(90):

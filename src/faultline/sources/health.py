@@ -39,6 +39,8 @@ __all__ = (
     "WriterHealth",
 )
 
+#: A channel that was never connected is told as down after so long.
+_START_NS: Final = 30 * SECOND_NS
 #: Seconds, and minutes, of which rates are kept.
 _RING: Final = 60
 #: Lags kept per channel for its percentiles.
@@ -197,6 +199,8 @@ class _Channel:
         self.channel, self.transport = channel, transport
         self.kinds: list[str] = []
         self.status, self.sentence, self.since_ns = Status.DOWN, "not connected yet", at_ns
+        #: The word of the latest row about it.
+        self.told: Status | None = None
         self.n_rows = self.n_gaps = 0
         self.last_row_ns: int | None = None
         self.seconds, self.minutes = _Ring(SECOND_NS), _Ring(MINUTE_NS)
@@ -294,18 +298,17 @@ class VenueMeter:
         found = self._channels[channel]
         with self._lock:
             found.sentence = sentence
-            if status is found.status:
-                return
-            if status is Status.ABSENT:
+            if status is not found.status:
                 found.status, found.since_ns = status, at_ns
-                return
+            # Before the first connection a channel is down for a while, which tells nothing.
+            is_starting = found.told is None and status is Status.DOWN and at_ns - found.since_ns < _START_NS
             # Rows tell five words: a quiet channel is a live one on which nothing happened.
-            if _told(status) is not _told(found.status):
-                lag_ns = found.lags[-1] if found.lags else -1
-                self._changes.append(
-                    StatusChange(at_ns, self.venue.slug, channel, _told(status), lag_ns, sentence)
-                )
-            found.status, found.since_ns = status, at_ns
+            word = _told(status)
+            if status is Status.ABSENT or is_starting or word is found.told:
+                return
+            found.told = word
+            lag_ns = found.lags[-1] if found.lags else -1
+            self._changes.append(StatusChange(at_ns, self.venue.slug, channel, word, lag_ns, sentence))
 
     def gap(self, channel: str) -> None:
         """Count a gap of a channel."""
