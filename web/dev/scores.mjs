@@ -59,6 +59,21 @@ function days() {
   });
 }
 
+/** Places as foretold but for the far end; a uniform rate expects too much near. */
+function places() {
+  const row = (model, shares, distance) => ({
+    model,
+    shares,
+    low: shares.map((value) => 0.85 * value),
+    high: shares.map((value) => 1.15 * value),
+    distance,
+  });
+  return [
+    row("map", [0.09, 0.1, 0.1, 0.1, 0.1, 0.11, 0.1, 0.11, 0.11, 0.08], 0.02),
+    row("B0", [0.02, 0.03, 0.05, 0.07, 0.09, 0.11, 0.14, 0.15, 0.16, 0.18], 0.251),
+  ];
+}
+
 export function scores(scenario, query) {
   const asset = query.get("history_of");
   const past = asset === null ? {} : { history: scenario === "noscores" ? [] : history(asset) };
@@ -78,6 +93,7 @@ export function scores(scenario, query) {
       { a: "map", b: "B4", metric: "ig", mean: ig, ci: igCi },
     ],
     days: days(),
+    places: places(),
   });
   return {
     available: true,

@@ -149,6 +149,17 @@ export interface ScoreReport {
   readonly differences: readonly ScoreDifference[];
   /** Events of each UTC day and what the map expected; an older engine leaves it out. */
   readonly days?: readonly DayTotal[];
+  /** Where events lay beside where models expected them; an older engine leaves it out. */
+  readonly places?: readonly Places[];
+}
+
+/** Share of the events in each tenth of what a model expected of their places, near end to far end, with 95 % ends. */
+export interface Places {
+  readonly model: string;
+  readonly shares: readonly (number | null)[];
+  readonly low: readonly (number | null)[];
+  readonly high: readonly (number | null)[];
+  readonly distance: number | null;
 }
 
 export interface DayTotal {

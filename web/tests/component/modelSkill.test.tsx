@@ -45,6 +45,10 @@ const REPORT = {
     { a: "map", b: "B4", metric: "ig", mean: 0.01, ci: null },
   ],
   days: DAYS,
+  places: [
+    { model: "map", shares: [0.4, 0.6], low: [0.3, 0.5], high: [0.5, 0.7], distance: 0.1 },
+    { model: "B0", shares: [0.1, null], low: [0.05, null], high: [0.2, null], distance: null },
+  ],
 };
 
 async function open(history: readonly ScorePoint[] = HISTORY): Promise<void> {
@@ -134,6 +138,21 @@ describe("skill", () => {
     expect(bars.map((bar) => Number(bar.getAttribute("height")))).toEqual([16, 48, 48]);
     expect(text()).toContain("a full bar is 8.0×");
     expect(bars[2].classList.contains("is-missing")).toBe(true);
+  });
+
+  it("sets where liquidations lay beside where each model expected them", async () => {
+    await open();
+    const bars = () => [...root.querySelectorAll(".places rect")];
+    expect(bars().map((bar) => bar.querySelector("title")?.textContent)).toEqual([
+      "part 1, near end: 40 % of the liquidations (30–50 %)",
+      "part 2, far end: 60 % of the liquidations (50–70 %)",
+    ]);
+    expect(bars().map((bar) => Number(bar.getAttribute("height")))).toEqual([48, 72]);
+    expect(text()).toContain("Largest gap 0.100");
+    await press("B0, one rate");
+    expect(bars()).toHaveLength(1);
+    expect(text()).toContain("Largest gap –");
+    await press("map");
   });
 
   it("tells how much of the map is drawn as learned, where the engine says so", async () => {

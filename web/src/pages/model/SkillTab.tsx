@@ -3,6 +3,7 @@ import type { ModelAnswer } from "../../api/model";
 import { scoreHistory, scores } from "../../state/engine";
 import { BandBar } from "./BandBar";
 import { isKnown, share } from "./figures";
+import { Places } from "./Places";
 import { Residuals } from "./Residuals";
 import { SkillOverTime } from "./SkillOverTime";
 import { SkillTable } from "./SkillTable";
@@ -35,6 +36,7 @@ export function SkillTab({ answer }: { answer: ModelAnswer }) {
     <div class="feeds">
       {reports.length > 0 && past?.asset === answer.asset && <SkillOverTime points={past.points} />}
       {reports.length > 0 && <Residuals report={reports[0]} />}
+      {reports.length > 0 && <Places report={reports[0]} />}
       <Trial answer={answer} />
       <SkillTable asset={answer.asset} />
     </div>
