@@ -90,6 +90,16 @@ def test_what_was_read_stays_when_the_next_lists_are_read():
     assert bids.tolist() == [[100.5, 2.0]]
 
 
+def test_room_is_made_for_longer_lists(monkeypatch):
+    lists = LevelLists(*PAIRS)
+    for n in (1, 1_000, 3, 15_000, 2):
+        levels = [b'["%d.5","2"]' % number for number in range(n)]
+        bids, asks = lists.read(raw(*levels), raw(*levels[:1]))
+        assert bids[:, 0].tolist() == [number + 0.5 for number in range(n)]
+        assert asks.tolist() == [[0.5, 2.0]]
+        assert is_read_from_bytes(lists, raw(*levels), raw(*levels[:1]), monkeypatch)
+
+
 def test_lists_that_have_no_room_are_read_by_msgspec():
     lists = LevelLists(*PAIRS)
     level = b'["100.5","2"]'

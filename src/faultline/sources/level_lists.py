@@ -32,7 +32,8 @@ __all__ = ("NO_LEVELS", "PAIRS", "LevelLists", "base_units")
 NO_LEVELS: Final = msgspec.Raw(b"[]")
 #: The usual form of a level, and its type.
 PAIRS: Final = ("[%,%]", list[tuple[float, float]])
-#: Bytes of both lists that have room; longer ones go through msgspec.
+#: Bytes of both lists for which there is room from the beginning, and at most; longer ones go through msgspec.
+_ROOM: Final = 1 << 12
 _BYTES_MAX: Final = 1 << 18
 #: Bytes of the shortest level with what parts it from the next: ``[1,2],``.
 _LEVEL_BYTES_MIN: Final = 6
@@ -54,8 +55,7 @@ class LevelLists:
         members = re.findall(r"[%?]", form)
         self._price = 0 if form.startswith("{") else members.index("%")
         self._decode = msgspec.json.Decoder(rows, strict=False).decode
-        self._room = np.zeros(_BYTES_MAX + PADDING, dtype=np.uint8)
-        self._bytes = self._room.data
+        self._make_room(_ROOM)
         self.read(NO_LEVELS, NO_LEVELS)  # Compiles the kernels now, not while frames wait.
         base_units(np.empty((0, 2)), 1.0, is_inverse=True)
 
@@ -76,6 +76,8 @@ class LevelLists:
         split = len(bids)
         size = split + len(asks)
         if size <= _BYTES_MAX:
+            if size > self._size:
+                self._make_room(1 << size.bit_length())
             self._bytes[:split] = bids
             self._bytes[split:size] = asks
             levels = np.empty((size // _LEVEL_BYTES_MIN + 1, 2))
@@ -86,6 +88,11 @@ class LevelLists:
             base_units(self._read_slowly(bids), unit, is_inverse=is_inverse),
             base_units(self._read_slowly(asks), unit, is_inverse=is_inverse),
         )
+
+    def _make_room(self, size: int) -> None:
+        self._size = size
+        self._room = np.zeros(size + PADDING, dtype=np.uint8)
+        self._bytes = self._room.data
 
     def _read_slowly(self, side: msgspec.Raw) -> NDArray[np.float64]:
         rows: Sequence[Any] = self._decode(side)
