@@ -42,7 +42,6 @@ const silence = (event: SignalEvent): string => duration(numberIn(event, "silent
 /** The instrument, or the feeds of a venue, that an event is about. */
 const sourceIn = (event: SignalEvent): string =>
   `${textIn(event, "instrument")?.replace(":all", ":") ?? "A source"}${listIn(event, "channels").join(", ")}`;
-
 const times = (now: number | null, before: number | null): string | null =>
   now && before && now / before >= 1.05 ? `${(now / before).toFixed(1)}× what it held` : null;
 
