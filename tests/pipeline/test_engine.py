@@ -13,7 +13,7 @@ from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import GLANCE_S, TURN_S, Engine, Market
 from faultline.pipeline.parameters import PipelineParameters
-from faultline.pipeline.replay import STEP_KINDS
+from faultline.pipeline.replay import STEP_KINDS, TapeReplay
 from faultline.signals.events import LATENCY_GOAL_MS, Priority
 from faultline.simulator import Simulation, load_world
 from faultline.store.events import EventStore
@@ -175,6 +175,14 @@ def test_events_of_a_rebuilt_past_stand_in_the_log_in_the_order_of_time(two_asse
     assert "mark" in kinds
     assert "source_status" not in kinds
     events.close()
+
+
+def test_a_replay_of_one_asset_has_what_the_recorder_said_of_feeds(two_assets) -> None:
+    replay = TapeReplay(two_assets, "BTC", PipelineParameters())
+    told = [batch for _, batches in replay.chunks(START, START + HOURS * HOUR_NS) for batch in batches]
+    feeds = [batch for batch in told if batch.kind is Kind.SOURCE_STATUS]
+    assert [(batch.instrument_id, len(batch)) for batch in feeds] == [("simx:all", 2)]
+    assert {batch.instrument_id for batch in told} == {*replay.ids, "simx:all"}
 
 
 def test_between_two_drawings_only_assets_with_messages_move_and_their_events_are_told(
