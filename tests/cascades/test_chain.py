@@ -202,6 +202,10 @@ def test_a_book_raises_what_is_needed_and_is_a_feature():
     booked = msgspec.structs.replace(situation, book=Book(deep, (5e7,) * 400))
     plain, thick = (CascadeLearner().forecast(item) for item in (situation, booked))
     assert all(b >= a for a, b in zip(plain.needed_usd, thick.needed_usd, strict=True))
+    assert set(plain.needed_from) == {"law"}
+    for a, b, word in zip(plain.needed_usd, thick.needed_usd, thick.needed_from, strict=True):
+        assert word == ("book" if b > a else "law")
+    assert "book" in thick.needed_from
     mass = np.array(situation.levels.mass_usd)
     column = FEATURES.index("book_impact")
     assert (features(situation, passage_probs(situation), mass)[:, column] == 0).all()

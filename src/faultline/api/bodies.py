@@ -347,8 +347,8 @@ class ChainStepBody(msgspec.Struct, frozen=True, kw_only=True):
 
     ``prob`` is the probability of reaching it given that the zone is hit, ``low`` and ``high`` its 95 % interval;
     ``expected_usd`` the notional to expect there, ``delay_s`` the median time from the hit, given that it is reached;
-    ``needed_usd`` the forced flow that moves price there; ``n_at_risk`` the hops seen from the level before, faded;
-    ``greyed`` where these are too few to lean on.
+    ``needed_usd`` the forced flow that moves price there, ``needed_from`` whether the square-root law or the order book
+    says so; ``n_at_risk`` the hops seen from the level before, faded; ``greyed`` where these are too few to lean on.
     """
 
     depth: int
@@ -359,6 +359,7 @@ class ChainStepBody(msgspec.Struct, frozen=True, kw_only=True):
     expected_usd: float
     delay_s: float | None
     needed_usd: float | None
+    needed_from: Literal["law", "book"]
     n_at_risk: float
     greyed: bool
 

@@ -7,7 +7,7 @@ expect and the time, the forced flow needed to get there beside the flow to expe
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -103,6 +103,7 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
         expected_usd: notional to expect: share liquidated times heat of the level times ``prob``; levels 0..n.
         released_usd: forced flow to expect by the time that the level before is through, given it is reached.
         needed_usd: forced flow that moves price to the level, by the law or the book, whichever asks for more.
+        needed_from: which of them that is: ``law`` or ``book``.
         hop_delay_s: 10, 50 and 90 % quantile of the time of one hop that happens in time.
         delay_s: the same from the hit to each level, given it is reached; n triples.
         reproduction: mean reproduction number over the stretch of levels 0..n.
@@ -127,6 +128,7 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
     expected_usd: tuple[float, ...]
     released_usd: tuple[float, ...]
     needed_usd: tuple[float, ...]
+    needed_from: tuple[Literal["law", "book"], ...]
     hop_delay_s: tuple[float, ...]
     delay_s: tuple[tuple[float, ...], ...]
     reproduction: tuple[float, ...]
@@ -175,6 +177,7 @@ class CascadeLearner:
         flow = share * np.cumsum(mass)
         alone = np.cumprod(passage)
         hop, cumulative = self._delays(situation, n)
+        needed, is_book = self._needed_usd(situation)
         return ChainForecast(
             zone_id=situation.id,
             symbol=situation.symbol,
@@ -191,7 +194,8 @@ class CascadeLearner:
             excess_prob=_tuple(prob - alone),
             expected_usd=_tuple(share * mass * np.concatenate([[1.0], prob])),
             released_usd=_tuple(flow[:n]),
-            needed_usd=_tuple(self._needed_usd(situation)),
+            needed_usd=_tuple(needed),
+            needed_from=tuple("book" if booked else "law" for booked in is_book),
             hop_delay_s=_tuple(hop),
             delay_s=tuple(_tuple(row) for row in cumulative),
             reproduction=_tuple(self._reproduction(situation, flow)),
@@ -269,13 +273,15 @@ class CascadeLearner:
         total = np.cumsum(self.delay.quantiles_s(uniform), axis=1)
         return hop, np.quantile(total, _TIMES, axis=0).T
 
-    def _needed_usd(self, situation: Situation) -> NDArray[np.float64]:
-        """Forced flow that moves price to each level."""
+    def _needed_usd(self, situation: Situation) -> tuple[NDArray[np.float64], list[bool]]:
+        """Forced flow that moves price to each level, and whether it is the book's rather than the law's."""
         distance = np.asarray(situation.levels.distance, dtype=np.float64)
         needed = self.impact.law.flow_usd(distance, situation.moves.sigma_day, situation.volume_day_usd)
         if situation.book is None or not situation.book.usd:
-            return needed
-        return np.asarray(np.fmax(needed, book_flow_usd(situation.book, distance)))
+            return needed, [False] * len(distance)
+        walked = book_flow_usd(situation.book, distance)
+        # Where the book is shorter than the distance it says nothing.
+        return np.asarray(np.fmax(needed, walked)), (walked > needed).tolist()
 
     def _reproduction(self, situation: Situation, flow: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean R over the stretch of each level 0..n; NaN where a stretch has no width."""

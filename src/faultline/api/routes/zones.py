@@ -212,6 +212,7 @@ def _chain(chain: ChainForecast) -> ChainBody:
                 expected_usd=chain.expected_usd[k + 1],
                 delay_s=_finite(chain.delay_s[k][1]),
                 needed_usd=_finite(chain.needed_usd[k]),
+                needed_from=chain.needed_from[k],
                 n_at_risk=chain.n_observations[k],
                 greyed=chain.is_grey[k],
             )
