@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from faultline.learning.bands import draw_shares
-from faultline.learning.identify import BIN_LABELS, bin_of, bin_shares, mean_log_sd, taught_ratio
+from faultline.learning.identify import (
+    BIN_LABELS,
+    between_instruments,
+    bin_of,
+    bin_shares,
+    mean_log_sd,
+    taught_ratio,
+)
 
 GRID = (3.0, 9.0, 10.0, 24.0, 25.0, 59.0, 60.0, 125.0)
 SHARES = np.array([0.05, 0.05, 0.1, 0.1, 0.2, 0.1, 0.3, 0.1])
@@ -46,6 +53,24 @@ def test_what_was_not_taught_is_not_identified_unless_much_was_expected():
     assert not any(part.identified for part in shares_of(np.eye(8) * 3.9))
     assert all(part.identified for part in shares_of(np.eye(8) * 3.9, prior_events=50.0))
     np.testing.assert_allclose(taught_ratio(np.eye(2) * 5.0, np.eye(2) * 4.0), 0.0)
+
+
+def test_a_wide_prior_lends_no_knowledge():
+    wide = np.eye(8) * 4.0
+    before = between_instruments(wide)
+    np.testing.assert_allclose(before, np.eye(8) * 0.41)
+    # Known to a factor of four is half of the wide prior's variance, and more than instruments differ by.
+    np.testing.assert_allclose(taught_ratio(np.eye(8) * 1.9, wide), 0.525)
+    np.testing.assert_allclose(taught_ratio(np.eye(8) * 1.9, before), 0.0)
+    np.testing.assert_allclose(taught_ratio(np.eye(8) * 0.1, before), 1 - 0.1 / 0.41)
+
+
+def test_a_prior_that_is_sharper_than_instruments_differ_stays_as_it_is():
+    prior = np.array([[0.2, 0.1], [0.1, 0.3]])
+    np.testing.assert_allclose(between_instruments(prior), prior)
+    mixed = between_instruments(np.array([[4.0, 0.2], [0.2, 0.1]]))
+    np.testing.assert_allclose(np.diagonal(mixed), [0.41, 0.1])
+    assert mixed[0, 1] / np.sqrt(mixed[0, 0] * mixed[1, 1]) == pytest.approx(0.2 / np.sqrt(0.4))
 
 
 def test_members_that_disagree_widen_the_band():

@@ -35,7 +35,7 @@ _PLACES: Final = {
 }
 
 
-class CommandsOnDemand(TyperGroup):
+class _CommandsOnDemand(TyperGroup):
     """Commands that are imported when they are asked for: the others' libraries take a second or two."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as the group says
@@ -58,7 +58,7 @@ class CommandsOnDemand(TyperGroup):
 
 
 APP = typer.Typer(
-    cls=CommandsOnDemand,
+    cls=_CommandsOnDemand,
     name="faultline",
     help="Where leveraged crypto-derivatives positions are forced out of the market, scored against what happened.",
     no_args_is_help=True,

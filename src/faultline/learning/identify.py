@@ -2,7 +2,9 @@
 
 Neighbouring leverages are hardly told apart, so shares are shown in four bins, with bands from draws of the mix. What
 the events taught about a bin is ``iota = 1 - Var_post / Var_prior`` of its log rate, the gradient of which is the share
-of each leverage in its bin.
+of each leverage in its bin. ``Var_prior`` is how far instruments lie apart (``between_instruments``): the filter
+forgets towards a wider prior, so that few events can teach it, and beside that a rate known to a factor of four would
+count as known.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ __all__ = (
     "BIN_EDGES",
     "BIN_LABELS",
     "BinShare",
+    "between_instruments",
     "bin_of",
     "bin_shares",
     "mean_log_sd",
@@ -33,6 +36,9 @@ __all__ = (
 #: Leverages below the first edge, between two edges, and from the last edge up are shown together.
 BIN_EDGES: Final = (10.0, 25.0, 60.0)
 BIN_LABELS: Final = ("<10x", "10-25x", "25-60x", ">60x")
+#: Variance of a log rate among the instruments of a class: of a venue around its class, and of an instrument around its
+#: venue (``prior.HierarchySettings``).
+_APART: Final = 0.5**2 + 0.4**2
 #: A bin is identified where events taught this share of the variance...
 _TAUGHT: Final = 0.5
 #: ...or where the prior expected this many independent events in a half-life: few came, and that is knowledge too.
@@ -49,7 +55,7 @@ class BinShare:
         share: posterior mean share, 0 to 1.
         low: lower end of the credible band.
         high: upper end.
-        iota: share of the prior's variance of the log rate that events removed, 0 to 1.
+        iota: share of the variance of the log rate between instruments that events removed, 0 to 1.
         prior_events: events that the prior expected in a half-life along the path that price travelled.
         identified: False where price never travelled far enough to tell: the share is the prior's.
     """
@@ -68,6 +74,12 @@ def bin_of(leverages: Sequence[float]) -> NDArray[np.int64]:
     return np.searchsorted(np.array(BIN_EDGES), np.asarray(leverages, dtype=np.float64), side="right").astype(
         np.int64
     )
+
+
+def between_instruments(prior: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Covariance (L, L) of the prior's log rates with no variance above that between instruments."""
+    scale = np.sqrt(np.minimum(1.0, _APART / np.diagonal(prior)))
+    return prior * np.outer(scale, scale)
 
 
 def taught_ratio(covariance: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from faultline.learning.cells import cells_of, event_sizes
 from faultline.learning.closure import close_mix
 from faultline.learning.constants import LearnerSettings
 from faultline.learning.history import Fact, FactKind, ParameterHistory
-from faultline.learning.identify import bin_shares, mean_log_sd, taught_ratio
+from faultline.learning.identify import between_instruments, bin_shares, mean_log_sd, taught_ratio
 from faultline.learning.leverage_kernels import (
     WindowSums,
     filter_bank_kernel,
@@ -406,12 +406,12 @@ class LeverageLearner:
         covariance = _inverse(self._precision0 + taught)[:, :size, :size]
         before = _inverse(self._precision0)
         loose = _inverse(_inverse(loosened(before, self.leverages, self.prior.mix)) + taught)
-        draws, before = draw_shares(self._log_rates(), loose[:, :size, :size], spoken), before[:size, :size]
-        bank = self._bank
-        gram = np.einsum("m,mkn->kn", spoken, bank.size_gram)
-        sizes = mean_sizes(gram, spoken @ bank.size_sums, self._law)[:size]
+        draws = draw_shares(self._log_rates(), loose[:, :size, :size], spoken)
+        before = between_instruments(before[:size, :size])
+        gram = np.einsum("m,mkn->kn", spoken, self._bank.size_gram)
+        sizes = mean_sizes(gram, spoken @ self._bank.size_sums, self._law)[:size]
         notional = mix * sizes
-        expected = self.prior.mix * np.exp(self._level(0)) * bank.travel[0, :size] / dispersion
+        expected = self.prior.mix * np.exp(self._level(0)) * self._bank.travel[0, :size] / dispersion
         return Posterior(
             basis=basis,
             mix=mix,
