@@ -28,7 +28,13 @@ LONG = os.environ.get("FAULTLINE_FUZZ") == "1"
 
 def filled_stores(folder):
     events, zones = EventStore(folder / "facts.db"), ZoneStore(folder / "facts.db")
-    down = {"instrument": "binance:BTCUSDT", "silent_s": 31.0}
+    down = {
+        "instrument": "binance:BTCUSDT",
+        "silent_s": 31.0,
+        "channels": [],
+        "status": "silent",
+        "detail": "",
+    }
     events.append(
         [
             make_event(

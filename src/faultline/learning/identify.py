@@ -79,7 +79,8 @@ def bin_of(leverages: Sequence[float]) -> NDArray[np.int64]:
 def between_instruments(prior: NDArray[np.float64]) -> NDArray[np.float64]:
     """Covariance (L, L) of the prior's log rates with no variance above that between instruments."""
     scale = np.sqrt(np.minimum(1.0, _APART / np.diagonal(prior)))
-    return prior * np.outer(scale, scale)
+    capped: NDArray[np.float64] = prior * np.outer(scale, scale)
+    return capped
 
 
 def taught_ratio(covariance: NDArray[np.float64], prior: NDArray[np.float64]) -> NDArray[np.float64]:
