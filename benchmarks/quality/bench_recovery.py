@@ -1,8 +1,8 @@
 """How well the learner recovers a mix where its assumptions hold, and where one does not: judged by ``lines.toml``.
 
 Run ``make bench-quality``, or this script. Positions are opened, closed and forced out one by one on a path that they
-do not move; what is opened is told, as it is to the learner of a venue that publishes its trades. That is the setting in
-which the lines were drawn. Worlds that move their own price and tell of openings by volume alone are in
+do not move; what is opened is told, as it is to the learner of a venue that publishes its trades. That is the setting
+in which the lines were drawn. Worlds that move their own price and tell of openings by volume alone are in
 ``bench_worlds.py``. A figure is the mean over five seeds; figures go to ``results/recovery.json``.
 """
 
