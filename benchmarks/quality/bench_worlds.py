@@ -267,7 +267,7 @@ def figures_of(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]
         feed("textbook-well-specified-s1-8d", "tv_among_identified"),
     )
     note(
-        "misspecified-tv",
+        "harsh-tv",
         "textbook-misspecified-s1-8d",
         feed("textbook-misspecified-s1-8d", "tv_among_identified"),
     )
