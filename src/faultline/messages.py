@@ -261,7 +261,7 @@ _SPECS: Final[tuple[KindSpec, ...]] = (
             Field("price_kind", "<u1", "What the price means (units.PriceKind)."),
             Field("price_usd", "<f8", "Price as printed; NaN for a total, or unknown."),
             Field("qty_base", "<f8", "Quantity in base units; NaN unknown."),
-            Field("notional_usd", "<f8", "Notional in USD; NaN unknown."),
+            Field("notional_usd", "<f8", "Notional in USD; unknown only where the price is."),
         ),
     ),
     KindSpec(
