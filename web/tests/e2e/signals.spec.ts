@@ -152,13 +152,20 @@ test("after a lost connection every event is there exactly once", async ({ page 
 test("what was missed for too long is said", async ({ page }) => {
   let drop: (() => Promise<void>) | null = null;
   let refuse = false;
+  let heard = false;
   await page.routeWebSocket(/stream/, (socket) => {
     if (refuse) return void socket.close();
-    socket.connectToServer();
+    const server = socket.connectToServer();
+    server.onMessage((message) => {
+      heard = true;
+      socket.send(message);
+    });
     drop = () => socket.close();
   });
   await openSignals(page, "", "gap");
   await expect(rows(page).first()).toBeVisible();
+  // The log comes by a request, and may be there before the stream is.
+  await expect.poll(() => heard).toBe(true);
   refuse = true;
   await (drop as unknown as () => Promise<void>)();
   await expect(page.getByText(/Connection lost/)).toBeVisible();
