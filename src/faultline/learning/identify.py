@@ -57,7 +57,7 @@ class BinShare:
         high: upper end.
         iota: share of the variance of the log rate between instruments that events removed, 0 to 1.
         prior_events: events that the prior expected in a half-life along the path that price travelled.
-        identified: False where price never travelled far enough to tell: the share is the prior's.
+        identified: False where too few liquidations were seen to tell: the share is the prior's.
     """
 
     label: str

@@ -13,7 +13,7 @@ export interface LeverageBin {
   readonly high: Maybe;
   /** Share of the prior's uncertainty that events removed. */
   readonly iota: Maybe;
-  /** `false`: price never travelled that far, the share is the prior's. */
+  /** `false`: too few liquidations at its levels, the share is the prior's. */
   readonly identified: boolean;
   readonly assumed_share: Maybe;
   readonly before_share: Maybe;

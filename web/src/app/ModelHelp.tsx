@@ -5,7 +5,7 @@ const WORDS: readonly (readonly [string, string])[] = [
   ["band", "95 % credible: the share lies in it in 95 of 100 cases, if the model is right"],
   [
     "not identified",
-    "price never travelled as far as such positions are liquidated: nothing was learned, the prior is shown",
+    "too few liquidations where such positions are forced out, often as price never travelled that far: the prior is shown",
   ],
   ["data share", "how much of the prior's uncertainty events removed; 0 % is all assumption"],
   ["effective events", "events that still count: old ones fade"],

@@ -74,7 +74,7 @@ describe("leverage", () => {
     await show(model());
     const [low, , , high] = root.querySelectorAll(".bin");
     expect(low.textContent).toContain(
-      "not identified: price never travelled that far; this is the prior, scaled",
+      "not identified: too few liquidations there; this is the prior, scaled",
     );
     expect(low.querySelector(".band-bar.is-unknown .bar-fill")?.getAttribute("fill")).toContain("hatch");
     expect(high.textContent).toContain("50 %45–55 %");
@@ -90,7 +90,7 @@ describe("leverage", () => {
     await show(model({ feeds: [feed({ bins: none })] }));
     expect(root.querySelectorAll(".bin-note")).toHaveLength(4);
     expect(text()).toContain("not identified: too few events so far; this is the prior");
-    expect(text()).not.toContain("never travelled");
+    expect(text()).not.toContain("too few liquidations");
   });
 
   it("says on which basis a feed speaks", async () => {

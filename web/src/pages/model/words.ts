@@ -47,7 +47,7 @@ export const FACT_TEXT: Readonly<Record<string, string>> = {
 
 /** Price comes to high leverage first: where that is known and lower is not, it is the distance that lacks. */
 export const TOO_FEW = "not identified: too few events so far; this is the prior";
-export const NOT_IDENTIFIED = "not identified: price never travelled that far; this is the prior";
+export const NOT_IDENTIFIED = "not identified: too few liquidations there; this is the prior";
 
 /** Shares add up: where others were learned, what is not identified keeps the prior's proportions only. */
 export const SCALED = ", scaled to what the other bands leave";
