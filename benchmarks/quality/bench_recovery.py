@@ -21,6 +21,7 @@ import quality_lines
 from faultline.evaluation.truth_scores import distance_w1, total_variation
 from faultline.heatmap.ledger import LedgerParameters
 from faultline.learning.bank import Hypothesis, star_bank
+from faultline.learning.identify import IDENTIFIED_FROM
 from faultline.learning.leverage import LeverageLearner
 from faultline.learning.prior import generic_prior
 
@@ -86,7 +87,7 @@ def recover(scenario: Scenario, seed: int) -> dict[str, Any]:
     )
     learner.learn(world.bars, world.events)
     belief = learner.posterior()
-    known = belief.iota > 0.5
+    known = belief.iota > IDENTIFIED_FROM
     mine, theirs = (shares[known] / shares[known].sum() for shares in (belief.mix, true))
     low, high = belief.band(0.95)
     return {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faultline.evaluation.truth import RecoveredMix
+from faultline.learning.identify import IDENTIFIED_FROM
 
 if TYPE_CHECKING:
     from faultline.pipeline.given_mixes import FixedMix
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
     from faultline.pipeline.shard import Shard
 
 __all__ = ("recovered_mixes",)
-
-#: Share of a leverage's prior variance that events must have removed for it to count as identified.
-_TAUGHT = 0.5
 
 
 def recovered_mixes(shard: Shard) -> list[RecoveredMix]:
@@ -40,7 +38,7 @@ def _learned(t_ns: int, feed: FeedLearner) -> RecoveredMix:
         shares=belief.mix,
         low=low,
         high=high,
-        is_identified=belief.iota > _TAUGHT,
+        is_identified=belief.iota > IDENTIFIED_FROM,
         low80=low80,
         high80=high80,
         low50=low50,

@@ -29,6 +29,7 @@ from faultline.evaluation.truth_scores import (
     shares_on_grid,
     total_variation,
 )
+from faultline.learning.identify import IDENTIFIED_FROM
 from faultline.learning.mixes import smooth_prior
 from faultline.simulator.truth import MAP_BUCKET_LOG
 from faultline.units import HOUR_NS, TIMEFRAMES_NS
@@ -65,8 +66,6 @@ _EVEN_SHARE: Final = 0.01
 _DRIFT_LIMIT: Final = 0.05
 #: Where the true mix changes, a mix is compared with the opens of this long before it.
 _WINDOW_NS: Final = 24 * HOUR_NS
-#: A share counts as identified where more than this part of it comes from the data.
-_IDENTIFIED_FROM: Final = 0.5
 #: Bands that a mix may carry, by what they promise, and their columns in ``mix.parquet``.
 _BANDS: Final = {
     0.95: ("low_ratio", "high_ratio"),
@@ -127,7 +126,7 @@ class RecoveredMix:
         """Which shares the data determine: by ``iota`` where it is known."""
         if self.iota is None or np.isnan(self.iota).all():
             return self.is_identified
-        return np.asarray(self.iota > _IDENTIFIED_FROM)
+        return np.asarray(self.iota > IDENTIFIED_FROM)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = (
     "BIN_EDGES",
     "BIN_LABELS",
+    "IDENTIFIED_FROM",
     "BinShare",
     "between_instruments",
     "bin_of",
@@ -39,9 +40,9 @@ BIN_LABELS: Final = ("<10x", "10-25x", "25-60x", ">60x")
 #: Variance of a log rate among the instruments of a class: of a venue around its class, and of an instrument around its
 #: venue (``prior.HierarchySettings``).
 _APART: Final = 0.5**2 + 0.4**2
-#: A bin is identified where events taught this share of the variance...
-_TAUGHT: Final = 0.5
-#: ...or where the prior expected this many independent events in a half-life: few came, and that is knowledge too.
+#: A leverage or a bin is identified where events taught this share of the variance...
+IDENTIFIED_FROM: Final = 0.5
+#: ...a bin also where the prior expected this many independent events in a half-life: that few came is knowledge too.
 _EXPECTED: Final = 10.0
 _SMALLEST: Final = 1e-12
 
@@ -119,7 +120,7 @@ def bin_shares(
         share, iota = _bin_moments(x, covariances, weights, prior, inside)
         events = float(prior_events[inside].sum())
         low, high = band_of(draws[:, inside].sum(axis=1), promise)
-        identified = iota >= _TAUGHT or events >= _EXPECTED
+        identified = iota >= IDENTIFIED_FROM or events >= _EXPECTED
         found.append(BinShare(label, share, float(low), float(high), iota, events, identified))
     return tuple(found)
 
