@@ -112,6 +112,14 @@ SENTENCES = [
         "BTC: what binance:BTCUSDT taught about leverage is in use again (score +0.3 nats)",
     ),
     (
+        {"kind": "LEARNER_FELL_BACK", "learner": "print offset", "change": "fallback"},
+        "BTC: the usual print offset is in use: what binance:BTCUSDT taught did worse",
+    ),
+    (
+        {"kind": "LEARNER_FELL_BACK", "learner": "chains", "instrument": "BTC", "change": "restored"},
+        "BTC: what BTC taught about chains is in use again",
+    ),
+    (
         {
             "kind": "ENGINE_CHANGED",
             "what": "print offset",

@@ -19,11 +19,16 @@ def event(notice: Notice):
 
 
 @pytest.mark.parametrize("kind", ["fallback", "restored"])
-def test_a_learner_that_fell_back_is_told_when_it_did(kind) -> None:
-    found = event(learner_notice("BTC", FEED, Fact(kind, 60, -6.5, 5.0)))
-    assert (found.type, found.detected_at_ns, found.venue) == (EventType.LEARNER_FELL_BACK, 60, "okx")
+@pytest.mark.parametrize(
+    ("learner", "subject", "venue"),
+    [("leverage", FEED, "okx"), ("print offset", FEED, "okx"), ("chains", "BTC", None)],
+)
+def test_a_learner_that_fell_back_is_told_when_it_did(kind, learner, subject, venue) -> None:
+    found = event(learner_notice("BTC", learner, subject, Fact(kind, 60, -6.5, 5.0)))
+    assert (found.type, found.detected_at_ns, found.venue) == (EventType.LEARNER_FELL_BACK, 60, venue)
     assert found.data == {
-        "instrument": FEED,
+        "instrument": subject,
+        "learner": learner,
         "change": kind,
         "advantage_nats": -6.5,
         "threshold_nats": -5.0,

@@ -198,12 +198,21 @@ def _recovered(fields: Mapping[str, Any]) -> str:
     return f"{feeds} is {_plain(fields.get('status'))} again after {_silence(fields)}"
 
 
+#: What learners are about, and the static prior that they fall back on.
+_LEARNERS: Final = {
+    "leverage": ("leverage", "the assumed leverage mix"),
+    "print offset": ("where it prints", "the usual print offset"),
+    "chains": ("chains", "plain volatility"),
+}
+
+
 def _fell_back(fields: Mapping[str, Any]) -> str:
     feed, advantage = _plain(fields.get("instrument")), fields.get("advantage_nats")
     score = f" (score {advantage:+.1f} nats)" if _is_number(advantage) else ""
+    about, prior = _LEARNERS.get(str(fields.get("learner")), _LEARNERS["leverage"])
     if fields.get("change") == "restored":
-        return f"what {feed} taught about leverage is in use again{score}"
-    return f"the assumed leverage mix is in use: what {feed} taught did worse{score}"
+        return f"what {feed} taught about {about} is in use again{score}"
+    return f"{prior} is in use: what {feed} taught did worse{score}"
 
 
 def _engine(fields: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ GREY_BELOW: Final = 30
 _WIDER_MAX: Final = 4.0
 _TAILS: Final = np.array([0.025, 0.975])
 _TIMES: Final = np.array([0.1, 0.5, 0.9])
-_STATE_VERSION: Final = 2
+_STATE_VERSION: Final = 3
 
 
 class ChainSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +104,10 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
         released_usd: forced flow to expect by the time that the level before is through, given it is reached.
         needed_usd: forced flow that moves price to the level, by the law or the book, whichever asks for more.
         needed_from: which of them that is: ``law`` or ``book``.
+        book: instruments whose order books the flow was walked through; none where no book is known.
+        book_age_s: time since the last row of the oldest of them; None where there is none.
+        depth_ratio: depth of the books over what is usual; None where unknown.
+        funding_z: standard deviations by which the side pays more than usual; None where unknown.
         hop_delay_s: 10, 50 and 90 % quantile of the time of one hop that happens in time.
         delay_s: the same from the hit to each level, given it is reached; n triples.
         reproduction: mean reproduction number over the stretch of levels 0..n.
@@ -135,6 +139,10 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
     n_observations: tuple[float, ...]
     is_grey: tuple[bool, ...]
     raw_prob: tuple[float, ...]
+    book: tuple[str, ...] = ()
+    book_age_s: float | None = None
+    depth_ratio: float | None = None
+    funding_z: float | None = None
 
 
 class CascadeLearner:
@@ -148,6 +156,8 @@ class CascadeLearner:
         self.fraction = self._unknown_fraction()
         self.delay = HopDelay(self.settings.delay)
         self.impact = ImpactLaw(memory)
+        #: What was over by then teaches nothing: it was learned before, or nothing is to be learned.
+        self.learned_ns = -1
         cuts = np.cumsum([len(FEATURES) + 1, LEVELS_MAX + 2, LEVELS_MAX, 1])
         normals = normal_draws(self.settings.draws, int(cuts[-1]), self.settings.seed)
         self._weight_normals, self._mass_normals, self._delay_normals, self._surprises, _ = np.split(
@@ -202,11 +212,17 @@ class CascadeLearner:
             n_observations=_tuple(seen),
             is_grey=tuple(bool(count < GREY_BELOW) for count in seen),
             raw_prob=_tuple(raw),
+            book=() if situation.book is None else situation.book.instruments,
+            book_age_s=None if situation.book is None else situation.book.age_s,
+            depth_ratio=situation.depth_ratio,
+            funding_z=situation.funding_z,
         )
 
     def apply(self, outcome: Outcome) -> None:
         """Learn from a chain that is over."""
         situation, time_ns = outcome.situation, outcome.end_ns
+        if time_ns <= self.learned_ns:
+            return
         rows = features(situation, passage_probs(situation), np.asarray(situation.levels.mass_usd))
         reached, resolved = outcome.reached, outcome.resolved
         known = reached if outcome.is_cut else situation.levels.n

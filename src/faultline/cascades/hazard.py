@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ("ChainHazard", "HazardSettings")
+__all__ = ("POOL_LIMIT_NATS", "ChainHazard", "HazardSettings", "PoolTurn")
 
 _D: Final = len(FEATURES)
 #: Least share of either part of the pool, as a logit.
-_ODDS_LIMIT: Final = 4.0
+POOL_LIMIT_NATS: Final = 4.0
 #: Features of a usual hop, and how much they vary. What may be unknown is centred on 0, its neutral value.
 _CENTRE: Final = np.array([0.0, -1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, -2.0])
 _SCALE: Final = np.array([1.0, 1.0, 1.0, 1.0, 0.25, 1.0, 1.0, 0.5, 3.0])
@@ -64,6 +64,20 @@ class HazardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         check_positive("a hazard", self, ("prior_sd", "symbol_sd", "half_life_ns"))
 
 
+class PoolTurn(msgspec.Struct, frozen=True):
+    """Plain volatility takes over from the model, or gives back.
+
+    Attributes:
+        time_ns: when.
+        is_behind: whether the model has fallen behind: its share of the pool is at its least.
+        balance_nats: faded log score of the model over plain volatility's, held within twice the limit of the pool.
+    """
+
+    time_ns: int
+    is_behind: bool
+    balance_nats: float
+
+
 class ChainHazard:
     """Weights of the hazard; fed hit by hit in the order in which hits are resolved."""
 
@@ -75,11 +89,19 @@ class ChainHazard:
         self._seen = np.zeros(LEVELS_MAX)
         self._seen_ns: int | None = None
         self._log_odds = 0.0
+        #: Whether plain volatility has taken over: from where the pool is at its limit until the model leads again.
+        self._is_behind = False
+        self._turns: list[PoolTurn] = []
+
+    def take_turns(self) -> list[PoolTurn]:
+        """When plain volatility took over or gave back since the last call, in order."""
+        turns, self._turns = self._turns, []
+        return turns
 
     @property
     def model_share(self) -> float:
         """Share of the model in the pool; the rest is plain volatility."""
-        return float(expit(np.clip(self._log_odds, -_ODDS_LIMIT, _ODDS_LIMIT)))
+        return float(expit(np.clip(self._log_odds, -POOL_LIMIT_NATS, POOL_LIMIT_NATS)))
 
     @property
     def weights(self) -> dict[str, float]:
@@ -115,7 +137,11 @@ class ChainHazard:
         self._log_odds *= self._kept(time_ns)
         self._log_odds += float(np.sum(_log_likelihood(model, happened) - _log_likelihood(alone, happened)))
         # Past the limit more of the same says nothing, and would take as long to be taken back.
-        self._log_odds = float(np.clip(self._log_odds, -2 * _ODDS_LIMIT, 2 * _ODDS_LIMIT))
+        self._log_odds = float(np.clip(self._log_odds, -2 * POOL_LIMIT_NATS, 2 * POOL_LIMIT_NATS))
+        is_behind = self._log_odds < (0.0 if self._is_behind else -POOL_LIMIT_NATS)
+        if is_behind is not self._is_behind:
+            self._is_behind = is_behind
+            self._turns.append(PoolTurn(time_ns, is_behind, self._log_odds))
         self._posterior.apply(time_ns, wide, happened, offsets)
         self._seen *= self._kept(time_ns)
         self._seen[: len(rows)] += 1.0
@@ -168,12 +194,13 @@ class ChainHazard:
         return float(0.5 ** (max(time_ns - self._seen_ns, 0) / self.settings.half_life_ns))
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to go on, as flat arrays."""
+        """Everything needed to go on, as flat arrays; what ``take_turns`` would give is not part of it."""
         out: dict[str, NDArray[Any]] = {
             "symbols": np.frombuffer(msgspec.json.encode(self._symbols), dtype=np.uint8),
             "seen": self._seen.copy(),
             "log_odds": np.array([self._log_odds]),
             "seen_ns": np.array([-1 if self._seen_ns is None else self._seen_ns], dtype=np.int64),
+            "behind": np.array([self._is_behind]),
         }
         return out | {f"weights.{key}": value for key, value in self._posterior.state().items()}
 
@@ -186,6 +213,7 @@ class ChainHazard:
         hazard._symbols = msgspec.json.decode(state["symbols"].tobytes(), type=list[str])
         hazard._seen = state["seen"].copy()
         hazard._log_odds = float(state["log_odds"][0])
+        hazard._is_behind = bool(state["behind"][0])
         seen_ns = int(state["seen_ns"][0])
         hazard._seen_ns = None if seen_ns < 0 else seen_ns
         return hazard

@@ -177,6 +177,8 @@ class CascadeStream:
         """Learn from what was swept in the hour that is over, before the first bar of the coming one."""
         end_ns = self._hour * HOUR_NS
         for sweep in self.sweeps.close_hour(end_ns):
+            if end_ns <= self.learner.learned_ns:
+                continue
             censored = any(end_ns - HOUR_NS < time_ns <= end_ns for time_ns in self._adl_ns)
             self.learner.fraction.apply(end_ns, sweep.seen_usd, sweep.swept_usd, deleveraging=censored)
         self._adl_ns = [time_ns for time_ns in self._adl_ns if time_ns > end_ns]

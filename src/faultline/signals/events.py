@@ -253,13 +253,14 @@ CATALOGUE: Final[dict[EventType, EventSpec]] = {
         _spec(
             EventType.LEARNER_FELL_BACK,
             Priority.P2,
-            "the assumed leverage mix takes over because what was learned from a feed explained its liquidations "
-            "worse, or the learned one is back",
+            "a static prior (assumed leverage mix, usual print offset, plain volatility of chains) takes over because "
+            "what was learned foretold worse, or what was learned is back",
             {
-                "instrument": "feed of liquidations that is learned from",
-                "change": "fallback: the assumed mix is in force; restored: the learned one is back",
-                "advantage_nats": "discounted log score of the learned mix over the assumed one's",
-                "threshold_nats": "the assumed mix takes over below this",
+                "instrument": "feed of liquidations that is learned from; the asset where chains are",
+                "learner": "leverage, print offset or chains",
+                "change": "fallback: the static prior is in force; restored: what was learned is back",
+                "advantage_nats": "discounted log score of what was learned over the static prior's",
+                "threshold_nats": "the static prior takes over below this",
             },
         ),
         _spec(

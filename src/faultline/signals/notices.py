@@ -133,23 +133,25 @@ def feed_notice(asset: str, change: FeedChange) -> Notice:
     return Notice(kind, asset, subject, change.at_ns, fields, change.venue)
 
 
-def learner_notice(asset: str, feed_id: str, fact: Fact) -> Notice:
-    """The notice of what happened to the parameters of a feed's learner.
+def learner_notice(asset: str, learner: str, subject: str, fact: Fact) -> Notice:
+    """The notice of what happened to the parameters of a learner.
 
     Args:
         asset: e.g. ``BTC``.
-        feed_id: where the liquidations come from that it learns from.
+        learner: ``leverage``, ``print offset`` or ``chains``.
+        subject: feed of liquidations that it learns from; the asset for chains.
         fact: what happened; ``fallback`` and ``restored`` are told by the learner itself.
     """
     fields = {
-        "instrument": feed_id,
+        "instrument": subject,
+        "learner": learner,
         "change": fact.kind,
         "advantage_nats": fact.balance_nats,
         "threshold_nats": -fact.threshold_nats,
     }
-    return Notice(
-        EventType.LEARNER_FELL_BACK, asset, f"{feed_id}|{fact.kind}", fact.time_ns, fields, _venue(feed_id)
-    )
+    about = f"{subject}|{learner}|{fact.kind}"
+    venue = _venue(subject) if ":" in subject else None
+    return Notice(EventType.LEARNER_FELL_BACK, asset, about, fact.time_ns, fields, venue)
 
 
 def calibration_notice(

@@ -79,9 +79,8 @@ export const EVENT_TYPES: Readonly<Record<string, TypeText>> = {
   },
   LEARNER_FELL_BACK: {
     priority: 2,
-    label: "Assumed leverage",
-    meaning:
-      "the assumed leverage mix took over because the learned one did worse, or the learned one is back",
+    label: "Fell back",
+    meaning: "what is assumed took over because what was learned did worse, or what was learned is back",
   },
   ENGINE_CHANGED: {
     priority: 2,

@@ -123,10 +123,11 @@ const WHAT: Readonly<Record<string, Build>> = {
     const whose = sideOf(event) === "S" ? "short" : "long";
     return `${listIn(event, "venues").join(" and ") || "Two venues"} disagree on ${event.asset} ${whose} levels`;
   },
-  LEARNER_FELL_BACK: (event) =>
-    textIn(event, "change") === "restored"
-      ? `Leverage learned from ${feedOf(event)} is in use again`
-      : `The assumed leverage mix is in use: what ${feedOf(event)} taught did worse`,
+  LEARNER_FELL_BACK: (event) => {
+    const [about, taught] = [textIn(event, "learner") ?? "leverage", `what ${feedOf(event)} taught`];
+    if (textIn(event, "change") === "restored") return `In use again: ${taught} about ${about}`;
+    return `What is assumed about ${about} is in use: ${taught} did worse`;
+  },
   ENGINE_CHANGED: (event) => `Liquidation engine of ${feedOf(event)} has changed`,
   SIDE_CONVENTION_ALARM: (event) =>
     `Sides of liquidations of ${feedOf(event)} ${VERDICTS[textIn(event, "verdict") ?? ""] ?? "are in doubt"}`,
@@ -166,7 +167,7 @@ const MORE: Readonly<Record<string, Facts>> = {
   },
   LEARNER_FELL_BACK: (event) => {
     const score = numberIn(event, "advantage_nats");
-    return [score === null ? null : `score ${signed(score)} nats over the assumed mix`];
+    return [score === null ? null : `score ${signed(score)} nats over what is assumed`];
   },
   ENGINE_CHANGED: (event) => {
     const [before, after] = [numberIn(event, "before_bps"), numberIn(event, "after_bps")];

@@ -144,8 +144,14 @@ const SAID: readonly [string, Record<string, unknown>, string][] = [
   ],
   [
     "LEARNER_FELL_BACK",
-    { instrument: "binance:BTCUSDT", change: "fallback", advantage_nats: -5.04, threshold_nats: -5 },
-    "BTC: The assumed leverage mix is in use: what binance:BTCUSDT taught did worse – score −5.0 nats over the assumed mix",
+    {
+      instrument: "binance:BTCUSDT",
+      learner: "leverage",
+      change: "fallback",
+      advantage_nats: -5.04,
+      threshold_nats: -5,
+    },
+    "BTC: What is assumed about leverage is in use: what binance:BTCUSDT taught did worse – score −5.0 nats over what is assumed",
   ],
   [
     "ENGINE_CHANGED",
@@ -207,7 +213,7 @@ describe("sentences", () => {
       advantage_nats: 0.2,
     });
     expect(eventSentence(restored)).toBe(
-      "BTC: Leverage learned from okx:X is in use again – score +0.2 nats over the assumed mix",
+      "BTC: In use again: what okx:X taught about leverage – score +0.2 nats over what is assumed",
     );
     const right = event("SIDE_CONVENTION_ALARM", {
       instrument: "okx:X",
