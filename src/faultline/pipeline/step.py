@@ -49,8 +49,6 @@ __all__ = ("CELL_NS", "LocatedEvents", "StepOutputs", "step")
 
 #: One cell of the step grid.
 CELL_NS: Final = 50 * MILLISECOND_NS
-#: Kinds that nothing but books is made of; they may be given ahead of a step, and so are not counted in it.
-_OF_BOOKS: Final = (Kind.GAP, Kind.BOOK_LEVEL)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,8 +104,7 @@ def step(
         Columns, events and forecasts. ``shard`` has moved.
     """
     upto_ns = to_ns - 1
-    shard.take_books(batches, to_ns)
-    by_instrument = _route(shard, [batch for batch in batches if batch.kind not in _OF_BOOKS], to_ns)
+    by_instrument = _route(shard, batches, to_ns)
     statuses = [iid for iid, kinds in by_instrument.items() if Kind.SOURCE_STATUS in kinds]
     feeds = {iid.partition(":")[0]: by_instrument.pop(iid)[Kind.SOURCE_STATUS] for iid in statuses}
     paths = {
@@ -119,7 +116,6 @@ def step(
     if watch is not None:
         watch.apply_statuses(feeds, upto_ns)
         watch.apply_liquidations(events)
-        watch.cascades.apply_funding(by_instrument)
     columns: list[tuple[str, Columns]] = []
     forecasts: list[Forecast] = []
     drawn: list[_Drawn] = []
@@ -137,8 +133,6 @@ def step(
             _every_hour(shard, end_ns)
         if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:
             forecasts.append(_freeze(shard, end_ns))
-    if watch is not None:
-        watch.cascades.books.forget(shard.reached_ns)
     changes, states, notices = watch.take() if watch is not None else ([], [], [])
     return StepOutputs(columns, events, forecasts, changes, states, notices)
 
