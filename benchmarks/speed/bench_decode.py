@@ -1,7 +1,8 @@
 """Frames to rows: ours beside msgspec alone, json and dictionaries, and ccxt's handler, in turns in one process.
 
-* ``trade`` and ``liquidation``: a frame through the venue's mapper into rows, the share of the drain included;
-  alternatives end with a dictionary of floats (json), a struct (msgspec), or ccxt's own trade.
+* ``trade`` and ``liquidation``: a frame through the venue's mapper into rows, the share of the drain included, which
+  comes after 200 frames, or after 20 as on a connection that is less busy; alternatives end with a dictionary of
+  floats (json), a struct (msgspec), or ccxt's own trade.
 * ``depth``: a change of 50 or of 500 levels, by ours to arrays, to rows, and to a book; alternatives likewise. The way
   of a venue without a layout for its bytes is measured too: msgspec's pairs to rows.
 * ``venues``: trades and changes of 50 levels of every venue, frames of the scripts that its tests play, to rows. Some
@@ -64,8 +65,7 @@ BINANCE_LAYOUT = (
 DRAIN_EVERY = 200
 #: Largest or smallest values allowed, and what is aimed at.
 GATES = {
-    "trade_us": 1.5,
-    "aim_trade_us": 1.0,
+    "trade_us": 1.0,
     "depth_50_bytes_us": 4.0,
     "aim_depth_50_bytes_us": 3.0,
     "depth_50_generic_us": 12.0,
@@ -139,7 +139,7 @@ def instrument(slug):
     )
 
 
-def mapped(slug, frames):
+def mapped(slug, frames, drain_every=DRAIN_EVERY):
     """A function that maps all frames and drains now and then."""
     mapper = venue_of(slug).mapper({SYMBOL: instrument(slug)})
     out = Rows(slug)
@@ -147,7 +147,7 @@ def mapped(slug, frames):
     def run():
         for number, frame in enumerate(frames):
             mapper.map(frame, NOW_NS, out)
-            if number % DRAIN_EVERY == 0:
+            if number % drain_every == 0:
                 out.drain()
         n = sum(len(batch) for batch in out.drain())
         assert not out.rejects, out.rejects
@@ -203,6 +203,8 @@ def measure_trades(others, n=5_000, repeats=7):
     ways = {
         "ours_binance": mapped("binance", frames)[2],
         "ours_bybit": mapped("bybit", of_bybit)[2],
+        "ours_binance_by_20": mapped("binance", frames, 20)[2],
+        "ours_bybit_by_20": mapped("bybit", of_bybit, 20)[2],
         "msgspec_struct_only": each(decode_trade, frames),
         "json_dictionary": each(json_trade, frames),
     }
@@ -421,7 +423,7 @@ def judge(result):
     )
     socket = result["socket_us"]
     held = {
-        "trade_us": trade["ours_binance"] <= GATES["trade_us"],
+        "trade_us": max(trade["ours_binance"], trade["ours_bybit"]) <= GATES["trade_us"],
         "depth_50_bytes_us": depth["ours_bytes_to_arrays"] <= GATES["depth_50_bytes_us"],
         "depth_50_generic_us": generic <= GATES["depth_50_generic_us"],
         "socket_per_s": 1e6 / socket["picows_msgspec"] >= GATES["socket_per_s"],

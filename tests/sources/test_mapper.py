@@ -24,14 +24,15 @@ class Plain(VenueMapper):
 
     def _map_frame(self, frame, out):
         self.n_unknown += 1
-        self.know(frame, "channel", bytes, Plain._apply)
         out.channel = "channel"
-        self._apply(frame, out)
+        self.take(frame, bytes, Plain._apply, out)
 
     def _apply(self, frame, out):
         if b"bad" in frame:
             raise FrameReject(Reason.UNKNOWN_WORD, "bad")
         self.seen.append((out.channel, frame))
+        if b"nothing" not in frame:
+            out.mark("A", 1, 1.0)
 
     def _map_answer(self, channel, symbol, body, out):
         raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
@@ -78,6 +79,13 @@ def test_frames_that_do_not_begin_with_their_stream_are_not_known():
             mapper.map(one, 1, out)
     assert mapper.n_unknown == 10
     assert not mapper._known
+
+
+def test_a_stream_is_known_once_it_gave_rows():
+    mapper, out = Plain({}), Rows("plain")
+    for n in ('"nothing"', '"nothing"', 1, '"nothing"', 2):
+        mapper.map(frame("a", n), 1, out)
+    assert mapper.n_unknown == 3
 
 
 def test_streams_without_end_do_not_fill_the_memory(monkeypatch):

@@ -21,10 +21,13 @@ __all__ = (
     "SKIPPED",
     "TEXT",
     "WHOLE",
+    "amount_kernel",
     "base_units_kernel",
     "levels_kernel",
+    "plain_kernel",
     "read_depth_kernel",
     "read_lists_kernel",
+    "whole_kernel",
     "write_levels_kernel",
 )
 
@@ -51,7 +54,7 @@ _FIRST_PLAIN, _LAST_PLAIN = 32, 126
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _amount_kernel(frame: Any, at: int) -> tuple[int, float]:
+def amount_kernel(frame: Any, at: int) -> tuple[int, float]:
     """The place after a decimal number without sign or exponent, and the number; -1 where it is anything else.
 
     ``value = m / 10**k`` where ``m`` are the digits without the point and ``k`` counts those after it.
@@ -86,7 +89,20 @@ def _amount_kernel(frame: Any, at: int) -> tuple[int, float]:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _plain_kernel(frame: Any, at: int) -> int:
+def whole_kernel(frame: Any, at: int) -> tuple[int, Any]:
+    """The place after a whole number without sign, and the number; -1 where it is anything else."""
+    start, value = at, np.int64(0)
+    while _ZERO <= frame[at] <= _NINE:
+        value = value * 10 + (frame[at] - _ZERO)
+        at += 1
+    digits = at - start
+    if digits == 0 or digits > _DIGITS_MAX or (digits > 1 and frame[start] == _ZERO):
+        return -1, value
+    return at, value
+
+
+@njit(cache=True, nogil=True, inline="always")
+def plain_kernel(frame: Any, at: int) -> int:
     """The place after printable characters of which none is a quote or an escape."""
     byte = frame[at]
     while _FIRST_PLAIN <= byte <= _LAST_PLAIN and byte not in (_QUOTE, _ESCAPE):
@@ -110,10 +126,10 @@ def levels_kernel(frame: Any, at: int, levels: Any, n: int) -> tuple[int, int]:
     while True:
         if frame[at] != _OPEN or frame[at + 1] != _QUOTE:
             return -1, n
-        at, price = _amount_kernel(frame, at + 2)
+        at, price = amount_kernel(frame, at + 2)
         if at < 0 or frame[at] != _QUOTE or frame[at + 1] != _COMMA or frame[at + 2] != _QUOTE:
             return -1, n
-        at, qty = _amount_kernel(frame, at + 3)
+        at, qty = amount_kernel(frame, at + 3)
         if at < 0 or frame[at] != _QUOTE or frame[at + 1] != _CLOSE:
             return -1, n
         levels[n, 0] = price
@@ -150,18 +166,15 @@ def read_depth_kernel(frame: Any, size: int, layout: Any, found: Any, levels: An
                 return at
             at += 1
         elif code == WHOLE:
-            start, value = at, np.int64(0)
-            while _ZERO <= frame[at] <= _NINE:
-                value = value * 10 + (frame[at] - _ZERO)
-                at += 1
-            digits = at - start
-            if digits == 0 or digits > _DIGITS_MAX or (digits > 1 and frame[start] == _ZERO):
+            start = at
+            at, value = whole_kernel(frame, start)
+            if at < 0:
                 return start
             found[numbers] = value
             numbers += 1
         elif code in (TEXT, SKIPPED):
             start = at
-            at = _plain_kernel(frame, at)
+            at = plain_kernel(frame, at)
             if code == TEXT:
                 found[2 + 2 * texts] = start
                 found[3 + 2 * texts] = at
@@ -189,7 +202,7 @@ def _list_kernel(text: Any, at: int, form: Any, levels: Any, n: int) -> tuple[in
         for code in form:
             if code == AMOUNT:
                 is_quoted = text[at] == _QUOTE
-                at, value = _amount_kernel(text, at + 1 if is_quoted else at)
+                at, value = amount_kernel(text, at + 1 if is_quoted else at)
                 if at < 0 or (is_quoted and text[at] != _QUOTE):
                     return -1, n
                 if amounts < 2:
@@ -197,7 +210,7 @@ def _list_kernel(text: Any, at: int, form: Any, levels: Any, n: int) -> tuple[in
                 amounts += 1
                 at += is_quoted
             elif code == SKIPPED:
-                at = _plain_kernel(text, at)
+                at = plain_kernel(text, at)
             elif text[at] == code:
                 at += 1
                 while text[at] == _SPACE and code in (_COMMA, _COLON):

@@ -11,6 +11,7 @@ import numpy as np
 from faultline.instruments import ContractKind
 from faultline.sources.level_lists import PAIRS, LevelLists, base_units
 from faultline.sources.rows import FrameReject, Reason
+from faultline.sources.trade_bytes import TradeReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from faultline.instruments import Instrument
     from faultline.sources.rows import Levels, Rows
+    from faultline.sources.trade_bytes import TradeLayouts
+
+    #: How frames that begin alike are taken: channel, decoder, method, and number of their stream of trades or -1.
+    _Way = tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None], int]
 
 __all__ = ("FRAME_BYTES_MAX", "VenueMapper")
 
@@ -46,6 +51,8 @@ class VenueMapper(abc.ABC):
     stream_start: ClassVar[bytes] = b""
     #: Bytes of a frame that say its stream: the name to its end, and nothing that changes from frame to frame.
     stream_bytes: ClassVar[int] = 0
+    #: How frames of trades are written; None where they are read one by one. See ``take``.
+    trade_layouts: ClassVar[TradeLayouts | None] = None
     #: A level of its books as it is written, and the type of a list of them, as ``LevelLists`` takes them.
     level_form: ClassVar[tuple[str, Any]] = PAIRS
 
@@ -60,19 +67,39 @@ class VenueMapper(abc.ABC):
             symbol: unit for symbol, (unit, is_inverse) in self._units.items() if not is_inverse
         }
         self.lists = LevelLists(*self.level_form)
-        # Channel, decoder and method of frames that begin so.
-        self._known: dict[bytes, tuple[str, Callable[[bytes], Any], Callable[[Any, Any, Rows], None]]] = {}
+        self._known: dict[bytes, _Way] = {}
+        # What reads frames of trades together, and the streams whose frames may wait for that now.
+        self._trade_reader = TradeReader(self.trade_layouts, self._map_trades) if self.trade_layouts else None
+        self._trade_streams: dict[bytes, int] = {}
         self.reset()
 
     def map(self, frame: bytes, received_ns: int, out: Rows) -> None:
-        """Map one frame of the socket. Never raises for what a venue may send: it counts a reject."""
-        out.frame, out.received_ns = frame, received_ns  # as out.begin: the hottest path
+        """Map one frame of the socket. Never raises for what a venue may send: it counts a reject.
+
+        A frame of trades may wait, counted as one row, until the rows are drained.
+        """
+        stream = self._trade_streams.get(frame[: self.stream_bytes])
+        if stream is None or out.trade_reader is None:
+            self._map_alone(frame, received_ns, out)
+            return
+        out.trade_frames.append(frame)
+        out.trade_facts += (len(frame), stream, received_ns)
+        out.channel = out.trade_reader.channel
+        out.n_rows += 1
+
+    def _map_alone(self, frame: bytes, received_ns: int, out: Rows) -> None:
+        """Map one frame now."""
+        out.frame, out.received_ns = frame, received_ns  # as out.begin: a hot path
         known, is_too_large = self._known, len(frame) > FRAME_BYTES_MAX
         way = known.get(frame[: self.stream_bytes]) if known else None
         try:
             if way is not None and not is_too_large:
-                out.channel, decode, apply = way
+                out.channel, decode, apply, stream = way
+                before = out.n_rows
                 apply(self, decode(frame), out)
+                if stream >= 0 and out.n_rows > before:  # those that follow may wait
+                    self._trade_streams[frame[: self.stream_bytes]] = stream
+                    out.trade_reader = self._trade_reader
                 return
             out.channel = "?"
             if is_too_large:
@@ -81,28 +108,49 @@ class VenueMapper(abc.ABC):
         except _REFUSALS as exc:
             _count(exc, out)
 
-    def know(
+    def _map_trades(self, frame: bytes, received_ns: int, out: Rows) -> None:
+        """Map one frame of trades that waited and was not written as expected.
+
+        Where it teaches nothing, those that follow do not wait until one does: a frame that waits counts as heard.
+        """
+        self._trade_streams.pop(frame[: self.stream_bytes], None)
+        self._map_alone(frame, received_ns, out)
+
+    def take(
         self,
         frame: bytes,
-        channel: str,
         decode: Callable[[bytes], Any],
         apply: Callable[[Any, Any, Rows], None],
+        out: Rows,
+        *,
+        trades_of: str = "",
     ) -> None:
-        """Take all frames of this frame's stream with ``decode`` and ``apply`` from now on, without ``_map_frame``.
+        """Take a frame of ``out.channel``, and where it gives rows all others of its stream without ``_map_frame``.
 
         Args:
-            frame: one of them; all begin with ``stream_start`` and the name of the stream. Nothing is remembered of a
-                frame that does not, or of a name that ends after ``stream_bytes``.
-            channel: their channel.
+            frame: it; all of its stream begin with ``stream_start`` and the name of the stream. Nothing is remembered
+                of a frame that does not, or of a name that ends after ``stream_bytes``.
             decode: what reads one.
             apply: method of the mapper that is given what was read, and the rows.
+            out: the rows.
+            trades_of: symbol, where these are its trades and written as ``trade_layouts`` says: they wait then, and
+                are read all at once.
         """
-        if frame.find(b'"', len(self.stream_start), self.stream_bytes) > 0 and frame.startswith(
-            self.stream_start
+        before = out.n_rows
+        apply(self, decode(frame), out)
+        if (
+            out.n_rows <= before
+            or not frame.startswith(self.stream_start)
+            or frame.find(b'"', len(self.stream_start), self.stream_bytes) <= 0
         ):
-            if len(self._known) >= _STREAMS_MAX:
-                self._known.clear()
-            self._known[frame[: self.stream_bytes]] = (channel, decode, apply)
+            return
+        if len(self._known) >= _STREAMS_MAX:
+            self._known.clear()
+            self._trade_streams.clear()
+        contract, stream = self._units.get(trades_of), -1
+        if contract is not None and self._trade_reader is not None:
+            stream = self._trade_reader.stream(trades_of, *contract)
+        self._known[frame[: self.stream_bytes]] = (out.channel, decode, apply, stream)
 
     def map_answer(self, channel: str, symbol: str, body: bytes, received_ns: int, out: Rows) -> None:
         """Map the answer to a poll or to a snapshot request; rejects as ``map`` does."""

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faultline.sources.control import Control
+    from faultline.sources.trade_bytes import TradeReader
 
     #: Levels of one side: pairs of price and quantity, or f8 (n, 2).
     Levels = Sequence[tuple[float, float]] | NDArray[np.float64]
 
-__all__ = ("LARGEST", "FrameReject", "Reason", "Rejects", "Rows")
+__all__ = ("BOUNDS", "LARGEST", "FrameReject", "Reason", "Rejects", "Rows")
 
 #: Prices, quantities and notionals beyond this are typing errors of a venue.
 LARGEST: Final = 1e15
@@ -38,6 +39,8 @@ LARGEST: Final = 1e15
 _OLDEST_NS: Final = 366 * DAY_NS
 #: An event may be this much later than its receipt: clocks differ.
 _AHEAD_NS: Final = -HOUR_NS
+#: What kernels need to know of it: the largest price or quantity, the least and the largest age, all exclusive.
+BOUNDS: Final = (LARGEST, _AHEAD_NS, _OLDEST_NS)
 _SAMPLE_BYTES: Final = 300
 #: Channels x reasons that are counted apart, and the longest name of a channel; what is beyond counts as unknown.
 _REJECTS_MAX: Final = 256
@@ -131,7 +134,10 @@ class Rows:
         frame: the frame in hand.
         controls: what the frames asked for besides rows, in order; the reader takes and clears it.
         rejects: counts by (channel, reason); never cleared.
-        n_rows: rows waiting.
+        n_rows: rows waiting; a frame of trades that is not read yet counts as one.
+        trade_reader: what reads the frames that wait; None while none may wait.
+        trade_frames: frames of trades that wait.
+        trade_facts: of each of them its bytes, its stream and its receive time, one after the other.
         heard: channels that gave rows since the last drain, with the number of facts.
     """
 
@@ -142,6 +148,9 @@ class Rows:
         self.controls: list[Control] = []
         self.rejects: dict[tuple[str, Reason], Rejects] = {}
         self.n_rows = 0
+        self.trade_reader: TradeReader | None = None
+        self.trade_frames: list[bytes] = []
+        self.trade_facts: list[int] = []
         self.heard: dict[str, int] = {}
         #: Rows waiting, as bytes.
         self._rows: dict[tuple[Kind, str], bytearray] = {}
@@ -187,6 +196,8 @@ class Rows:
         flags: int = 0,
     ) -> None:
         """One trade; ``seq`` is the venue's id where that is a number."""
+        if self.trade_frames:
+            self._settle()  # they came before
         received_ns = self.received_ns
         if not (0.0 < price_usd < LARGEST and 0.0 < qty_base < LARGEST):
             self.reject(Reason.IMPOSSIBLE_VALUE, f"a trade of {qty_base} at {price_usd}")
@@ -206,6 +217,15 @@ class Rows:
         self.n_rows += 1
         heard, channel = self.heard, self.channel  # as in _note: this is the hottest path of all
         heard[channel] = heard.get(channel, 0) + 1
+
+    def trades(self, symbol: str, rows: NDArray[np.void], channel: str) -> None:
+        """Rows of trades of a symbol that were read and checked elsewhere."""
+        waiting = self._trades.get(symbol)
+        if waiting is None:
+            waiting = self._trades[symbol] = self._rows[(Kind.TRADE, symbol)] = bytearray()
+        waiting += rows.tobytes()
+        self.n_rows += len(rows)
+        self.heard[channel] = self.heard.get(channel, 0) + len(rows)
 
     def liquidation(
         self,
@@ -400,6 +420,8 @@ class Rows:
 
     def drain(self) -> list[Batch]:
         """Rows since the last call: one batch per kind and symbol, in receive order."""
+        if self.trade_frames:
+            self._settle()
         batches = [
             Batch(kind, f"{self.venue}:{symbol}", np.frombuffer(rows, _DTYPES[kind]))
             for (kind, symbol), rows in self._rows.items()
@@ -407,6 +429,16 @@ class Rows:
         self._rows, self._trades, self._books = {}, {}, {}
         self.heard, self.n_rows = {}, 0
         return batches
+
+    def _settle(self) -> None:
+        """Read the frames of trades that wait; the frame in hand stays in hand."""
+        in_hand = self.frame, self.received_ns, self.channel
+        frames, facts = self.trade_frames, self.trade_facts
+        self.trade_frames, self.trade_facts = [], []
+        self.n_rows -= len(frames)
+        if self.trade_reader is not None:
+            self.trade_reader.read(frames, facts, self)
+        self.frame, self.received_ns, self.channel = in_hand
 
     def _add(self, kind: Kind, symbol: str, row: tuple[Any, ...]) -> None:
         if not _AHEAD_NS < self.received_ns - row[0] < _OLDEST_NS:

@@ -19,6 +19,7 @@ from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.dialects.binance.payloads import (
     DEPTH_LAYOUTS,
+    TRADE_LAYOUTS,
     AggTradeFrame,
     DepthFrame,
     DepthSnapshot,
@@ -31,6 +32,7 @@ from faultline.sources.dialects.binance.payloads import (
 )
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
+from faultline.sources.trade_bytes import TradeLayouts
 from faultline.units import MILLISECOND_NS, PriceKind, Side, TakerSide
 
 if TYPE_CHECKING:
@@ -109,6 +111,9 @@ class BinanceDialectMapper(VenueMapper):
 
     stream_start: ClassVar[bytes] = b'{"stream":"'
     stream_bytes: ClassVar[int] = 48
+    trade_layouts: ClassVar[TradeLayouts | None] = TradeLayouts(
+        TRADES, TRADE_LAYOUTS, sell="true", buy="false"
+    )
 
     def reset(self) -> None:
         """Forget books."""
@@ -131,10 +136,12 @@ class BinanceDialectMapper(VenueMapper):
         if head.data is None:  # A bare event, as where its stream alone is asked for.
             apply(self, decode(b'{"data":%b}' % frame), out)
             return
+        symbol, _, rest = head.stream.partition("@")
         # The name of the stream says the event; a frame that lies about it teaches nothing.
-        if head.stream.split("@")[1:2] == [out.channel]:
-            self.know(frame, out.channel, decode, apply)
-        apply(self, decode(frame), out)
+        if rest.partition("@")[0] == out.channel:
+            self.take(frame, decode, apply, out, trades_of=symbol.upper() if out.channel == TRADES else "")
+        else:
+            apply(self, decode(frame), out)
 
     def _apply_answer(self, head: Head, out: Rows) -> None:
         out.channel = "answer"

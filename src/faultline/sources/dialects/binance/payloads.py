@@ -11,6 +11,7 @@ import msgspec
 
 __all__ = (
     "DEPTH_LAYOUTS",
+    "TRADE_LAYOUTS",
     "AggTrade",
     "AggTradeFrame",
     "Contract",
@@ -36,6 +37,16 @@ _CHANGE: Final = '"U":#,"u":#,"pu":#,"b":%,"a":%}'
 DEPTH_LAYOUTS: Final = tuple(
     '{"stream":"?","data":{"e":"depthUpdate","E":#,"T":#,"s":"$",' + more + _CHANGE + "}"
     for more in ("", '"ps":"?",')
+)
+#: As ``TradeLayouts`` has them; versions tell besides the quantity without retail orders, and a state.
+TRADE_LAYOUTS: Final = tuple(
+    '{"stream":"<text>","data":{"e":"aggTrade","E":<number>,"a":<seq>,"s":"<symbol>","p":"<price>","q":"<qty>",'
+    + retail
+    + '"f":<number>,"l":<number>,"T":<time>,"m":<side>'
+    + state
+    + "}}"
+    for retail in ("", '"nq":"<text>",')
+    for state in ("", ',"st":<number>')
 )
 
 

@@ -12,8 +12,10 @@ from faultline.sources.control import Confirmed, Refused, Resync
 from faultline.sources.depth_bytes import DepthReader
 from faultline.sources.mapper import VenueMapper
 from faultline.sources.rows import FrameReject, Reason
+from faultline.sources.trade_bytes import TradeLayouts
 from faultline.sources.venues.bybit.payloads import (
     BOOK_LAYOUTS,
+    TRADE_LAYOUTS,
     AccountRatios,
     BookFrame,
     Head,
@@ -55,6 +57,7 @@ class BybitMapper(VenueMapper):
     venue: ClassVar[str] = "bybit"
     stream_start: ClassVar[bytes] = _START
     stream_bytes: ClassVar[int] = 44
+    trade_layouts: ClassVar[TradeLayouts | None] = TradeLayouts(TRADES, TRADE_LAYOUTS, sell="Sell", buy="Buy")
 
     def reset(self) -> None:
         """Forget books and tickers."""
@@ -65,13 +68,13 @@ class BybitMapper(VenueMapper):
 
     def _map_frame(self, frame: bytes, out: Rows) -> None:
         if topic := _topic_of(frame, out):
-            channel = out.channel = topic.partition(".")[0]
+            channel, _, symbol = topic.partition(".")
+            out.channel = channel
             apply = self._APPLY.get(channel)
             if apply is None:
                 raise FrameReject(Reason.UNKNOWN_CHANNEL, channel)
             decode = self._read_book if channel == BOOK else _DECODERS[channel].decode
-            self.know(frame, channel, decode, apply)
-            apply(self, decode(frame), out)
+            self.take(frame, decode, apply, out, trades_of=symbol if channel == TRADES else "")
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
         if channel != ACCOUNT_RATIO:

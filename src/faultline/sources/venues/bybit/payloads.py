@@ -11,6 +11,7 @@ import msgspec
 
 __all__ = (
     "BOOK_LAYOUTS",
+    "TRADE_LAYOUTS",
     "AccountRatio",
     "AccountRatioList",
     "AccountRatios",
@@ -120,6 +121,12 @@ class BookFrame(msgspec.Struct):
     data: Book
 
 
+#: ``TradeFrame`` as the venue writes it, for ``TradeReader``.
+TRADE_LAYOUTS: Final = tuple(
+    '{"topic":"<text>","type":"snapshot","ts":<number>,"data":[<each>{"T":<time>,"s":"<symbol>","S":"<side>",'
+    '"v":"<qty>","p":"<price>","L":"<text>","i":"<text>","BT":<word>' + more + "<again>]}"
+    for more in (',"RPI":<word>,"seq":<seq>}', ',"seq":<seq>}')
+)
 #: ``BookFrame`` as the venue writes it, for ``DepthReader``: texts ``type`` and ``s``, numbers ``ts`` and ``u`` first.
 BOOK_LAYOUTS: Final = tuple(
     '{"topic":"?","type":"$","ts":#,"data":{"s":"$","b":%,"a":%,"u":#,"seq":#}' + end

@@ -77,8 +77,7 @@ class DeribitMapper(VenueMapper):
         if way is None:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"channel {name[:60]!r}")
         decode, apply = way
-        self.know(frame, channel, decode, apply)
-        apply(self, decode(frame), out)
+        self.take(frame, decode, apply, out)
 
     def _apply_other(self, head: Head, out: Rows) -> None:
         """A heartbeat, or the answer to a request."""

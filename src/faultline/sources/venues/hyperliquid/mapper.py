@@ -78,8 +78,7 @@ class HyperliquidMapper(VenueMapper):
         if way is None:
             raise FrameReject(Reason.UNKNOWN_CHANNEL, f"channel {channel[:40]!r}")
         decode, apply = way
-        self.know(frame, channel, decode, apply)
-        apply(self, decode(frame), out)
+        self.take(frame, decode, apply, out)
 
     def _map_answer(self, channel: str, symbol: str, body: bytes, out: Rows) -> None:
         if channel == ACCOUNTS:
