@@ -65,6 +65,11 @@ def chain(time_ns):
         n_observations=(41.5, 9.0),
         is_grey=(False, True),
         raw_prob=(0.3, 0.1),
+        book_usd=(2e6, None),
+        book=("binance:BTCUSDT", "bybit:BTCUSDT"),
+        book_age_s=4.0,
+        depth_ratio=0.7,
+        funding_z=None,
     )
 
 
@@ -148,6 +153,8 @@ def test_the_chain_of_a_zone_is_told_at_the_present_where_it_was_said(client, zo
     low, high = answer.json()["zones"]
     assert high["chain"] is None
     assert low["chain"]["at_ms"] == t_ns[299] // 1_000_000
+    books = {"instruments": ["binance:BTCUSDT", "bybit:BTCUSDT"], "age_s": 4.0, "depth_ratio": 0.7}
+    assert (low["chain"]["book"], low["chain"]["funding_z"]) == (books, None)
     assert low["chain"]["steps"] == [
         {
             "depth": 1,
@@ -159,6 +166,7 @@ def test_the_chain_of_a_zone_is_told_at_the_present_where_it_was_said(client, zo
             "delay_s": 290.0,
             "needed_usd": 2e6,
             "needed_from": "book",
+            "book_usd": 2e6,
             "n_at_risk": 41.5,
             "greyed": False,
         },
@@ -172,6 +180,7 @@ def test_the_chain_of_a_zone_is_told_at_the_present_where_it_was_said(client, zo
             "delay_s": 610.0,
             "needed_usd": None,
             "needed_from": "law",
+            "book_usd": None,
             "n_at_risk": 9.0,
             "greyed": True,
         },

@@ -23,6 +23,7 @@ __all__ = (
     "CandlesBody",
     "CellBody",
     "ChainBody",
+    "ChainBookBody",
     "ChainStepBody",
     "DayTotalBody",
     "DifferenceBody",
@@ -348,7 +349,8 @@ class ChainStepBody(msgspec.Struct, frozen=True, kw_only=True):
     ``prob`` is the probability of reaching it given that the zone is hit, ``low`` and ``high`` its 95 % interval;
     ``expected_usd`` the notional to expect there, ``delay_s`` the median time from the hit, given that it is reached;
     ``needed_usd`` the forced flow that moves price there, ``needed_from`` whether the square-root law or the order book
-    says so; ``n_at_risk`` the hops seen from the level before, faded; ``greyed`` where these are too few to lean on.
+    says so, ``book_usd`` what stands in the book up to there, null where it is not known or shorter; ``n_at_risk`` the
+    hops seen from the level before, faded; ``greyed`` where these are too few to lean on.
     """
 
     depth: int
@@ -360,14 +362,32 @@ class ChainStepBody(msgspec.Struct, frozen=True, kw_only=True):
     delay_s: float | None
     needed_usd: float | None
     needed_from: Literal["law", "book"]
+    book_usd: float | None
     n_at_risk: float
     greyed: bool
 
 
+class ChainBookBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Order books that a chain was walked through: of which instruments, and how old the oldest one's last row was.
+
+    ``depth_ratio`` is depth near the best prices over what is usual there; null until six hours of it are known.
+    """
+
+    instruments: list[str]
+    age_s: float
+    depth_ratio: float | None
+
+
 class ChainBody(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a cascade from a zone would run, were it hit at ``at_ms``; no steps where there is no level beyond."""
+    """How far a cascade from a zone would run, were it hit at ``at_ms``; no steps where there is no level beyond.
+
+    ``book`` is null where no order book is fresh and whole. ``funding_z``: how many standard deviations more than usual
+    the zone's side pays; null until three days of rates are known.
+    """
 
     at_ms: int
+    book: ChainBookBody | None
+    funding_z: float | None
     steps: list[ChainStepBody]
 
 

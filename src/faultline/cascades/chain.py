@@ -104,6 +104,7 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
         released_usd: forced flow to expect by the time that the level before is through, given it is reached.
         needed_usd: forced flow that moves price to the level, by the law or the book, whichever asks for more.
         needed_from: which of them that is: ``law`` or ``book``.
+        book_usd: what stands in the order book up to the level; None where none is known or it is shorter.
         book: instruments whose order books the flow was walked through; none where no book is known.
         book_age_s: time since the last row of the oldest of them; None where there is none.
         depth_ratio: depth of the books over what is usual; None where unknown.
@@ -139,10 +140,11 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
     n_observations: tuple[float, ...]
     is_grey: tuple[bool, ...]
     raw_prob: tuple[float, ...]
-    book: tuple[str, ...] = ()
-    book_age_s: float | None = None
-    depth_ratio: float | None = None
-    funding_z: float | None = None
+    book_usd: tuple[float | None, ...]
+    book: tuple[str, ...]
+    book_age_s: float | None
+    depth_ratio: float | None
+    funding_z: float | None
 
 
 class CascadeLearner:
@@ -187,7 +189,7 @@ class CascadeLearner:
         flow = share * np.cumsum(mass)
         alone = np.cumprod(passage)
         hop, cumulative = self._delays(situation, n)
-        needed, is_book = self._needed_usd(situation)
+        needed, walked = self._needed_usd(situation)
         return ChainForecast(
             zone_id=situation.id,
             symbol=situation.symbol,
@@ -204,8 +206,10 @@ class CascadeLearner:
             excess_prob=_tuple(prob - alone),
             expected_usd=_tuple(share * mass * np.concatenate([[1.0], prob])),
             released_usd=_tuple(flow[:n]),
-            needed_usd=_tuple(needed),
-            needed_from=tuple("book" if booked else "law" for booked in is_book),
+            # Where the book is shorter than the distance it says nothing.
+            needed_usd=_tuple(np.fmax(needed, walked)),
+            needed_from=tuple("book" if booked else "law" for booked in walked > needed),
+            book_usd=tuple(None if math.isnan(usd) else usd for usd in walked.tolist()),
             hop_delay_s=_tuple(hop),
             delay_s=tuple(_tuple(row) for row in cumulative),
             reproduction=_tuple(self._reproduction(situation, flow)),
@@ -289,15 +293,13 @@ class CascadeLearner:
         total = np.cumsum(self.delay.quantiles_s(uniform), axis=1)
         return hop, np.quantile(total, _TIMES, axis=0).T
 
-    def _needed_usd(self, situation: Situation) -> tuple[NDArray[np.float64], list[bool]]:
-        """Forced flow that moves price to each level, and whether it is the book's rather than the law's."""
+    def _needed_usd(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Forced flow that moves price to each level: by the law, and what stands in the book, NaN where unknown."""
         distance = np.asarray(situation.levels.distance, dtype=np.float64)
         needed = self.impact.law.flow_usd(distance, situation.moves.sigma_day, situation.volume_day_usd)
         if situation.book is None or not situation.book.usd:
-            return needed, [False] * len(distance)
-        walked = book_flow_usd(situation.book, distance)
-        # Where the book is shorter than the distance it says nothing.
-        return np.asarray(np.fmax(needed, walked)), (walked > needed).tolist()
+            return needed, np.full(len(distance), math.nan)
+        return needed, book_flow_usd(situation.book, distance)
 
     def _reproduction(self, situation: Situation, flow: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean R over the stretch of each level 0..n; NaN where a stretch has no width."""

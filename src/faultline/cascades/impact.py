@@ -53,10 +53,14 @@ class Book(msgspec.Struct, frozen=True):
     Attributes:
         distance: log distance of its levels from the best price, ascending.
         usd: notional at them, above 0.
+        instruments: whose books it is made of.
+        age_s: time since the last row of the one that is oldest; None where it is not known.
     """
 
     distance: tuple[float, ...]
     usd: tuple[float, ...]
+    instruments: tuple[str, ...] = ()
+    age_s: float | None = None
 
 
 def book_impact(book: Book, flow_usd: Any) -> NDArray[np.float64]:

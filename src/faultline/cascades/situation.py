@@ -5,7 +5,7 @@ The features of the hop from level ``j`` to ``j + 1``, all known at the hit, ``Q
 
     1
     log(I_law(Q_j) / D_{j+1})                  nominal square-root law
-    log(I_book(Q_j) / I_law(Q_j))              0 where there is no book, or it is shorter than that
+    log(I_book(f Q_j) / I_law(f Q_j))          0 where there is no book, or it is shorter than that
     log(depth now / usual depth)               0 where unknown
     log(1 + momentum / D_{j+1})                move toward the levels over the last quarter of an hour
     log(sigma sqrt((j + 1) tau) / D_{j+1})
@@ -15,7 +15,8 @@ The features of the hop from level ``j`` to ``j + 1``, all known at the hit, ``Q
 
 The second is the book's impact relative to the law's: the span is the same as with both over the distance, and "no
 book" then has a neutral value. The last keeps what plain volatility does from being credited to the chain. The share of
-heat that is really liquidated and the true law are common factors that the weights absorb, so the nominal ones serve.
+heat that is really liquidated and the true law are common factors that the weights absorb, so the nominal ones serve;
+not for a book, which has no scale of its own: there ``f`` is the share as it was believed at the hit.
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         tau_ns: time that each hop has.
         momentum: log move toward the levels over the last quarter of an hour; None where unknown.
         book: the side of the book that the cascade would eat; None where there is none.
+        share: of heat that is liquidated, as far as it is known; the book is walked with as much.
         depth_ratio: depth now over usual depth; None where unknown.
         funding_z: None where unknown.
         mass_log_sd: how well the heat of a level is known.
@@ -80,6 +82,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     tau_ns: int
     momentum: float | None = None
     book: Book | None = None
+    share: float = 1.0
     depth_ratio: float | None = None
     funding_z: float | None = None
     mass_log_sd: float = 0.4
@@ -117,9 +120,11 @@ def features(
     out[..., 0] = 1.0
     out[..., 1] = np.log(law / distance)
     if situation.book is not None and situation.book.usd:
-        walked = book_impact(situation.book, flow)
+        forced = situation.share * flow
+        walked = book_impact(situation.book, forced)
         known = walked > 0
-        out[..., 2] = np.where(known, np.log(np.where(known, walked, 1.0) / law), 0.0)
+        told = np.log(np.where(known, walked, 1.0) / NOMINAL.of(forced, sigma, volume))
+        out[..., 2] = np.where(known, told, 0.0)
     if situation.depth_ratio is not None and situation.depth_ratio > 0:
         out[..., 3] = np.log(situation.depth_ratio)
     if situation.momentum is not None:

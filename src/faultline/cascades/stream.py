@@ -161,6 +161,7 @@ class CascadeStream:
             tau_ns=self.learner.tau_ns(),
             momentum=self._momentum(time_ns, side),
             book=conditions.books[side],
+            share=self.learner.fraction.mean,
             depth_ratio=conditions.depth_ratio,
             funding_z=None if conditions.funding_z is None else sign * conditions.funding_z,
             mass_log_sd=_mass_log_sd(zone),

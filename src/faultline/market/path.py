@@ -135,6 +135,8 @@ class PathBuilder:
         self._move_variance = math.nan
         self.last_close_usd = math.nan
         self.last_end_ns = 0
+        #: Where bars come, seconds before the end of the next one are left to it.
+        self._barred_ns = 0
 
     def apply(
         self,
@@ -153,7 +155,16 @@ class PathBuilder:
             marks: rows of kind ``mark``.
             upto_ns: everything received by this moment is in the arguments; bars that end by then are closed.
         """
-        path = self._from_bars(bars) if len(bars) else self._from_seconds(trades, marks, upto_ns)
+        if len(bars):
+            path = self._from_bars(bars)
+            end_ns = int(bars["ts_received_ns"][-1])
+            # The next bar tells what trades and marks do until then; a second that was open is in one already.
+            self._barred_ns = 2 * end_ns - int(bars["ts_event_ns"][-1])
+            self._carry[_SECOND] = -1.0
+        elif upto_ns < self._barred_ns:
+            path = np.zeros(0, dtype=PATH_ROW)
+        else:
+            path = self._from_seconds(trades, marks, upto_ns)
         if len(path):
             self.last_close_usd = float(path["close_usd"][-1])
             self.last_end_ns = int(path["end_ns"][-1])
@@ -229,7 +240,7 @@ class PathBuilder:
         return {
             "carry": self._carry.copy(),
             "covered": np.array(self._covered, dtype=np.int64).reshape(-1, 2),
-            "last_end_ns": np.array([self.last_end_ns], dtype=np.int64),
+            "times_ns": np.array([self.last_end_ns, self._barred_ns], dtype=np.int64),
             "scalars": np.array([self._move_variance, self.last_close_usd]),
         }
 
@@ -240,5 +251,5 @@ class PathBuilder:
         builder._carry = state["carry"].copy()
         builder._covered = [(int(s), int(e)) for s, e in state["covered"]]
         builder._move_variance, builder.last_close_usd = (float(v) for v in state["scalars"][:2])
-        builder.last_end_ns = int(state["last_end_ns"][0])
+        builder.last_end_ns, builder._barred_ns = state["times_ns"].tolist()
         return builder

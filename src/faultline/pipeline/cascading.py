@@ -21,6 +21,9 @@ from faultline.cascades.strip import DailyStrip
 from faultline.cascades.sweeps import FORCED, Column
 from faultline.heatmap.display import DisplayRows
 from faultline.learning.history import Fact
+from faultline.market.funding import FundingRates
+from faultline.messages import Kind
+from faultline.pipeline.asset_books import BOOK_WARM_NS, AssetBooks
 from faultline.pipeline.cascade_record import CascadeRecord, strip_rows
 from faultline.pipeline.checkpoint import part_of
 from faultline.signals.announcing import is_notable
@@ -78,6 +81,8 @@ class CascadeWatch:
         self.stream = CascadeStream(asset, CascadeLearner(settings))
         self.strip = DailyStrip()
         self.record = CascadeRecord()
+        self.books = AssetBooks(follow_from_ns - BOOK_WARM_NS)
+        self.funding = FundingRates()
         #: The last chain that was said of each zone, by its id.
         self.chains: dict[str, ChainForecast] = {}
         self._column: Column | None = None
@@ -112,6 +117,22 @@ class CascadeWatch:
         for venue, usd in venues.items():
             self.strip.apply_interest(venue, np.array([time_ns]), np.array([usd]))
 
+    def apply_funding(self, rows: Mapping[str, Mapping[Kind, NDArray[np.void]]]) -> None:
+        """Take in funding rates, by instrument and kind of row."""
+        for iid, kinds in rows.items():
+            if Kind.FUNDING in kinds:
+                self.funding.apply(iid, kinds[Kind.FUNDING])
+
+    def conditions(self, time_ns: int, hourly_turnover_usd: float | None) -> Conditions:
+        """What was known at a moment beside the map and the path."""
+        books, depth_ratio = self.books.at(time_ns)
+        return Conditions(
+            volume_day_usd=None if hourly_turnover_usd is None else _HOURS_A_DAY * hourly_turnover_usd,
+            books=books,
+            depth_ratio=depth_ratio,
+            funding_z=self.funding.score(time_ns),
+        )
+
     def add_column(self, end_ns: int, rows: DisplayRows, usd: NDArray[np.float32]) -> None:
         """Take in a closed column, shape (2, P), before the bars that follow it."""
         if end_ns >= self.follow_from_ns:
@@ -134,8 +155,11 @@ class CascadeWatch:
         ends = path["end_ns"]
         first, begin = np.searchsorted(ends, (self.follow_from_ns - _WARM_NS, self.follow_from_ns), "right")
         self.stream.volatility.apply(ends[first:begin], path["close_usd"][first:begin])
-        known = _conditions(hourly_turnover_usd)
-        self.stream.add_hits([ZoneHit(hit.at_ns, hit.zone, known) for hit in hits])
+        for hit in hits:
+            # Known is what was known before the bar that made the hit.
+            start_ns = int(path["start_ns"][np.searchsorted(ends, hit.at_ns, "left")])
+            known = self.conditions(start_ns, hourly_turnover_usd)
+            self.stream.add_hits([ZoneHit(hit.at_ns, hit.zone, known)])
         self.record.n_hits += len(hits)
         told: list[Notice] = []
         for at_ns in sorted({hit.at_ns for hit in hits}):
@@ -158,7 +182,7 @@ class CascadeWatch:
         for side in ("LONG", "SHORT"):
             mine = [zone for zone in zones if zone.side == side and is_notable(zone)]
             chosen += sorted(mine, key=_distance)[:_ZONES_A_SIDE]
-        found = self.stream.forecasts(chosen, column, time_ns, _conditions(hourly_turnover_usd))
+        found = self.stream.forecasts(chosen, column, time_ns, self.conditions(time_ns, hourly_turnover_usd))
         self.chains = {forecast.zone_id: forecast for forecast in found}
 
     def reproduction(
@@ -169,8 +193,8 @@ class CascadeWatch:
         hourly_turnover_usd: float | None,
     ) -> RowReproduction | None:
         """R of every row of the asset's map; None before volatility and volume are known."""
-        moves, known = self.stream.volatility.volatility(), _conditions(hourly_turnover_usd)
-        if moves is None or known.volume_day_usd is None or not price_usd > 0:
+        moves = self.stream.volatility.volatility()
+        if moves is None or hourly_turnover_usd is None or not price_usd > 0:
             return None
         return row_reproduction(
             edges_usd,
@@ -178,7 +202,7 @@ class CascadeWatch:
             price_usd,
             self.stream.learner,
             sigma_day=moves.sigma_day,
-            volume_day_usd=known.volume_day_usd,
+            volume_day_usd=_HOURS_A_DAY * hourly_turnover_usd,
         )
 
     def report(self) -> dict[str, Any]:
@@ -236,6 +260,8 @@ class CascadeWatch:
             "stream": self.stream,
             "learner": self.stream.learner,
             "strip": self.strip,
+            "books": self.books,
+            "funding": self.funding,
         }
         parts |= {f"asked.{at_ns}": scaling for at_ns, scaling in self._asked.items()}
         for name, part in parts.items():
@@ -253,6 +279,8 @@ class CascadeWatch:
         learner = CascadeLearner.from_state(chain, part_of(state, "learner/"))
         watch.stream = CascadeStream.from_state(learner, part_of(state, "stream/"))
         watch.strip = DailyStrip.from_state(part_of(state, "strip/"))
+        watch.books = AssetBooks.from_state(part_of(state, "books/"))
+        watch.funding = FundingRates.from_state(part_of(state, "funding/"))
         watch.record, watch.chains = head.record, head.chains
         watch._asked = {
             at_ns: Recalibration.from_state(chain.half_life_ns, part_of(state, f"asked.{at_ns}/"))
@@ -262,11 +290,6 @@ class CascadeWatch:
             end_ns, row_usd, first_row, n_rows = head.column
             watch._column = Column(end_ns, DisplayRows(row_usd, first_row, n_rows), state["column"].copy())
         return watch
-
-
-def _conditions(hourly_turnover_usd: float | None) -> Conditions:
-    usd = None if hourly_turnover_usd is None else _HOURS_A_DAY * hourly_turnover_usd
-    return Conditions(volume_day_usd=usd)
 
 
 def _fact(turn: PoolTurn) -> Fact:

@@ -22,6 +22,7 @@ from faultline.errors import FaultlineError, NotFound, RequestError
 from faultline.instruments import instruments_from_rows
 from faultline.messages import Kind
 from faultline.pipeline.explain import explain_cell, profile_usd
+from faultline.pipeline.kinds import DENSE_KINDS
 from faultline.pipeline.model_report import learned_of
 from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard, asset_of
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from faultline.instruments import Instrument
     from faultline.messages import Batch
-    from faultline.pipeline.cursor import MessageFeed
+    from faultline.pipeline.cursor import MessageFeed, TapeCursor
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.pipeline.step import StepOutputs
     from faultline.store.events import EventStore
@@ -78,6 +79,7 @@ class Market:
         can_seek: whether the present can be moved.
         present: gives the present of a live market; None where it runs at a speed.
         sources: tells how the connections of a live market fare; None where nothing is connected.
+        open_books: gives order books from a moment on; None where they come with the feed, if at all.
     """
 
     mode: str
@@ -92,6 +94,7 @@ class Market:
     can_seek: bool
     present: Callable[[], int] | None = None
     sources: Callable[[], dict[str, Any]] | None = None
+    open_books: Callable[[int], TapeCursor | None] | None = None
 
 
 class Engine:
@@ -133,6 +136,7 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._shards: dict[str, Shard] = {}
         self._feed: MessageFeed | None = None
+        self._books: TapeCursor | None = None
         #: Contracts of every asset, those that were listed since the start too.
         self._contracts: dict[str, Instrument] = {}
         self._heard = HeardFeeds()
@@ -308,7 +312,10 @@ class Engine:
         self._heard = HeardFeeds()
         self._publisher.begin(f"{self._market.mode}-{secrets.token_hex(8)}")
         self._status("loading", progress=(0.0, (at_ns - warm) / HOUR_NS, "hours rebuilt"))
-        self._feed = self._market.open_feed(warm)
+        self._feed, self._books = self._market.open_feed(warm), None
+        if self._market.open_books is not None and self._publisher.watches:
+            watched = (shard.watch for shard in self._shards.values() if shard.watch is not None)
+            self._books = self._market.open_books(max(warm, min(w.cascades.books.at_ns for w in watched)))
         self._now_ns = warm
         while self._now_ns < at_ns and not self._stopping.is_set():
             self._status(
@@ -336,6 +343,11 @@ class Engine:
         if to_ns <= self._now_ns:
             return
         began_s = time.perf_counter()
+        for piece_ns, rows in self._books.pieces(to_ns) if self._books else ():
+            self._heard.note([batch for batch in rows if batch.kind is not Kind.INSTRUMENT])
+            for asset, shard in self._shards.items():
+                with self._lock:
+                    shard.take_books(self._of(asset, rows), piece_ns)
         batches = self._feed.advance(to_ns)
         self._heard.note(batches)
         for batch in batches:
@@ -346,12 +358,11 @@ class Engine:
         together = rebuilt or to_ns - self._now_ns > _TOGETHER_NS
         moved: list[tuple[Shard, StepOutputs]] = []
         for asset, shard in self._shards.items():
-            mine = [
-                batch
-                for batch in batches
-                if batch.kind is Kind.SOURCE_STATUS or asset_of(batch.instrument_id, self._contracts) == asset
-            ]
-            if not (mine or draws or rebuilt):
+            mine = self._of(asset, batches)
+            if not (draws or rebuilt) and all(batch.kind in DENSE_KINDS for batch in mine):
+                # Order books come all the time and change no map.
+                with self._lock:
+                    shard.take_books(mine, to_ns)
                 continue
             with self._lock:
                 moved.append((shard, step(shard, self._sorted(mine), to_ns, forming=draws)))
@@ -364,6 +375,14 @@ class Engine:
         self._now_ns = to_ns
         if draws or rebuilt:
             self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
+
+    def _of(self, asset: str, batches: list[Batch]) -> list[Batch]:
+        """Those that an asset's shard wants."""
+        return [
+            batch
+            for batch in batches
+            if batch.kind is Kind.SOURCE_STATUS or asset_of(batch.instrument_id, self._contracts) == asset
+        ]
 
     @staticmethod
     def _sorted(batches: list[Batch]) -> list[Batch]:

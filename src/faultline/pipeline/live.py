@@ -1,7 +1,8 @@
 """What a recorder hands over and the tape it writes in, the messages of a living market in order out.
 
 The engine may be slower than the market: while it rebuilds the past, or after a pause of the machine. What waits in
-memory is bounded: beyond the bound it is let go and read back from the tape, where the recorder has put it too.
+memory is bounded: beyond the bound it is let go and read back from the tape, where the recorder has put it too. Order
+books begin anew with the recording, so those of before are not read; those of since are read in short pieces.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from faultline.messages import merge_batches
 from faultline.pipeline.cursor import between
+from faultline.pipeline.kinds import BOOK_PIECE_NS, DENSE_KINDS
 from faultline.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -51,9 +53,11 @@ class LiveFeed:
         rows_max: int = ROWS_WAITING_MAX,
     ) -> None:
         self._open_tape, self._kinds, self._rows_max = tape, tuple(kinds), rows_max
+        self._sparse = [kind for kind in kinds if kind not in DENSE_KINDS]
+        self._dense = [kind for kind in kinds if kind in DENSE_KINDS]
         self._lock = threading.Lock()
         self._at_ns = from_ns
-        self._watermark_ns = self._kept_ns = now_ns
+        self._watermark_ns = self._kept_ns = self._began_ns = now_ns
         #: Rows received from here on are in memory; None where everything is to be read from the tape.
         self._held_from_ns: int | None = None
         self._held: list[Batch] = []
@@ -90,6 +94,8 @@ class LiveFeed:
         if held_ns is not None and self._at_ns >= held_ns:
             return self._watermark_ns
         on_tape_ns = self._kept_ns if held_ns is None else min(self._kept_ns, held_ns)
+        if self._dense:
+            on_tape_ns = min(on_tape_ns, max(self._at_ns, self._began_ns) + BOOK_PIECE_NS)
         return max(on_tape_ns, self._at_ns)
 
     def advance(self, to_ns: int) -> list[Batch]:
@@ -103,8 +109,13 @@ class LiveFeed:
             start_ns, self._at_ns = self._at_ns, end_ns
         if start_ns == end_ns:
             return []
-        pieces = self._open_tape().stream(start_ns, end_ns, kinds=self._kinds, chunk_ns=end_ns - start_ns)
-        return [batch for _, _, batches in pieces for batch in batches]
+        out: list[Batch] = []
+        dense_ns = min(max(start_ns, self._began_ns), end_ns)
+        for kinds, from_ns in ((self._sparse, start_ns), (self._dense, dense_ns)):
+            if kinds and from_ns < end_ns:
+                pieces = self._open_tape().stream(from_ns, end_ns, kinds=kinds, chunk_ns=end_ns - from_ns)
+                out += [batch for _, _, batches in pieces for batch in batches]
+        return out
 
     def _from_memory(self, end_ns: int) -> list[Batch]:
         start_ns, self._at_ns = self._at_ns, end_ns

@@ -10,32 +10,28 @@ from typing import TYPE_CHECKING, Final
 
 from faultline.errors import NotFound
 from faultline.messages import Kind
+from faultline.pipeline.cursor import TapeCursor
+from faultline.pipeline.kinds import (
+    BOOK_KINDS,
+    BOOK_PIECE_NS,
+    ENGINE_KINDS,
+    STEP_FIELDS,
+    STEP_KINDS,
+)
 from faultline.pipeline.shard import ARCHIVE_VENUES, Shard, asset_of
 from faultline.pipeline.step import StepOutputs, step
 from faultline.units import DAY_NS, TIMEFRAMES_NS, format_time_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from faultline.instruments import Instrument
     from faultline.messages import Batch
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.tape import Tape
 
-__all__ = ("STEP_FIELDS", "STEP_KINDS", "ReplaySpan", "TapeReplay", "tape_assets")
+__all__ = ("STEP_FIELDS", "STEP_KINDS", "ReplaySpan", "TapeReplay", "book_cursor", "tape_assets")
 
-#: Kinds that the engine consumes today.
-STEP_KINDS: Final = (
-    Kind.INSTRUMENT,
-    Kind.SOURCE_STATUS,
-    Kind.MARK,
-    Kind.OPEN_INTEREST,
-    Kind.TRADE,
-    Kind.BAR,
-    Kind.LIQUIDATION,
-)
-#: Of a trade the engine needs no more than this; a tape holds many.
-STEP_FIELDS: Final = {Kind.TRADE: ("price_usd", "qty_base", "cause")}
 #: Longest stretch given to one call of ``step``.
 _CHUNK_NS: Final = DAY_NS // 8
 
@@ -63,6 +59,13 @@ def tape_assets(tape: Tape) -> dict[str, list[str]]:
     for iid in sorted(ids):
         assets.setdefault(asset_of(iid, contracts), []).append(iid)
     return {asset: members for asset, members in sorted(assets.items()) if priced & set(members)}
+
+
+def book_cursor(tape: Tape, ids: Sequence[str], from_ns: int) -> TapeCursor | None:
+    """Order books of instruments, read in short pieces from a moment on; None where the tape has none."""
+    if not set(ids) & set(tape.ids(Kind.BOOK_LEVEL)):
+        return None
+    return TapeCursor(tape, BOOK_KINDS, ids, from_ns, piece_ns=BOOK_PIECE_NS)
 
 
 class TapeReplay:
@@ -108,11 +111,13 @@ class TapeReplay:
             shard.member(iid)
         return shard
 
-    def chunks(self, from_ns: int, to_ns: int) -> Iterator[tuple[int, list[Batch]]]:
+    def chunks(
+        self, from_ns: int, to_ns: int, kinds: Sequence[Kind] = STEP_KINDS
+    ) -> Iterator[tuple[int, list[Batch]]]:
         """Ends of stretches and their messages, covering [from_ns, to_ns)."""
         ids = [*self.ids, *self.tape.ids(Kind.SOURCE_STATUS)]
         for _, end_ns, batches in self.tape.stream(
-            from_ns, to_ns, kinds=STEP_KINDS, ids=ids, chunk_ns=_CHUNK_NS, fields=STEP_FIELDS
+            from_ns, to_ns, kinds=kinds, ids=ids, chunk_ns=_CHUNK_NS, fields=STEP_FIELDS
         ):
             yield end_ns, batches
 
@@ -137,10 +142,16 @@ class TapeReplay:
         shard.draw_from(dict.fromkeys(TIMEFRAMES_NS, span.from_ns + 1))
         wall, cpu = time.perf_counter(), time.process_time()
         total = (span.to_ns - span.warm_ns) / 3.6e12
+        books = None
+        kinds = STEP_KINDS if shard.watch is None else ENGINE_KINDS
+        if shard.watch is not None:
+            books = book_cursor(self.tape, self.ids, max(span.warm_ns, shard.watch.cascades.books.at_ns))
         for start, end, live in ((span.warm_ns, span.from_ns, False), (span.from_ns, span.to_ns, True)):
             if start >= end:
                 continue
-            for end_ns, batches in self.chunks(start, end):
+            for end_ns, batches in self.chunks(start, end, kinds):
+                for piece_ns, rows in books.pieces(end_ns) if books else ():
+                    shard.take_books(rows, piece_ns)
                 outputs = step(shard, batches, end_ns, freeze=freeze and live)
                 if live:
                     receive(outputs)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from faultline.instruments import Instrument
+    from faultline.messages import Batch
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.zones.parameters import ZoneParameters
 
@@ -159,6 +160,19 @@ class Shard:
     def watch_from(self, parameters: ZoneParameters, from_ns: int) -> None:
         """Follow zones and give notices from ``from_ns`` on; call before the first step."""
         self.watch = MarketWatch(self.asset, parameters, from_ns, self.parameters.chains)
+
+    def take_books(self, batches: Iterable[Batch], to_ns: int) -> None:
+        """Take in order books up to a moment, which may lie ahead of the shard: so they can come in short pieces.
+
+        Nothing is kept where nobody watches.
+
+        Args:
+            batches: every row of ``BOOK_KINDS`` received before ``to_ns`` that was not given yet; others may be among
+                them, and are passed over as those that were given before are.
+            to_ns: end of them, exclusive.
+        """
+        if self.watch is not None:
+            self.watch.cascades.books.apply(batches, to_ns, self.contracts)
 
     def series_of(self, scope: str) -> dict[str, ColumnSeries]:
         """Column series of a scope, by timeframe."""

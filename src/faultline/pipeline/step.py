@@ -24,6 +24,7 @@ from faultline.market.location import trigger_prices_usd
 from faultline.market.path import PATH_ROW
 from faultline.messages import Flag, Kind, empty_rows
 from faultline.pipeline.accounting import ACCOUNT_NS
+from faultline.pipeline.kinds import DENSE_KINDS
 from faultline.pipeline.map_trial import TRIAL_NS
 from faultline.pipeline.watch_grid import close_accounts, close_hour
 from faultline.signals.notices import calibration_notice, learner_notice
@@ -104,7 +105,9 @@ def step(
         Columns, events and forecasts. ``shard`` has moved.
     """
     upto_ns = to_ns - 1
-    by_instrument = _route(shard, batches, to_ns)
+    shard.take_books(batches, to_ns)
+    # Those may be given ahead of a step, and so are not counted in it.
+    by_instrument = _route(shard, [batch for batch in batches if batch.kind not in DENSE_KINDS], to_ns)
     statuses = [iid for iid, kinds in by_instrument.items() if Kind.SOURCE_STATUS in kinds]
     feeds = {iid.partition(":")[0]: by_instrument.pop(iid)[Kind.SOURCE_STATUS] for iid in statuses}
     paths = {
@@ -116,6 +119,7 @@ def step(
     if watch is not None:
         watch.apply_statuses(feeds, upto_ns)
         watch.apply_liquidations(events)
+        watch.cascades.apply_funding(by_instrument)
     columns: list[tuple[str, Columns]] = []
     forecasts: list[Forecast] = []
     drawn: list[_Drawn] = []
@@ -133,6 +137,8 @@ def step(
             _every_hour(shard, end_ns)
         if freeze and end_ns % shard.parameters.freeze_ns == 0 and shard.reference_id:
             forecasts.append(_freeze(shard, end_ns))
+    if watch is not None:
+        watch.cascades.books.forget(shard.reached_ns)
     changes, states, notices = watch.take() if watch is not None else ([], [], [])
     return StepOutputs(columns, events, forecasts, changes, states, notices)
 
@@ -308,7 +314,7 @@ def _learn(
     if shard.calibrator is not None:
         found = shard.calibrator.apply(paths, reference_id, events, end_ns)
         for feed_id, windows in learned:
-            shard.calibrator.apply_windows(feed_id, windows)
+            found += shard.calibrator.apply_windows(feed_id, windows)
         notices += [
             calibration_notice(shard.asset, each.feed_id, each.at_ns, each.what, before=each.before)
             for each in found

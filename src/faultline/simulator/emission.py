@@ -136,11 +136,14 @@ class Channel:
         self._keep(kind, rows)
 
     def _keep(self, kind: Kind, rows: NDArray[np.void]) -> None:
-        """Number the rows and keep those of after the start."""
+        """Number the rows, those of a snapshot of the book alike, and keep those of after the start."""
         rows = rows[rows["ts_event_ns"] >= self._start_ns]
         if len(rows):
-            rows["seq"] = np.arange(self._seq[kind], self._seq[kind] + len(rows))
-            self._seq[kind] += len(rows)
+            numbers = np.arange(len(rows))
+            if kind is Kind.BOOK_LEVEL:
+                numbers = np.unique(rows["ts_event_ns"], return_inverse=True)[1]
+            rows["seq"] = self._seq[kind] + numbers
+            self._seq[kind] += int(numbers[-1]) + 1
             self._waiting.setdefault(kind, []).append(rows)
 
     def _rows(self, kind: Kind, ts_event_ns: NDArray[np.int64], delay_ns: int) -> NDArray[np.void]:

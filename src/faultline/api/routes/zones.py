@@ -14,6 +14,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from faultline.api.bodies import (
     ChainBody,
+    ChainBookBody,
     ChainStepBody,
     DivergenceBody,
     VenueDivergenceBody,
@@ -202,6 +203,12 @@ def _body(zone: Zone, chain: ChainForecast | None = None) -> ZoneBody:
 def _chain(chain: ChainForecast) -> ChainBody:
     return ChainBody(
         at_ms=chain.time_ns // MILLISECOND_NS,
+        book=None
+        if chain.book_age_s is None
+        else ChainBookBody(
+            instruments=list(chain.book), age_s=chain.book_age_s, depth_ratio=chain.depth_ratio
+        ),
+        funding_z=chain.funding_z,
         steps=[
             ChainStepBody(
                 depth=k + 1,
@@ -213,6 +220,7 @@ def _chain(chain: ChainForecast) -> ChainBody:
                 delay_s=_finite(chain.delay_s[k][1]),
                 needed_usd=_finite(chain.needed_usd[k]),
                 needed_from=chain.needed_from[k],
+                book_usd=chain.book_usd[k],
                 n_at_risk=chain.n_observations[k],
                 greyed=chain.is_grey[k],
             )
