@@ -35,11 +35,12 @@ def make_world(
     margin=0.005,
     size_sigma=1.0,
     mass_at=None,
+    margin_at=None,
 ):
     """Positions opened at the end of each step, closed by chance or forced out when the path passes their price.
 
     ``opens`` per step and side on average, in proportion to a random activity that is told as units. ``mass_at(step)``
-    may give other shares later on.
+    may give other shares later on, ``margin_at(step)`` another margin to positions opened from then on.
     """
     rng = np.random.default_rng(seed)
     price = 100.0 * np.exp(np.concatenate([[0.0], np.cumsum(rng.standard_normal(steps) * sigma)]))
@@ -65,9 +66,10 @@ def make_world(
                     part = (level - before) / (now - before) if now != before else 0.5
                     rows.append((step, min(max(part, 0.0), 0.999), side, level, lev))
         mix = shares if mass_at is None else mass_at(step)
+        kept = margin if margin_at is None else margin_at(step)
         for side in (0, 1):
             for lev in rng.choice(len(grid), rng.poisson(opens * activity[step]), p=mix):
-                distance = (1 / grid[lev] - margin) * np.exp(spread * rng.standard_normal())
+                distance = (1 / grid[lev] - kept) * np.exp(spread * rng.standard_normal())
                 rate = hazard_per_h * (grid[lev] / 10) ** exponent * step_s / 3600
                 ends = step + 1 + rng.exponential(1 / max(rate, 1e-12))
                 level = now * (1 - distance) if side == 0 else now * (1 + distance)

@@ -7,10 +7,13 @@ import itertools
 
 import numpy as np
 import pytest
+from tests.learning.calibrator.margin_scores import scored
 
+from faultline.learning.bank import Hypothesis
 from faultline.learning.calibrator.report import EngineChange, SideTurn
 from faultline.learning.calibrator.sides import SideVerdict
 from faultline.learning.history import Fact
+from faultline.learning.margins import MarginAxis
 from faultline.learning.posterior import LearnedWindows, join_windows
 from faultline.learning.reporting import Likelihood
 from faultline.market.path import PATH_ROW
@@ -28,6 +31,7 @@ REFERENCE, FEED, MIXED = "binance:BTCUSDT", "gate:BTCUSDT", "mixed:BTC"
 N_EVENTS = 400
 EVERY_NS = 12 * SECOND_NS
 END = START + N_EVENTS * EVERY_NS + HOUR_NS
+NO_WINDOWS = join_windows([], 1, 2, MarginAxis((Hypothesis(),), np.zeros(1, dtype=np.int64)))
 
 
 def path() -> np.ndarray:
@@ -167,7 +171,7 @@ def test_the_reporting_fraction_is_learned_where_one_event_per_window_is_known_t
 
     def windows(likelihood: Likelihood) -> LearnedWindows:
         return dataclasses.replace(
-            join_windows([], 1, 2),
+            NO_WINDOWS,
             start_ns=START + HOUR_NS + np.arange(n) * MINUTE_NS,
             expected=np.full(n, 4.0),
             observed=np.full(n, 1.0),
@@ -184,6 +188,69 @@ def test_the_reporting_fraction_is_learned_where_one_event_per_window_is_known_t
     assert {kind for kind, share in shares.items() if share["value"] is None} == set(Likelihood) - {
         Likelihood.EXACT
     }
+
+
+def margin_windows(start_ns: int, *parts: tuple[int, float]) -> list[LearnedWindows]:
+    """Learned windows of one minute each: of each part so many, scored by a venue whose margin is off by so much."""
+    rng, out = np.random.default_rng(11), []
+    for n, true_bps in parts:
+        starts = start_ns + np.arange(n) * MINUTE_NS
+        out.append(
+            dataclasses.replace(
+                NO_WINDOWS,
+                start_ns=starts,
+                likelihood=np.full(n, Likelihood.ALL, dtype=np.int8),
+                margins=scored(rng, n, true_bps),
+            )
+        )
+        start_ns = int(starts[-1]) + MINUTE_NS
+    return out
+
+
+def test_a_margin_is_learned_from_the_windows_of_the_feeds_learner() -> None:
+    market, _ = run(prints(STEADY), hours())
+    (windows,) = margin_windows(START + HOUR_NS, (1200, 10.0))
+    assert market.apply_windows(FEED, windows) == []
+    row = {row["name"]: row for row in market.report(FEED)["rows"]}["margin correction"]
+    assert row["low"] < 10.0 < row["high"]
+    assert row["low"] > 0.0
+    assert row["data_share"] > 0.5
+    assert row["n_events"] > 2000
+    assert market.apply_windows("okx:never heard", windows) == []
+
+
+def test_windows_before_the_calibrator_began_teach_it_no_margin() -> None:
+    market, _ = run(prints(STEADY), hours())
+    (windows,) = margin_windows(START - 1200 * MINUTE_NS, (1200, 10.0))
+    market.apply_windows(FEED, windows)
+    row = {row["name"]: row for row in market.report(FEED)["rows"]}["margin correction"]
+    assert (row["n_events"], row["data_share"]) == (0.0, 0.0)
+
+
+def test_a_margin_is_learned_the_same_from_a_checkpoint() -> None:
+    whole, _ = run(prints(STEADY), hours())
+    kept = MarketCalibrator.from_state({}, frozenset({"mixed"}), whole.state())
+    first, second = margin_windows(START + HOUR_NS, (300, 10.0), (300, 0.0))
+    whole.apply_windows(FEED, first)
+    kept.apply_windows(FEED, first)
+    kept = MarketCalibrator.from_state({}, frozenset({"mixed"}), kept.state())
+    whole.apply_windows(FEED, second)
+    kept.apply_windows(FEED, second)
+    one, other = whole.state(), kept.state()
+    assert {key: one[key].tobytes() for key in one} == {key: other[key].tobytes() for key in other}
+
+
+def test_a_changed_margin_is_told_where_the_market_is_watched(monkeypatch) -> None:
+    shard = Shard("BTC", {}, PipelineParameters(), START - 1)
+    shard.watch_from(ZoneParameters(), START)
+    step(shard, wrong_sides(), START + 300 * SECOND_NS)
+    windows = margin_windows(START + HOUR_NS, (1200, 0.0), (150, -25.0))
+    parts = iter([[(REFERENCE, part) for part in windows]])
+    monkeypatch.setattr(shard.learner, "take", lambda: next(parts, []))
+    outputs = step(shard, [], START + 360 * SECOND_NS)
+    (told,) = [n.data for n in outputs.notices if n.kind is EventType.ENGINE_CHANGED]
+    assert (told["what"], told["part"], told["instrument"]) == ("margin", "tier 1", REFERENCE)
+    assert (told["before_bps"], told["after_bps"]) == (0.0, -10.0)
 
 
 def wrong_sides() -> list[Batch]:
@@ -225,7 +292,7 @@ def test_what_is_found_is_told_where_the_market_is_watched(from_s, calibrates, t
 def test_what_happens_to_a_learner_is_told_where_the_market_is_watched(from_s, monkeypatch) -> None:
     shard = Shard("BTC", {}, PipelineParameters(), START - 1)
     fact = Fact("fallback", START + MINUTE_NS, -6.0, 5.0)
-    part = dataclasses.replace(join_windows([], 1, 2), facts=(fact,))
+    part = dataclasses.replace(NO_WINDOWS, facts=(fact,))
     parts = iter([[(REFERENCE, part)]])
     monkeypatch.setattr(shard.learner, "take", lambda: next(parts, []))
     if from_s is not None:

@@ -30,11 +30,13 @@ from faultline.learning.leverage_kernels import (
     judge_kernel,
     rates_kernel,
 )
+from faultline.learning.margins import MarginAxis
 from faultline.learning.posterior import LearnedWindows, Posterior, join_windows
 from faultline.learning.prior import GENERIC_PRECISION, LearnedShape, MixPrior, generic_prior
 from faultline.learning.reporting import EVENT, Likelihood, Plan, Reporting, plan_bars
 from faultline.learning.sizes import SIZE_LAW, larger_prob, mean_sizes, size_law_kernel
 from faultline.learning.tracks import ExposureTrack, blur_weights
+from faultline.learning.windows import runs_of, windows_of
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
@@ -73,6 +75,7 @@ class LeverageLearner:
         self.reporting, self.settings = reporting or Reporting(), settings or LearnerSettings()
         self.bank = tuple(bank if bank is not None else star_bank())
         groups, self._kernel_of = distinct_kernels(self.bank)
+        self._margins = MarginAxis(self.bank, self._kernel_of)
         self.leverages = self.bank[0].kernel.leverages
         self.prior = prior or generic_prior(self.leverages)
         if len(self.prior.mix) != len(self.leverages) or self.settings.window_ns % self.reporting.window_ns:
@@ -131,7 +134,7 @@ class LeverageLearner:
             RequestError: bars overlap, are out of order or older than what was learned; ``taught`` does not fit.
         """
         records = np.ascontiguousarray(bars, dtype=PATH_BAR)
-        window, starts = self._windows_of(records)
+        window, starts = windows_of(records, self.settings.window_ns, int(self._clock[0]))
         if events is None:
             events, taught = np.zeros(0, dtype=EVENT), np.zeros(len(starts) - 1, dtype=np.bool_)
         live = np.ones(len(starts) - 1, dtype=np.bool_) if taught is None else np.asarray(taught)
@@ -143,42 +146,15 @@ class LeverageLearner:
             self.excluded[reason] = self.excluded.get(reason, 0) + number
         parts = [
             self._learn_batch(records, plan, window[begin:end], starts[begin : end + 1], live[begin:end])
-            for begin, end in self._batches(window, starts)
+            for begin, end in runs_of(
+                window,
+                starts,
+                self.settings.window_ns,
+                _BATCH_BARS,
+                single=self.reporting.scheme == "largest",
+            )
         ]
-        return join_windows(parts, len(self.bank), self._columns)
-
-    def _windows_of(self, bars: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Index of each window and its first bar (W + 1,).
-
-        Raises:
-            RequestError: see ``learn``.
-        """
-        start, end = bars["start_ns"], bars["end_ns"]
-        ordered = bool(np.all(end > start) and np.all(start[1:] >= end[:-1]))
-        if not ordered or (len(bars) and int(start[0]) < int(self._clock[0])):
-            message = "bars overlap, are out of order, or older than what was learned"
-            raise RequestError(message, where="bars", hint="give whole windows in the order of their time")
-        priced = ~np.isnan(bars["low_usd"])
-        if not np.all((bars["low_usd"] > 0) & (bars["low_usd"] <= bars["high_usd"]) | ~priced):
-            message = "a bar has a low that is not positive or above its high"
-            raise RequestError(message, where="bars", hint="leave unknown prices NaN")
-        index = start // self.settings.window_ns
-        first = (
-            np.flatnonzero(np.diff(index, prepend=index[0] - 1)) if len(bars) else np.zeros(0, dtype=np.int64)
-        )
-        return index[first], np.append(first, len(bars)).astype(np.int64)
-
-    def _batches(self, window: NDArray[np.int64], starts: NDArray[np.int64]) -> list[tuple[int, int]]:
-        """Runs of windows inside one hour and one batch; windows one by one where sizes decide what counts."""
-        found: list[tuple[int, int]] = []
-        hour = window * self.settings.window_ns // HOUR_NS
-        begin = 0
-        for w in range(1, len(window) + 1):
-            cut = w == len(window) or hour[w] != hour[begin] or starts[w + 1] - starts[begin] > _BATCH_BARS
-            if cut or self.reporting.scheme == "largest":
-                found.append((begin, w))
-                begin = w
-        return found
+        return join_windows(parts, len(self.bank), self._columns, self._margins)
 
     def _learn_batch(
         self,
@@ -219,7 +195,9 @@ class LeverageLearner:
             hours=hours,
         )
         self._clock[:] = int(bars["end_ns"][last - 1]), int(window[-1])
-        return self._filter(sums, window, plan.likelihood[first:last])
+        return self._filter(
+            sums, window, plan.likelihood[first:last], (plan.bar[span] - first, plan.events[span])
+        )
 
     def _weigh_sizes(
         self,
@@ -248,24 +226,15 @@ class LeverageLearner:
         return np.where(np.isfinite(log_size), out, np.nan)
 
     def _filter(
-        self, sums: WindowSums, window: NDArray[np.int64], likelihood: NDArray[np.int8]
+        self,
+        sums: WindowSums,
+        window: NDArray[np.int64],
+        likelihood: NDArray[np.int8],
+        events: tuple[NDArray[np.int64], NDArray[np.void]],
     ) -> LearnedWindows:
-        """Score and learn windows; the static prior goes along."""
+        """Score and learn windows with their events, each with its bar; the static prior goes along."""
         chosen, n = self.settings, len(window)
-        newton = chosen.newton
-        numbers = np.array(
-            [
-                newton.step_limit,
-                newton.temper,
-                newton.damping,
-                1.0,
-                chosen.kernel_share,
-                chosen.starting_events,
-                chosen.scale_half_life_h,
-                chosen.score_half_life_h,
-                float(not self.frozen),
-            ]
-        )
+        numbers = self._numbers()
         theta, fits = np.zeros((n, len(self.bank), self._columns)), np.zeros((n, len(self.bank), 6))
         filter_bank_kernel(
             self._bank,
@@ -314,6 +283,24 @@ class LeverageLearner:
             likelihood=np.where(np.isnan(sums.hours), np.int8(Likelihood.SILENT), first),
             prior_in_force=verdict[:, 2] > 0,
             facts=self._facts_of(window, verdict),
+            margins=self._margins.read(sums, theta, fits, self._dispersion, events),
+        )
+
+    def _numbers(self) -> NDArray[np.float64]:
+        """Constants of ``filter_bank_kernel``, shape (9,)."""
+        chosen, newton = self.settings, self.settings.newton
+        return np.array(
+            [
+                newton.step_limit,
+                newton.temper,
+                newton.damping,
+                1.0,
+                chosen.kernel_share,
+                chosen.starting_events,
+                chosen.scale_half_life_h,
+                chosen.score_half_life_h,
+                float(not self.frozen),
+            ]
         )
 
     def _facts_of(self, window: NDArray[np.int64], verdict: NDArray[np.float64]) -> tuple[Fact, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from faultline.learning.bands import band_of
+from faultline.learning.margins import join_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from faultline.learning.history import Fact
     from faultline.learning.identify import BinShare
+    from faultline.learning.margins import MarginAxis, MarginScores
 
 __all__ = ("LearnedWindows", "Posterior", "join_windows")
 
@@ -37,6 +39,7 @@ class LearnedWindows:
         likelihood: int8 (W,), ``Likelihood``.
         prior_in_force: bool (W,), whether the static prior had taken over.
         facts: what happened to the parameters, in order.
+        margins: what the windows say about the maintenance margin.
     """
 
     start_ns: NDArray[np.int64]
@@ -50,6 +53,7 @@ class LearnedWindows:
     likelihood: NDArray[np.int8]
     prior_in_force: NDArray[np.bool_]
     facts: tuple[Fact, ...]
+    margins: MarginScores
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +97,9 @@ class Posterior:
         return band_of(self.draws, promise)
 
 
-def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) -> LearnedWindows:
+def join_windows(
+    parts: Sequence[LearnedWindows], members: int, columns: int, margins: MarginAxis
+) -> LearnedWindows:
     """Windows of several batches as one, of none as an empty one."""
     if not parts:
         none = np.zeros(0)
@@ -107,6 +113,7 @@ def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) ->
             none.astype(np.int8),
             none.astype(np.bool_),
             (),
+            margins.nothing(),
         )
 
     def joined(name: str) -> Any:
@@ -124,4 +131,5 @@ def join_windows(parts: Sequence[LearnedWindows], members: int, columns: int) ->
         likelihood=joined("likelihood"),
         prior_in_force=joined("prior_in_force"),
         facts=tuple(fact for part in parts for fact in part.facts),
+        margins=join_scores([part.margins for part in parts]),
     )

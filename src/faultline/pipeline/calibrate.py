@@ -79,6 +79,7 @@ class _FeedHead(msgspec.Struct):
     done_ns: int
     busy_until_ns: int
     verdict: SideVerdict
+    resumed_ns: int
 
 
 class FeedCalibrator:
@@ -102,6 +103,8 @@ class FeedCalibrator:
         )
         #: Instrument whose path is the mark; empty until ``from_ns``.
         self.path_id = ""
+        #: What was received and closed before was learned elsewhere.
+        self.resumed_ns = 0
         self._verdict = SideVerdict.UNKNOWN
         self._tier_caps_usd, self._is_one_venue = tier_caps_usd, is_one_venue
         self._path = np.zeros(0, dtype=PATH_ROW)
@@ -117,7 +120,8 @@ class FeedCalibrator:
             rows: rows of kind ``liquidation`` since the last call, sorted by receipt.
             upto_ns: everything received and closed by this moment is in the arguments.
         """
-        path, rows = path[path["end_ns"] > self.from_ns], rows[rows["ts_received_ns"] >= self.from_ns]
+        path = path[path["end_ns"] >= max(self.from_ns + 1, self.resumed_ns)]
+        rows = rows[rows["ts_received_ns"] >= max(self.from_ns, self.resumed_ns)]
         self._path = np.concatenate([self._path, path]) if len(path) else self._path
         self._rows = np.concatenate([self._rows, rows]) if len(rows) else self._rows
         found: list[Finding] = []
@@ -134,12 +138,21 @@ class FeedCalibrator:
 
         Elsewhere rates are fitted to what is printed, and their ratio says nothing.
         """
-        told = (windows.likelihood == Likelihood.EXACT) & (windows.start_ns >= self.from_ns)
+        told = (windows.likelihood == Likelihood.EXACT) & (
+            windows.start_ns >= max(self.from_ns, self.resumed_ns)
+        )
         if not told.any():
             return
         rows = unknown_windows(windows.start_ns[told] + MINUTE_NS)
         rows["reported"], rows["expected"] = windows.observed[told], windows.expected[told]
         self.calibrator.apply_windows(rows)
+
+    def apply_margins(self, windows: LearnedWindows) -> list[Finding]:
+        """Learn what windows say about the venue's margins; tell where those have changed."""
+        first = int(np.searchsorted(windows.start_ns, max(self.from_ns, self.resumed_ns)))
+        ends_ns = windows.start_ns[first:] + MINUTE_NS
+        changes = self.calibrator.apply_margins(windows.margins.since(first), ends_ns)
+        return [Finding(self.feed_id, change.time_ns, change, self._verdict) for change in changes]
 
     def _next_minute(self) -> int:
         """The next whole minute at which there is something to learn."""
@@ -178,6 +191,7 @@ class FeedCalibrator:
             self._done_ns,
             self._busy_until_ns,
             self._verdict,
+            self.resumed_ns,
         )
         out = {f"calibrator.{key}": value for key, value in self.calibrator.state().items()}
         out["head"] = np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)
@@ -197,7 +211,7 @@ class FeedCalibrator:
             settings=feed.calibrator.settings,
         )
         feed.path_id, feed._done_ns, feed._busy_until_ns = head.path_id, head.done_ns, head.busy_until_ns
-        feed._verdict = head.verdict
+        feed._verdict, feed.resumed_ns = head.verdict, head.resumed_ns
         feed._path, feed._rows = state["path"].copy(), state["rows"].copy()
         return feed
 
@@ -221,6 +235,9 @@ class MarketCalibrator:
     def __init__(self, contracts: Mapping[str, Instrument], mixing: Collection[str]) -> None:
         self._contracts, self._mixing = contracts, mixing
         self.feeds: dict[str, FeedCalibrator] = {}
+        #: Calibrators that are served as they are, and all feeds of which nothing is learned.
+        self.frozen: dict[str, FeedCalibrator] = {}
+        self.fixed_ids: frozenset[str] = frozenset()
         #: End of the first bar of the asset's first path: what was printed before cannot be placed.
         self._since_ns = 0
         #: End of the first bar of each path.
@@ -259,10 +276,13 @@ class MarketCalibrator:
             found += feed.apply(path, _rows_of(events, feed_id), upto_ns)
         return found
 
-    def apply_windows(self, feed_id: str, windows: LearnedWindows) -> None:
-        """Hand a learner's windows to the calibrator of its feed, where there is one."""
-        if feed_id in self.feeds:
-            self.feeds[feed_id].apply_windows(windows)
+    def apply_windows(self, feed_id: str, windows: LearnedWindows) -> list[Finding]:
+        """Hand a learner's windows to the calibrator of its feed, where there is one; what was found."""
+        feed = self.feeds.get(feed_id)
+        if feed is None:
+            return []
+        feed.apply_windows(windows)
+        return feed.apply_margins(windows)
 
     def report(self, feed_id: str) -> dict[str, Any] | None:
         """What is known of a feed's venue, as plain values; None before its first event.
@@ -271,7 +291,7 @@ class MarketCalibrator:
         known), ``sides`` says what is known of the feed's sides, ``published`` what its venue tells of itself, None
         where the feed is not one known venue's.
         """
-        feed = self.feeds.get(feed_id)
+        feed = self.feeds.get(feed_id) or self.frozen.get(feed_id)
         if feed is None:
             return None
         report = feed.calibrator.report()
@@ -286,7 +306,7 @@ class MarketCalibrator:
         known = events.received_ns >= self._since_ns
         ids, first = np.unique(events.instrument[known], return_index=True)
         for feed_id, index in zip(ids.tolist(), first.tolist(), strict=True):
-            if feed_id not in self.feeds:
+            if feed_id not in self.feeds and feed_id not in self.fixed_ids:
                 from_ns = (int(events.received_ns[known][index]) // MINUTE_NS + 1) * MINUTE_NS
                 contract = self._contracts.get(feed_id)
                 self.feeds[feed_id] = FeedCalibrator(

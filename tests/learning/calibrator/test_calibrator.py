@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.learning.calibrator.margin_scores import scored
 from tests.learning.calibrator.markets import START_NS, market
 
 from faultline.errors import RequestError, StoreError
 from faultline.learning.calibrator.calibrator import Calibrator, CalibratorSettings
 from faultline.learning.calibrator.hierarchy import CalibratorPrior
-from faultline.learning.calibrator.margin import MarginSettings
 from faultline.learning.calibrator.offset import OffsetPrior
 from faultline.learning.calibrator.prints import PRINT_ROW, PrintLocator, known_prints
 from faultline.learning.calibrator.report import EngineChange, SideTurn
@@ -141,20 +141,28 @@ def test_minute_bars_teach_the_offset_with_a_wider_range_and_no_delay():
 
 
 def test_a_change_of_a_margin_is_remembered_with_the_time_it_was_found():
-    grid = np.array(MarginSettings().corrections_bps)
-    rng = np.random.default_rng(10)
-    places = np.concatenate([rng.normal(0.0, 12.0, 900), rng.normal(25.0, 12.0, 200)])
-    scores = -0.5 * ((places[:, None] - grid) / 12.0) ** 2
+    rng = np.random.default_rng(11)
     calibrator = Calibrator("venue:BTCUSDT", tier_caps_usd=(3e5,))
-    times = np.arange(1100) * MINUTE_NS
-    (change,) = calibrator.apply_scores(scores, np.full(1100, 1e5), times)
+    assert calibrator.apply_margins(scored(rng, 1200, 0.0), np.arange(1200) * MINUTE_NS) == []
+    times = np.arange(1200, 1350) * MINUTE_NS
+    (change,) = calibrator.apply_margins(scored(rng, 150, -25.0), times)
     assert (change.what, change.subject) == ("margin", 0)
-    assert 900 * MINUTE_NS < change.time_ns < 960 * MINUTE_NS
+    assert (change.before_bps, change.after_bps) == (0.0, -10.0)
+    assert 1200 * MINUTE_NS < change.time_ns < 1350 * MINUTE_NS
     report = calibrator.report()
     assert report.changes == (change,)
     assert [(tier.floor_usd, tier.cap_usd) for tier in report.margins] == [(0.0, 3e5), (3e5, np.inf)]
     kept = Calibrator.from_state("venue:BTCUSDT", calibrator.state(), tier_caps_usd=(3e5,))
     assert kept.report().changes == (change,)
+    assert kept.report().margins == report.margins
+
+
+def test_a_feed_that_mixes_venues_has_no_margin_to_learn():
+    calibrator = Calibrator("mixed:BTC", settings=CalibratorSettings(is_one_venue=False))
+    scores = scored(np.random.default_rng(12), 1500, 10.0)
+    assert calibrator.apply_margins(scores, np.arange(1500) * MINUTE_NS) == []
+    (margin,) = calibrator.report().margins
+    assert (margin.correction.n_events, margin.correction.data_share) == (0.0, 0.0)
 
 
 def test_the_share_comes_with_its_sources():

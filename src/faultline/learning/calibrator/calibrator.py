@@ -39,9 +39,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from faultline.learning.margins import MarginScores
+
 __all__ = ("Calibrator", "CalibratorSettings")
 
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
 #: Events between two looks at the delay.
 _BLOCK: Final = 64
 #: Changes of the engine that are remembered.
@@ -153,22 +155,21 @@ class Calibrator:
             start = stop
         return found
 
-    def apply_scores(
-        self, scores: NDArray[np.float64], notional_usd: NDArray[np.float64], times_ns: NDArray[np.int64]
-    ) -> list[EngineChange]:
-        """Learn what the map's likelihood says about the margin.
+    def apply_margins(self, scores: MarginScores, ends_ns: NDArray[np.int64]) -> list[EngineChange]:
+        """Learn what windows of the learner say about the margin; a feed that mixes venues has no margin to learn.
 
         Args:
-            scores: log likelihood of each event under each of ``settings.margin.corrections_bps``, shape (n, H).
-            notional_usd: shape (n,).
-            times_ns: stamp of each event, shape (n,).
+            scores: of windows in order.
+            ends_ns: end of each, shape (W,).
 
         Raises:
-            RequestError: not one column per correction.
+            RequestError: they were scored under other margins than windows before.
         """
+        if not self.settings.is_one_venue:
+            return []
         found = [
             EngineChange(
-                int(times_ns[change.row]),
+                int(ends_ns[change.window]),
                 _WHAT[1],
                 change.tier,
                 change.before_bps,
@@ -176,7 +177,7 @@ class Calibrator:
                 change.evidence_nats,
                 change.n_events,
             )
-            for change in self._margin.apply(scores, notional_usd)
+            for change in self._margin.apply(scores)
         ]
         self._remember(found)
         return found

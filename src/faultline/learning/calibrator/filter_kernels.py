@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-__all__ = ("cumulative_sums_kernel", "offset_filter_kernel", "side_evidence_kernel")
+__all__ = (
+    "cumulative_sums_kernel",
+    "margin_windows_kernel",
+    "offset_filter_kernel",
+    "side_evidence_kernel",
+)
 
 #: Median of the absolute value of a Student t with 4 degrees of freedom and unit scale.
 _T4_MEDIAN = 0.7406971
@@ -150,3 +156,92 @@ def side_evidence_kernel(evidence: Any, totals: Any, fade: float, cap: float, pa
             totals[3] = totals[3] * fade + 1.0 / (1.0 + np.exp(-abs(value)))
         for j in range(4):
             path[i, j] = totals[j]
+
+
+@njit(cache=True, nogil=True)
+def margin_windows_kernel(
+    expected: Any,
+    dispersion: Any,
+    window: Any,
+    tier: Any,
+    rate: Any,
+    count: Any,
+    log_prior: Any,
+    numbers: Any,
+    scores: Any,
+    marks: Any,
+    whole: Any,
+    sums: Any,
+    found: Any,
+) -> int:
+    """Log likelihoods of margins per tier of size and the test for a change, window by window, in place.
+
+    A tier's events are thinned from all by its share ``p``: a window adds ``(sum_i log rate_i - p expected) / phi``.
+
+    Args:
+        expected: f8 (W, H), events expected of the window under each margin; NaN where it teaches nothing.
+        dispersion: f8 (W,), ``phi``.
+        window: i8 (n,), window of each event, ascending.
+        tier: i8 (n,), its tier; the number of tiers where its size is not known.
+        rate: f8 (n, H), events expected of all that its bar swept.
+        count: f8 (n,), liquidations that it stands for.
+        log_prior: f8 (H,), of the margins.
+        numbers: f8 (6,): weight of what came before per event over ``phi``, weight of scores, drift per event over
+            ``phi``, threshold, most that a window counts, events between two looks at which margin is in use.
+        scores: f8 (T, H), log likelihood, the best of a tier 0.
+        marks: f8 (2, T + 1), faded events per tier that share the expectation, and those that were scored.
+        whole: i8 (2, T), events of each tier since its last change, and the margin in use.
+        sums: f8 (T, H), of Page's test; (T, H) more below, events since each was last zero.
+        found: f8 (m, 6), filled: window, tier, margin before, margin after, its sum, events since it was zero.
+
+    Returns:
+        Number of changes found.
+    """
+    n_tiers, n_margins = scores.shape
+    gain, now, n_found, first = np.zeros((n_tiers, n_margins)), np.zeros(n_tiers + 1), 0, 0
+    assumed = np.argmax(log_prior)
+    for w in range(expected.shape[0]):
+        gain[:], now[:], end = 0.0, 0.0, first
+        while end < window.shape[0] and window[end] == w:
+            now[tier[end]] += count[end]
+            if tier[end] < n_tiers:
+                for h in range(n_margins):
+                    gain[tier[end], h] += count[end] * math.log(max(rate[end, h], 1e-300))
+            end += 1
+        first = end
+        marks[0] = marks[0] * numbers[0] ** (now.sum() / dispersion[w]) + now
+        if math.isnan(expected[w, 0]) or marks[0].sum() <= 0.0:
+            continue
+        for k in range(n_tiers):
+            n, score, in_use = now[k], scores[k], whole[1, k]
+            share, fade = marks[0, k] / marks[0].sum(), numbers[0] ** (n / dispersion[w])
+            for h in range(n_margins):
+                gain[k, h] = (gain[k, h] - share * expected[w, h]) / dispersion[w]
+            gain[k] -= gain[k, assumed]
+            for h in range(n_margins):
+                gain[k, h] = min(max(gain[k, h], -numbers[4]), numbers[4])
+                score[h] = score[h] * fade + numbers[1] * gain[k, h]
+            score -= score.max()
+            marks[1, k] = marks[1, k] * fade + n
+            before, over = gain[k, in_use], -1
+            for h in range(n_margins):
+                value = sums[k, h] + gain[k, h] - before - numbers[2] * n / dispersion[w]
+                sums[k, h], sums[n_tiers + k, h] = max(value, 0.0), (sums[n_tiers + k, h] + n) * (value > 0.0)
+                if value > numbers[3] and (over < 0 or value > sums[k, over]):
+                    over = h
+            is_due = (whole[0, k] + int(n)) // int(numbers[5]) > whole[0, k] // int(numbers[5])
+            whole[0, k] += int(n)
+            if over >= 0:
+                if whole[0, k] > numbers[5]:
+                    found[n_found, 0], found[n_found, 1], found[n_found, 2] = w, k, in_use
+                    found[n_found, 3], found[n_found, 4] = over, sums[k, over]
+                    found[n_found, 5] = sums[n_tiers + k, over]
+                    n_found += 1
+                    score[:], marks[1, k], whole[0, k] = 0.0, 0.0, 0
+                whole[1, k] = over
+            elif is_due:
+                # What is learned slowly is no change of the venue.
+                whole[1, k] = np.argmax(score + log_prior)
+            if whole[1, k] != in_use:
+                sums[k], sums[n_tiers + k] = 0.0, 0.0
+    return n_found

@@ -1,56 +1,61 @@
-"""Log likelihoods of shifted maintenance margins per event in, a margin correction per size tier out.
+"""Windows scored under shifted maintenance margins in, a margin correction per size tier out.
 
-The learner scores every event under a bank of maps whose maintenance margin is off by 0, 5, 10 or 25 bp either way.
-Per tier of notional the scores are added up, old ones fading, to a posterior over the correction. The tiers
-lean on each other: the prior of a tier is centred on what all tiers together say. Page's test on
-the gains over the correction in use tells when a venue has changed its margins; the first few hundred events
-after a start only settle which correction that is.
+The learner's bank scores every window with the assumed maintenance margin and with others. Per tier of notional the
+scores are added up, old ones fading, to a posterior over the correction. The tiers lean on each other: the
+prior of a tier is centred on what the others say together. Page's test on the gains over the correction in use tells
+when a venue has changed its margins; which correction that is settles every few hundred events.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 
 from faultline.errors import RequestError, StoreError
-from faultline.learning.calibrator.change import ChangeDetector
 from faultline.learning.calibrator.estimate import Estimate
+from faultline.learning.calibrator.filter_kernels import margin_windows_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from faultline.learning.margins import MarginScores
+
 __all__ = ("MarginBank", "MarginChange", "MarginSettings")
 
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
+#: Corrections over which a posterior is spread: far beyond any prior's, bp.
+_PLACES_BPS: Final = np.arange(-100.0, 100.125, 0.25)
+_TAIL: Final = 0.025
 
 
 class MarginSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The bank and how it forgets.
+    """How scores of margins are believed and forgotten.
 
     Attributes:
-        corrections_bps: what is added to the assumed maintenance margin, ascending, 0 among them.
         prior_sd_bps: standard deviation of the correction of all tiers together.
         tier_sd_bps: standard deviation of a tier around all tiers.
-        half_life_events: events of a tier after which one counts half.
-        evidence_weight: share of each score that counts, because events of one burst are alike.
-        drift_nats: of the change test, per event.
+        half_life_events: events of a tier, over the dispersion of counts, after which one counts half.
+        evidence_weight: share of each score that counts beside the dispersion of counts: maps are wrong for hours.
+        drift_nats: of the change test, per event, over the dispersion of counts.
         threshold_nats: of the change test.
-        settle_events: events of a tier during which a passed threshold is no change of the venue; the correction in use
-            becomes the most probable one each time so many have passed.
+        most_nats: most that one window counts, either way.
+        settle_events: events of a tier after which the most probable correction is in use, and before which a passed
+            threshold is no change of the venue.
     """
 
-    corrections_bps: tuple[float, ...] = (-25.0, -10.0, -5.0, 0.0, 5.0, 10.0, 25.0)
     prior_sd_bps: float = 10.0
     tier_sd_bps: float = 10.0
     half_life_events: float = 2000.0
-    evidence_weight: float = 0.5
-    drift_nats: float = 0.05
+    evidence_weight: float = 0.25
+    drift_nats: float = 0.005
     threshold_nats: float = 15.0
+    most_nats: float = 1.5
     settle_events: int = 300
 
 
@@ -59,15 +64,15 @@ class MarginChange:
     """A venue changed the margin of a tier.
 
     Attributes:
-        row: row of the call in which it was found.
+        window: window of the call in which it was found.
         tier: index of the tier.
         before_bps: correction in use until now.
         after_bps: correction that explains the latest events.
-        evidence_nats: see ``change.Alarm``.
+        evidence_nats: log likelihood by which it explains the events since better, over the dispersion of counts.
         n_events: events of the tier since the change, about.
     """
 
-    row: int
+    window: int
     tier: int
     before_bps: float
     after_bps: float
@@ -83,70 +88,78 @@ class MarginBank:
         settings: see ``MarginSettings``.
 
     Raises:
-        RequestError: caps or corrections are not ascending, or 0 is not among the corrections.
+        RequestError: caps are not ascending.
     """
 
     def __init__(self, tier_caps_usd: tuple[float, ...] = (), settings: MarginSettings | None = None) -> None:
         self.settings = settings or MarginSettings()
         self.tier_caps_usd = tier_caps_usd
-        self._grid = np.array(self.settings.corrections_bps)
-        caps = np.array(tier_caps_usd)
-        if (
-            bool(np.any(np.diff(self._grid) <= 0))
-            or bool(np.any(np.diff(caps) <= 0))
-            or 0.0 not in self._grid
-        ):
-            message = "tier caps and corrections must ascend, with 0 among the corrections"
-            raise RequestError(message, where="MarginBank", hint="sort them and add 0")
-        n_tiers = len(tier_caps_usd) + 1
-        self._scores = np.zeros((n_tiers, len(self._grid)))
-        self._weights = np.zeros(n_tiers)
-        self._seen = np.zeros(n_tiers, dtype=np.int64)
-        self._in_use = np.full(n_tiers, int(np.flatnonzero(self._grid == 0.0)[0]), dtype=np.int64)
-        self._tests = [self._new_test() for _ in range(n_tiers)]
+        if bool(np.any(np.diff(np.array(tier_caps_usd)) <= 0)):
+            message = "tier caps must ascend"
+            raise RequestError(message, where="MarginBank", hint="sort them")
+        self._marks = np.zeros((2, len(tier_caps_usd) + 2))
+        self._begin(np.zeros(1))
 
-    def apply(self, scores: NDArray[np.float64], notional_usd: NDArray[np.float64]) -> list[MarginChange]:
-        """Learn events in order.
-
-        Args:
-            scores: log likelihood of each event under each correction, shape (n, H), nats; rows with a NaN teach
-                nothing.
-            notional_usd: shape (n,); NaN teaches nothing.
+    def _begin(self, corrections_bps: NDArray[np.float64]) -> None:
+        """Take the corrections that the learner tries; nothing was scored yet.
 
         Raises:
-            RequestError: not one column per correction.
+            RequestError: they are not ascending, or 0 is not among them.
         """
-        if scores.ndim != 2 or scores.shape != (len(notional_usd), len(self._grid)):
-            message = f"scores of shape {scores.shape} for {len(notional_usd)} events, {len(self._grid)} corrections"
-            raise RequestError(
-                message, where="scores", hint="give one row per event, one column per correction"
-            )
-        fade = 0.5 ** (1.0 / self.settings.half_life_events)
-        changes: list[MarginChange] = []
-        usable = np.isfinite(scores).all(axis=1) & np.isfinite(notional_usd)
-        tiers = np.searchsorted(np.array(self.tier_caps_usd), notional_usd, side="right")
-        for row in np.flatnonzero(usable):
-            tier, gains = int(tiers[row]), scores[row] - scores[row, self._in_use[tiers[row]]]
-            self._scores[tier] = self._scores[tier] * fade + (scores[row] - scores[row].max())
-            self._weights[tier] = self._weights[tier] * fade + 1.0
-            self._seen[tier] += 1
-            alarm = self._tests[tier].apply(gains[None, :])
-            if alarm is not None:
-                change = MarginChange(
-                    int(row),
-                    tier,
-                    float(self._grid[self._in_use[tier]]),
-                    float(self._grid[alarm.alternative]),
-                    alarm.evidence_nats,
-                    alarm.n_events,
-                )
-                if self._seen[tier] > self.settings.settle_events:
-                    changes.append(change)
-                    self._scores[tier], self._weights[tier], self._seen[tier] = 0.0, 0.0, 0
-                self._in_use[tier] = alarm.alternative
-            if self._seen[tier] % self.settings.settle_events == 0:
-                self._settle(tier)
-        return changes
+        if bool(np.any(np.diff(corrections_bps) <= 0)) or 0.0 not in corrections_bps:
+            message = f"corrections of {corrections_bps.tolist()} bp"
+            raise RequestError(message, where="corrections_bps", hint="sort them and add 0")
+        n_tiers, n_margins = len(self.tier_caps_usd) + 1, len(corrections_bps)
+        self._corrections_bps = corrections_bps.copy()
+        self._scores = np.zeros((n_tiers, n_margins))
+        self._sums = np.zeros((2 * n_tiers, n_margins))
+        self._whole = np.zeros((2, n_tiers), dtype=np.int64)
+        self._whole[1] = np.flatnonzero(corrections_bps == 0.0)[0]
+
+    def apply(self, scores: MarginScores) -> list[MarginChange]:
+        """Learn windows in order.
+
+        Raises:
+            RequestError: they were scored under other corrections than windows before.
+        """
+        if not np.array_equal(scores.corrections_bps, self._corrections_bps):
+            if len(self._corrections_bps) > 1:
+                message = f"windows scored at {scores.corrections_bps.tolist()} bp"
+                hint = f"score them at {self._corrections_bps.tolist()} bp, as before"
+                raise RequestError(message, where="scores", hint=hint)
+            self._begin(scores.corrections_bps)
+        chosen, grid = self.settings, self._corrections_bps
+        n_tiers = len(self._scores)
+        tier = np.searchsorted(np.array(self.tier_caps_usd), scores.notional_usd, side="right")
+        found = np.zeros((n_tiers * len(scores.expected), 6))
+        n_found = margin_windows_kernel(
+            scores.expected,
+            scores.dispersion,
+            scores.window,
+            np.where(np.isfinite(scores.notional_usd), tier, n_tiers).astype(np.int64),
+            scores.rate,
+            scores.count,
+            -0.5 * grid**2 / (chosen.prior_sd_bps**2 + chosen.tier_sd_bps**2),
+            np.array(
+                [
+                    0.5 ** (1.0 / chosen.half_life_events),
+                    chosen.evidence_weight,
+                    chosen.drift_nats,
+                    chosen.threshold_nats,
+                    chosen.most_nats,
+                    float(chosen.settle_events),
+                ]
+            ),
+            self._scores,
+            self._marks,
+            self._whole,
+            self._sums,
+            found,
+        )
+        return [
+            MarginChange(int(w), int(k), float(grid[int(old)]), float(grid[int(new)]), float(nats), int(n))
+            for w, k, old, new, nats, n in found[:n_found].tolist()
+        ]
 
     def correction(self, tier: int) -> Estimate:
         """What has to be added to the assumed maintenance margin of a tier.
@@ -154,33 +167,33 @@ class MarginBank:
         Raises:
             RequestError: there is no such tier.
         """
-        if not 0 <= tier < len(self._weights):
-            message = f"no tier {tier} of {len(self._weights)}"
+        if not 0 <= tier < len(self._scores):
+            message = f"no tier {tier} of {len(self._scores)}"
             raise RequestError(message, where="tier", hint="count tiers from 0")
-        posterior, prior = self._tier_mass(tier)
-        mean = float(posterior @ self._grid)
-        share = 1.0 - self._variance(posterior) / self._variance(prior)
-        low, high = np.interp([0.025, 0.975], np.concatenate(([0.0], np.cumsum(posterior))), self._edges())
-        return Estimate(
-            mean, float(low), float(high), "bp", float(self._weights[tier]), min(max(share, 0.0), 1.0)
-        )
+        others = np.delete(self._scores, tier, axis=0).sum(axis=0)
+        centre, variance = _moments(self._posterior(others, 0.0, self.settings.prior_sd_bps))
+        spread = math.sqrt(variance + self.settings.tier_sd_bps**2)
+        mass = self._posterior(self._scores[tier], centre, spread)
+        mean, after = _moments(mass)
+        before = _moments(self._posterior(np.zeros(len(self._corrections_bps)), centre, spread))[1]
+        low, high = np.interp([_TAIL, 1.0 - _TAIL], np.cumsum(mass), _PLACES_BPS)
+        share = min(max(1.0 - after / before, 0.0), 1.0)
+        return Estimate(mean, float(low), float(high), "bp", float(self._marks[1, tier]), share)
 
     def in_use_bps(self) -> NDArray[np.float64]:
         """Correction that the change test takes for true, per tier, shape (T,)."""
-        in_use: NDArray[np.float64] = self._grid[self._in_use]
+        in_use: NDArray[np.float64] = self._corrections_bps[self._whole[1]]
         return in_use
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on."""
-        tests = [test.state() for test in self._tests]
         return {
             "version": np.array([_STATE_VERSION]),
+            "corrections_bps": self._corrections_bps.copy(),
             "scores": self._scores.copy(),
-            "weights": self._weights.copy(),
-            "seen": self._seen.copy(),
-            "in_use": self._in_use.copy(),
-            "sums": np.array([test["sums"] for test in tests]),
-            "lengths": np.array([test["lengths"] for test in tests]),
+            "marks": self._marks.copy(),
+            "whole": self._whole.copy(),
+            "sums": self._sums.copy(),
         }
 
     @classmethod
@@ -196,62 +209,31 @@ class MarginBank:
             StoreError: that is no state of such a bank.
         """
         kept = cls(tier_caps_usd, settings)
-        chosen = kept.settings
         try:
             if int(state["version"][0]) != _STATE_VERSION:
                 raise ValueError(f"version {int(state['version'][0])}")
-            for name in ("scores", "weights", "seen", "in_use"):
+            kept._begin(state["corrections_bps"])
+            for name in ("scores", "marks", "whole", "sums"):
                 own: NDArray[Any] = getattr(kept, f"_{name}")
                 if state[name].shape != own.shape:
                     raise ValueError(f"{name} of shape {state[name].shape}")
                 np.copyto(own, state[name], casting="safe")
-            kept._tests = [
-                ChangeDetector.from_state(
-                    {"version": np.array([1]), "sums": sums, "lengths": lengths},
-                    chosen.drift_nats,
-                    chosen.threshold_nats,
-                )
-                for sums, lengths in zip(state["sums"], state["lengths"], strict=True)
-            ]
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
+        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
             message = f"not the state of a margin bank: {exc}"
             raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
-    def _settle(self, tier: int) -> None:
-        """Use the most probable correction: what is learned slowly is no change of the venue."""
-        best = int(np.argmax(self._tier_mass(tier)[0]))
-        if best != self._in_use[tier]:
-            self._in_use[tier] = best
-            self._tests[tier].reset()
-
-    def _tier_mass(self, tier: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Posterior and prior mass of each correction of a tier, the prior centred on what all tiers say."""
-        together, _ = self._posterior(self._scores.sum(axis=0), 0.0, self.settings.prior_sd_bps)
-        return self._posterior(self._scores[tier], float(together @ self._grid), self.settings.tier_sd_bps)
-
-    def _new_test(self) -> ChangeDetector:
-        return ChangeDetector(len(self._grid), self.settings.drift_nats, self.settings.threshold_nats)
-
-    def _edges(self) -> NDArray[np.float64]:
-        """Ends of the stretch of corrections that each one of the bank stands for, shape (H + 1,)."""
-        middle = (self._grid[1:] + self._grid[:-1]) / 2
-        return np.concatenate(([2 * self._grid[0] - middle[0]], middle, [2 * self._grid[-1] - middle[-1]]))
-
     def _posterior(
         self, scores: NDArray[np.float64], centre_bps: float, sd_bps: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Posterior and prior mass of each correction."""
-        log_prior = np.log(np.diff(self._edges())) - 0.5 * ((self._grid - centre_bps) / sd_bps) ** 2
-        log_posterior = log_prior + self.settings.evidence_weight * scores
-        prior = np.exp(log_prior - log_prior.max())
-        posterior = np.exp(log_posterior - log_posterior.max())
-        return posterior / posterior.sum(), prior / prior.sum()
+    ) -> NDArray[np.float64]:
+        """Mass at each of ``_PLACES_BPS``: between two corrections likelihood is linear, beyond the last level."""
+        likelihood = np.interp(_PLACES_BPS, self._corrections_bps, np.exp(scores - scores.max()))
+        mass = likelihood * np.exp(-0.5 * ((_PLACES_BPS - centre_bps) / sd_bps) ** 2)
+        shares: NDArray[np.float64] = mass / mass.sum()
+        return shares
 
-    def _variance(self, mass: NDArray[np.float64]) -> float:
-        """Variance with each correction's mass spread over its stretch."""
-        edges = self._edges()
-        width = np.diff(edges)
-        centres = (edges[1:] + edges[:-1]) / 2
-        mean = float(mass @ centres)
-        return float(mass @ ((centres - mean) ** 2 + width**2 / 12.0))
+
+def _moments(mass: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and variance over ``_PLACES_BPS``."""
+    mean = float(mass @ _PLACES_BPS)
+    return mean, float(mass @ (_PLACES_BPS - mean) ** 2)
