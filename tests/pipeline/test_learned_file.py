@@ -8,36 +8,52 @@ import msgspec
 import numpy as np
 import pytest
 
+from faultline.cascades.chain import CascadeLearner, ChainSettings
+from faultline.cascades.levels import LevelSettings
 from faultline.errors import ConfigError, NotFound, StoreError
 from faultline.learning.constants import LearnerSettings
 from faultline.messages import Kind
 from faultline.pipeline.learn_tape import learn_tape
 from faultline.pipeline.learned_file import (
     LearnedFile,
+    Snapshot,
+    first_file,
     freeze,
     read_learned,
     read_learned_or_settings,
     roll_back,
+    snapshot_of,
     thaw,
     write_learned,
 )
+from faultline.pipeline.learned_rows import KeptState
+from faultline.pipeline.model_report import learned_of
+from faultline.pipeline.packed_state import pack, unpack
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import TapeReplay
+from faultline.pipeline.restored import kept_states
+from faultline.pipeline.shard import Shard
+from faultline.pipeline.step import step
 from faultline.simulator import Simulation, load_world
 from faultline.tape import Tape, TapeWriter
 from faultline.units import HOUR_NS, MINUTE_NS, parse_time_ns
 
 START = parse_time_ns("2026-01-05T22:00")
+#: Chains are known once volatility is.
+BEGIN = START - 5 * HOUR_NS
 HOURS = 3
 #: The tape begins before what is learned, and what is learned neither begins nor ends on a whole hour.
 FROM, TO = START + 30 * MINUTE_NS, START + 2 * HOUR_NS + 30 * MINUTE_NS
-PARAMETERS = PipelineParameters(learner=LearnerSettings(pooled_below=5.0, starting_events=2.0))
+PARAMETERS = PipelineParameters(
+    learner=LearnerSettings(pooled_below=5.0, starting_events=2.0),
+    chains=ChainSettings(draws=50, levels=LevelSettings(prominence_quantile=0.2)),
+)
 
 
 @pytest.fixture(scope="module")
 def tape(tmp_path_factory) -> Tape:
     folder = tmp_path_factory.mktemp("learned") / "tape"
-    batches = Simulation(load_world("three-assets"), 3, START, keeps_truth=False).advance(
+    batches = Simulation(load_world("three-assets"), 3, BEGIN, keeps_truth=False).advance(
         START + HOURS * HOUR_NS
     )
     with TapeWriter(folder, simulated=True, world="three-assets") as writer:
@@ -135,7 +151,8 @@ def test_no_digit_can_be_changed_without_being_noticed(learned, tmp_path, seed) 
     ("spoil", "word"),
     [
         (lambda text: text[: len(text) // 2], "cannot be read"),
-        (lambda text: text.replace('"version": 1,', '"version": 2,', 1), "cannot be read"),
+        (lambda text: text.replace('"version": 2,', '"version": "two",', 1), "cannot be read"),
+        (lambda text: text.replace('"at_ns"', '"when_ns"', 1), "cannot be read"),
         (lambda text: text.replace("faultline.learned", "somebody.else", 1), "no file of learned"),
         (lambda _: "", "no file of learned"),
         (lambda text: text.replace('"frozen": false', '"frozen": true', 1), "change 1"),
@@ -148,6 +165,19 @@ def test_a_file_that_is_no_parameter_file_is_named(learned, tmp_path, spoil, wor
     path.write_text(spoil(path.read_text()))
     with pytest.raises(ConfigError, match=word):
         read_learned(path)
+
+
+@pytest.mark.parametrize(("version", "advice"), [(1, "Learn it again"), (3, "update faultline")])
+def test_a_file_of_another_format_is_refused_with_what_to_do(learned, tmp_path, version, advice) -> None:
+    path = tmp_path / "learned.json"
+    plain = json.loads(msgspec.json.encode(learned)) | {"version": version}
+    if version == 1:
+        for snapshot in plain["snapshots"]:
+            del snapshot["states"]
+    path.write_text(json.dumps(plain))
+    with pytest.raises(ConfigError, match=f"has format {version}, and this version reads format 2") as caught:
+        read_learned_or_settings(path)
+    assert advice in caught.value.hint
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path) -> None:
@@ -216,18 +246,181 @@ def test_what_was_never_kept_cannot_be_gone_back_to(learned, change) -> None:
     assert "Versions 1 to 3" in caught.value.hint
 
 
+def played(tape, parameters: PipelineParameters, to_ns: int | None = None) -> Shard:
+    """The shard after a replay of the whole tape, its market watched."""
+    replay = TapeReplay(tape, "BTC", parameters)
+    span = replay.span(None, to_ns)
+    shard = replay.shard(span.warm_ns)
+    shard.watch_from(parameters.zones, span.from_ns + 1)
+    replay.run(shard, span, lambda _: None, freeze=False)
+    return shard
+
+
+def kept(snapshot: Snapshot, learner: str) -> dict[str, str]:
+    return {state.subject: state.packed for state in snapshot.states if state.learner == learner}
+
+
+def now(shard: Shard, learner: str) -> dict[str, str]:
+    states = kept_states("BTC", shard.calibrator, shard.watch.cascades)
+    return {state.subject: state.packed for state in states if state.learner == learner}
+
+
+def differing(before: dict[str, np.ndarray], after: dict[str, np.ndarray]) -> set[str]:
+    """Names of arrays that are not the same to the byte."""
+    assert before.keys() == after.keys()
+    return {name for name in before if before[name].tobytes() != after[name].tobytes()}
+
+
+def test_every_snapshot_holds_where_each_learner_stood(tape, learned) -> None:
+    for each in learned.snapshots:
+        assert set(kept(each, "calibrator")) == {feed.feed for feed in each.feeds}
+        assert set(kept(each, "chains")) == {"BTC"}
+    texts = [kept(each, "calibrator")["simx:BTCUSDT"] for each in learned.snapshots]
+    assert len(set(texts)) == len(texts)
+
+
 def test_frozen_parameters_are_served_unchanged(tape, learned) -> None:
     frozen = freeze(learned)
-    replay = TapeReplay(tape, "BTC", frozen.parameters())
-    span = replay.span(None, None)
-    shard = replay.shard(span.warm_ns)
-    replay.run(shard, span, lambda _: None, freeze=False)
+    shard = played(tape, frozen.parameters())
     assert shard.learner.feeds == {}
+    assert shard.calibrator.feeds == {}
     served = {iid: feed for feed in frozen.current.feeds for iid in feed.serves}
     assert served
     for iid, feed in served.items():
         np.testing.assert_array_equal(shard.members[iid].served.now[0], feed.mix)
+    for learner in ("calibrator", "chains"):
+        for subject, packed in kept(frozen.current, learner).items():
+            before, after = unpack(packed), unpack(now(shard, learner)[subject])
+            assert differing(before, after) <= {"head"}
     assert frozen.parameters().sha256() != PARAMETERS.sha256()
+
+
+def test_chains_of_frozen_parameters_are_said_with_the_same_weights_from_beginning_to_end(
+    tape, learned
+) -> None:
+    parameters = freeze(learned).parameters()
+    for to_ns in (START + HOUR_NS, None):
+        learner = played(tape, parameters, to_ns).watch.cascades.stream.learner
+        begun = restored_learner(learned.current)
+        assert learner.hazard.weights == begun.hazard.weights
+        assert learner.recalibration.weights == begun.recalibration.weights
+        assert (learner.hazard.model_share, learner.fraction.mean) == (
+            begun.hazard.model_share,
+            begun.fraction.mean,
+        )
+        assert learner.tau_ns() == begun.tau_ns()
+
+
+def test_chains_were_learned(learned) -> None:
+    assert any(restored_learner(learned.current).hazard.weights.values())
+
+
+def restored_learner(snapshot: Snapshot) -> CascadeLearner:
+    return CascadeLearner.from_state(PARAMETERS.chains, unpack(kept(snapshot, "chains")["BTC"]))
+
+
+def test_what_is_reported_of_a_frozen_feed_is_what_the_file_says(tape, learned) -> None:
+    frozen = freeze(learned, START + 2 * HOUR_NS)
+    shard = played(tape, frozen.parameters())
+    said = learned_of(shard)
+    assert [row["feed"] for row in said["feeds"]] == [feed.feed for feed in frozen.current.feeds]
+    for row, feed in zip(said["feeds"], frozen.current.feeds, strict=True):
+        assert (row["frozen"], row["version"]) == (True, frozen.current.version)
+        assert tuple(row["calibration"]["rows"]) == feed.calibration
+        assert row["calibration"]["sides"] == feed.sides
+        assert (tuple(row["mix"]), row["events"]) == (feed.believed_mix, feed.events)
+    assert (said["cascade"]["frozen"], said["cascade"]["version"]) == (True, frozen.current.version)
+
+
+def test_calibrators_that_go_on_end_where_learning_at_once_would(tape, learned) -> None:
+    shard = played(tape, roll_back(learned, version=2).parameters(), TO)
+    at_once = kept(learned.current, "calibrator")
+    assert now(shard, "calibrator").keys() == at_once.keys()
+    for feed, packed in at_once.items():
+        before, after = unpack(packed), unpack(now(shard, "calibrator")[feed])
+        # What it heard of the leverage learner, which starts anew, and where it went on are others.
+        differs = differing(before, after)
+        heard = ("calibrator.reporting.", "calibrator.margin.")
+        assert {name for name in differs if not name.startswith(heard)} <= {"head"}
+    rows = learned_of(shard)["feeds"]
+    assert {(row["frozen"], row["version"]) for row in rows} == {(False, 2)}
+
+
+def test_nothing_is_learned_twice(tape, learned) -> None:
+    shard = played(tape, learned.parameters(), TO)
+    for learner in ("calibrator", "chains"):
+        for subject, packed in kept(learned.current, learner).items():
+            before, after = unpack(packed), unpack(now(shard, learner)[subject])
+            assert differing(before, after) <= {"head"}
+    longer = played(tape, learned.parameters())
+    assert now(longer, "calibrator") != now(shard, "calibrator")
+
+
+@pytest.mark.parametrize("change", [freeze, thaw])
+def test_a_checkpoint_goes_on_with_what_is_frozen_or_learned(tape, learned, change) -> None:
+    parameters = change(roll_back(learned, version=1)).parameters()
+    replay = TapeReplay(tape, "BTC", parameters)
+    cut, end = START + 100 * MINUTE_NS, START + HOURS * HOUR_NS
+    shard = replay.shard(BEGIN)
+    shard.watch_from(parameters.zones, BEGIN + 1)
+    replay.run(shard, replay.span(None, cut), lambda _: None, freeze=False)
+    again = Shard.from_state(shard.state(), shard.contracts.values(), parameters)
+    for each in (shard, again):
+        for end_ns, batches in replay.chunks(cut, end):
+            step(each, batches, end_ns)
+    for learner in ("calibrator", "chains"):
+        assert now(again, learner) == now(shard, learner)
+    assert (now(shard, "chains") == kept(learned.snapshots[0], "chains")) is (change is freeze)
+    said = [learned_of(each) for each in (again, shard)]
+    assert said[0]["cascade"] == said[1]["cascade"]
+    rows = [[(row["version"], row["calibration"]) for row in each["feeds"]] for each in said]
+    assert rows[0] == rows[1]
+
+
+def rewritten(learned: LearnedFile, states: tuple[KeptState, ...]) -> LearnedFile:
+    """The file with other states in a last snapshot, all hashes made anew."""
+    last = learned.snapshots[-1]
+    other = snapshot_of(last.version, last.at_ns, last.kind, last.feeds, last.cascades, states)
+    return first_file(
+        learned.tape,
+        learned.settings,
+        [*learned.snapshots[:-1], other],
+        simulated=learned.simulated,
+        world=learned.world,
+    )
+
+
+@pytest.mark.parametrize("learner", ["calibrator", "chains"])
+@pytest.mark.parametrize("spoil", ["version", "field", "text"])
+def test_a_learner_of_another_version_is_refused_with_what_to_do(learned, tmp_path, learner, spoil) -> None:
+    spoilt = []
+    for state in learned.current.states:
+        if state.learner == learner:
+            arrays = unpack(state.packed)
+            names = [name for name in arrays if name.endswith("version")]
+            if spoil == "version":
+                arrays |= {name: arrays[name] + 90 for name in names}
+            else:
+                arrays = {} if spoil == "field" else arrays
+            packed = "no state" if spoil == "text" else pack(arrays)
+            spoilt.append(msgspec.structs.replace(state, packed=packed))
+        else:
+            spoilt.append(state)
+    path = tmp_path / "learned.json"
+    write_learned(rewritten(learned, tuple(spoilt)), path)
+    with pytest.raises(ConfigError, match=f"the {learner} of .* cannot go on in this one") as caught:
+        read_learned_or_settings(path)
+    assert "Learn it again" in caught.value.hint
+    assert caught.value.where == str(path)
+
+
+def test_learning_on_names_what_it_began_with_and_does_not_repeat_it(tape, learned) -> None:
+    on = learn_tape(tape, ["BTC"], freeze(learned).parameters(), from_ns=FROM, to_ns=START + HOUR_NS)[0]
+    given = on.settings.given.snapshot
+    assert (given.sha256, given.feeds, given.states) == (learned.current.sha256, (), ())
+    # Nothing was learned: what the file serves is what it began with.
+    assert on.current.feeds == learned.current.feeds
+    assert kept(on.current, "chains") == kept(learned.current, "chains")
 
 
 def test_parameters_that_are_not_frozen_are_where_learning_starts(tape, learned) -> None:

@@ -84,7 +84,8 @@ class FeedBody(msgspec.Struct, kw_only=True):
 
     ``basis`` says who speaks: the bank, the incumbent alone (``pooled``: too few events), or the prior, because the
     learned mix scored worse. ``map_trust`` is the weight of the asset's learned maps beside those drawn as assumed, by
-    how both scored on all its liquidations.
+    how both scored on all its liquidations. Where ``frozen``, a snapshot of a parameter file is served as it is and
+    nothing is learned; ``version`` is the snapshot that it is or began with, null where it began with nothing.
     """
 
     feed: str
@@ -110,6 +111,7 @@ class FeedBody(msgspec.Struct, kw_only=True):
     hypotheses: list[HypothesisBody]
     history: LeverageHistoryBody
     calibration: CalibrationBody | None = None
+    version: int | None = None
 
 
 class DelayBody(msgspec.Struct, kw_only=True):
@@ -167,7 +169,10 @@ class StripDayBody(msgspec.Struct, kw_only=True):
 
 
 class CascadeBody(msgspec.Struct, kw_only=True):
-    """What was learned of cascades."""
+    """What was learned of cascades.
+
+    ``frozen`` and ``version`` as in a feed: they are about what foretells; counts and scores are those of this run.
+    """
 
     n_hits: int
     depths: list[CascadeDepthBody]
@@ -176,6 +181,8 @@ class CascadeBody(msgspec.Struct, kw_only=True):
     log_loss_beta: float | None
     episodes: list[EpisodeBody]
     strip: list[StripDayBody]
+    frozen: bool = False
+    version: int | None = None
 
 
 class LearnedBody(Envelope):

@@ -30,7 +30,7 @@ from faultline.pipeline.parameters import PipelineParameters
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from faultline.pipeline.learned_file import Advantage, LearnedCascade, LearnedFeed
+    from faultline.pipeline.learned_rows import Advantage, KeptState, LearnedCascade, LearnedFeed
 
 __all__ = ("APP", "ChosenParameters", "comparisons", "file_body", "read_chosen", "show_file", "warn")
 
@@ -77,6 +77,7 @@ class ChosenParameters:
         feeds = [feed for feed in current.feeds if feed.asset in assets]
         looks_ahead = from_ns is not None and from_ns < current.at_ns
         warnings = [_used(feeds, frozen=learned.is_frozen, text=f"version {current.version} of {current.at}")]
+        chains = sorted(state.subject for state in current.states if state.learner == "chains")
         if looks_ahead:
             warnings.append(
                 f"these parameters were learned from what happened until {current.at}: before that, what is shown "
@@ -89,6 +90,7 @@ class ChosenParameters:
             "at_ns": current.at_ns,
             "frozen": learned.is_frozen,
             "feeds": [feed.feed for feed in feeds],
+            "chains": [asset for asset in chains if asset in assets],
             "serves": sorted({iid for feed in feeds for iid in feed.serves}),
             "looks_ahead": looks_ahead,
         }
@@ -98,10 +100,10 @@ class ChosenParameters:
 def _used(feeds: Sequence[LearnedFeed], *, frozen: bool, text: str) -> str:
     heard = ", ".join(feed.feed for feed in feeds)
     if not frozen:
-        return f"parameters {text}, not frozen: learning goes on from the mixes of {heard}"
+        return f"parameters {text}, not frozen: learning goes on from what {heard} taught until then"
     served = sorted({iid for feed in feeds for iid in feed.serves})
     drawn = f"{', '.join(served)} drawn with frozen mixes" if served else "the assumed mix is drawn"
-    return f"parameters {text}, frozen: nothing is learned from {heard}; {drawn}"
+    return f"parameters {text}, frozen: nothing is learned from {heard}, nor of chains; {drawn}"
 
 
 def _check_world(learned: LearnedFile, *, simulated: bool, world: str | None) -> None:
@@ -136,6 +138,10 @@ def file_body(learned: LearnedFile) -> dict[str, Any]:
         "frozen": learned.is_frozen,
         "feeds": [msgspec.to_builtins(feed) for feed in current.feeds],
         "cascades": [msgspec.to_builtins(cascade) for cascade in current.cascades],
+        "states": [
+            {"learner": state.learner, "of": state.subject, "bytes": len(state.packed)}
+            for state in current.states
+        ],
         "comparisons": comparisons(learned),
         "changes": [msgspec.to_builtins(change) for change in learned.changes],
         "snapshots": [
@@ -189,13 +195,13 @@ def freeze_command(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Serve the mixes unchanged from now on, and learn nothing from their feeds."""
+    """Serve what was learned unchanged from now on, and learn nothing from its feeds, nor of chains."""
     _keep(freeze(read_learned(file), time_ns(at, "--at")), file, json=json)
 
 
 @APP.command("thaw")
 def thaw_command(file: _File, json: AsJson = False) -> None:
-    """Let engines learn on, from the mixes in force."""
+    """Let engines learn on, from the snapshot in force."""
     _keep(thaw(read_learned(file)), file, json=json)
 
 
@@ -254,6 +260,7 @@ def show_file(learned: LearnedFile) -> None:
         _show_feed(feed)
     for cascade in current.cascades:
         _show_cascade(cascade)
+    _show_states(current.states)
     table = Table(
         "learner", "of", "its static prior", "advantage, nats", "events", "per event", "recent, nats",
         box=None, header_style="bold", title="Learned beside its static prior", title_justify="left",
@@ -322,6 +329,15 @@ def _show_cascade(cascade: LearnedCascade) -> None:
     )
     weights = ", ".join(f"{name} {value:+.2f}" for name, value in cascade.weights.items() if value)
     STDOUT.print(f"hazard: {weights}\n", highlight=False)
+
+
+def _show_states(states: Sequence[KeptState]) -> None:
+    """Say what a run serves, or goes on with, besides mixes."""
+    for learner, name in (("calibrator", "calibrators"), ("chains", "learners of chains")):
+        kept = [state for state in states if state.learner == learner]
+        size_kb = sum(len(state.packed) for state in kept) / 1e3
+        subjects = ", ".join(state.subject for state in kept) or "none"
+        STDOUT.print(f"{name} that go on from here: {subjects} ({size_kb:,.1f} kB)", highlight=False)
 
 
 def _show_history(learned: LearnedFile) -> None:

@@ -12,18 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from faultline.messages import Kind
-from faultline.pipeline.learned_file import (
-    Advantage,
-    LearnedBin,
-    LearnedCascade,
-    LearnedFeed,
-    LearnedFile,
-    LearnedSpan,
-    first_file,
-    snapshot_of,
-)
+from faultline.pipeline.learned_file import LearnedFile, LearnedSpan, first_file, snapshot_of
+from faultline.pipeline.learned_rows import Advantage, KeptState, LearnedBin, LearnedCascade, LearnedFeed
 from faultline.pipeline.model_report import learned_of
 from faultline.pipeline.replay import STEP_FIELDS, STEP_KINDS, TapeReplay
+from faultline.pipeline.restored import kept_states
 from faultline.pipeline.step import step
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS, TIMEFRAMES_NS, format_time_ns
 
@@ -36,6 +29,9 @@ if TYPE_CHECKING:
     from faultline.tape import Tape
 
 __all__ = ("learn_tape",)
+
+#: What the assets have taught by one moment.
+_Found = tuple[list[LearnedFeed], list[LearnedCascade], list[KeptState]]
 
 #: Snapshots of every hour are kept for so long before the end, of every day for the whole stretch.
 _HOURLY_NS: Final = 2 * DAY_NS
@@ -73,7 +69,7 @@ def learn_tape(
     start, end = min(span.from_ns for span in spans), max(span.to_ns for span in spans)
     moments = _moments(start, end)
     total = len(replays) * (end - min(span.warm_ns for span in spans)) / HOUR_NS
-    found: dict[int, tuple[list[LearnedFeed], list[LearnedCascade]]] = {at_ns: ([], []) for at_ns in moments}
+    found: dict[int, _Found] = {at_ns: ([], [], []) for at_ns in moments}
     cost = {"steps": 0.0, "messages": 0.0}
     for number, replay in enumerate(replays):
         shard = replay.shard(min(replay.first_ns, start))
@@ -118,7 +114,7 @@ def _learn(
     replay: TapeReplay,
     shard: Shard,
     span: tuple[int, int],
-    found: Mapping[int, tuple[list[LearnedFeed], list[LearnedCascade]]],
+    found: Mapping[int, _Found],
     tell: Callable[[int], None],
 ) -> None:
     """Run one asset through the engine and note what it knows at each moment of ``found``."""
@@ -136,9 +132,12 @@ def _learn(
         for _, end_ns, batches in stream:
             step(shard, batches if end_ns > from_ns else _without_liquidations(batches), end_ns)
             if end_ns in found and end_ns > from_ns:
-                feeds, cascades = found[end_ns]
+                feeds, cascades, states = found[end_ns]
                 feeds += _feeds_of(shard)
                 cascades += _cascades_of(shard)
+                states += kept_states(
+                    shard.asset, shard.calibrator, None if shard.watch is None else shard.watch.cascades
+                )
             tell(end_ns)
 
 
@@ -147,11 +146,14 @@ def _without_liquidations(batches: Sequence[Batch]) -> list[Batch]:
 
 
 def _feeds_of(shard: Shard) -> list[LearnedFeed]:
-    """What the feeds of an asset have taught so far."""
+    """What the feeds of an asset have taught so far; of those of which nothing is learned what was known before."""
     if shard.learner is None:
         return []
-    out = []
+    frozen = shard.given is not None and shard.given.frozen
+    out = list(shard.given.feeds) if shard.given is not None and frozen else []
     for row in learned_of(shard)["feeds"]:
+        if row["feed"] not in shard.learner.feeds:
+            continue
         feed = shard.learner.feeds[row["feed"]]
         mixes, data_ratio = feed.served_now()
         calibration = row["calibration"] or {"rows": [], "sides": None}

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from faultline.errors import ConfigError, NotFound, StoreError
-from faultline.pipeline.given_mixes import FixedMix, GivenMixes
+from faultline.pipeline.given_mixes import FixedMix, GivenMixes, GivenSnapshot
+from faultline.pipeline.learned_rows import KeptState, LearnedCascade, LearnedFeed
 from faultline.pipeline.parameters import PipelineParameters, read_parameters
+from faultline.pipeline.restored import check_restorable
 from faultline.units import format_time_ns
 
 if TYPE_CHECKING:
@@ -23,11 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = (
-    "Advantage",
     "Change",
-    "LearnedBin",
-    "LearnedCascade",
-    "LearnedFeed",
     "LearnedFile",
     "LearnedSpan",
     "Snapshot",
@@ -42,134 +40,13 @@ __all__ = (
 )
 
 _SCHEMA: Final = "faultline.learned"
-_VERSION: Final = 1
+_VERSION: Final = 2
 #: A file larger than this was not written here.
 _BYTES_MAX: Final = 256 * 1024 * 1024
 _NO_HASH: Final = "0" * 64
 _HINT: Final = "Give the file that `faultline learn` wrote, or learn it again."
 #: Lists without lists or objects inside, as ``msgspec.json.format`` breaks them into lines.
 _FLAT_LIST: Final = re.compile(r"\[\n\s*([^\[\]{}\"]*?)\n\s*\]")
-
-
-class Advantage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much better something learned foretold what came next than its static prior.
-
-    Attributes:
-        nats: sum of the differences of log scores, learned minus prior; every score was made before its outcome.
-        events: outcomes that were scored.
-        recent_nats: of the whole bank, faded with 72 hours and over the dispersion of counts: what decides who speaks.
-            None where nothing fades.
-    """
-
-    nats: float
-    events: float
-    recent_nats: float | None = None
-
-
-class LearnedBin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Share of gross opens in a bin of leverage.
-
-    Attributes:
-        label: the bin.
-        share: what is believed.
-        low: lower end of its 95 % band.
-        high: upper end.
-        iota: how much of the prior's variance events removed, 0 to 1.
-        identified: whether the share is known rather than assumed.
-        assumed_share: that of the static prior.
-    """
-
-    label: str
-    share: float
-    low: float
-    high: float
-    iota: float
-    identified: bool
-    assumed_share: float
-
-
-class LearnedFeed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one feed of liquidations taught.
-
-    Attributes:
-        feed: where the liquidations came from.
-        asset: whose map it is about.
-        path: instrument whose price explained them.
-        reporting: what the feed publishes.
-        basis: who speaks: ``bank``, ``pooled`` or ``prior``.
-        serves: instruments whose map is drawn with it.
-        events: liquidations learned.
-        expected: of them, how many were expected.
-        effective_events: in a half-life.
-        dispersion: variance of counts over their expectation.
-        leverages: grid of all mixes here.
-        mix: what the map is drawn with where the feed serves: learned and assumed mix, weighted by how they scored.
-        low: lower end of its band.
-        high: upper end.
-        data_ratio: how much of it is data rather than prior.
-        believed_mix: what is believed of the leverage of opens.
-        assumed_mix: the static prior.
-        bins: the belief in bins that can be told apart.
-        hypotheses: weight of each hypothesis.
-        advantage: of the learned mix.
-        sides: what is known of the feed's sides.
-        calibration: rows of the calibrator: name, unit, value, low, high, n_events, data_share.
-        offset_advantage: of where the venue prints; None where nothing was printed that can be placed.
-    """
-
-    feed: str
-    asset: str
-    path: str
-    reporting: str
-    basis: str
-    serves: tuple[str, ...]
-    events: float
-    expected: float
-    effective_events: float
-    dispersion: float
-    leverages: tuple[float, ...]
-    mix: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    data_ratio: float
-    believed_mix: tuple[float, ...]
-    assumed_mix: tuple[float, ...]
-    bins: tuple[LearnedBin, ...]
-    hypotheses: dict[str, float]
-    advantage: Advantage
-    sides: str | None
-    calibration: tuple[dict[str, str | float | None], ...]
-    offset_advantage: Advantage | None
-
-
-class LearnedCascade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was learned of the chains on the map of one asset.
-
-    Attributes:
-        asset: whose map.
-        hits: zones that were hit.
-        advantage: of what was said over plain volatility, per hop at risk.
-        model_share: weight of the model beside plain volatility.
-        weights: of the hazard, by feature.
-        recalibration: a, b, c of the scaling of probabilities.
-        liquidated_ratio: share of heat that is liquidated: value and the ends of its 95 % range.
-        hop_delay_s: 10, 50 and 90 % quantile of one hop.
-        hop_limit_s: time that each hop is given.
-        impact_scale: Y of the law of impact.
-        impact_exponent: its delta.
-    """
-
-    asset: str
-    hits: int
-    advantage: Advantage
-    model_share: float
-    weights: dict[str, float]
-    recalibration: tuple[float, ...]
-    liquidated_ratio: tuple[float, ...]
-    hop_delay_s: tuple[float, ...]
-    hop_limit_s: float
-    impact_scale: float
-    impact_exponent: float
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,6 +59,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         kind: ``hour``, ``day`` or ``end`` of the tape.
         feeds: what the feeds taught.
         cascades: what was learned of chains.
+        states: where the calibrator of each feed and the learner of chains of each asset stood.
         sha256: hash of all the others.
     """
 
@@ -191,6 +69,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kind: Literal["hour", "day", "end"]
     feeds: tuple[LearnedFeed, ...]
     cascades: tuple[LearnedCascade, ...]
+    states: tuple[KeptState, ...]
     sha256: str = ""
 
 
@@ -210,6 +89,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     frozen: bool
     previous_sha256: str = _NO_HASH
     sha256: str = ""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What of a file every format has."""
+
+    version: int
 
 
 class LearnedSpan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -245,7 +130,7 @@ class LearnedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """
 
     schema: Literal["faultline.learned"] = _SCHEMA
-    version: Literal[1] = _VERSION
+    version: Literal[2] = _VERSION
     simulated: bool
     world: str
     tape: LearnedSpan
@@ -257,7 +142,7 @@ class LearnedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def is_frozen(self) -> bool:
-        """Whether the mixes are served unchanged."""
+        """Whether what was learned is served unchanged."""
         return self.changes[-1].frozen
 
     @property
@@ -266,12 +151,23 @@ class LearnedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.snapshots[self.changes[-1].version - 1]
 
     def parameters(self) -> PipelineParameters:
-        """Settings with the mixes in force: fixed where they are frozen, else where learning starts."""
-        feeds = self.current.feeds
+        """Settings with the snapshot in force: served as it is where it is frozen, else where learning starts."""
+        current, feeds = self.current, self.current.feeds
+        snapshot = GivenSnapshot(
+            version=current.version,
+            at_ns=current.at_ns,
+            sha256=current.sha256,
+            frozen=self.is_frozen,
+            assets=self.tape.assets,
+            feeds=feeds,
+            states=current.states,
+        )
         if not self.is_frozen:
-            given = GivenMixes(starts={feed.feed: feed.mix for feed in feeds if feed.serves})
+            starts = {feed.feed: feed.mix for feed in feeds if feed.serves}
+            given = GivenMixes(starts=starts, snapshot=snapshot)
         else:
             given = GivenMixes(
+                snapshot=snapshot,
                 fixed=tuple(
                     FixedMix(
                         feed=feed.feed,
@@ -282,7 +178,7 @@ class LearnedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                         data_ratio=feed.data_ratio,
                     )
                     for feed in feeds
-                )
+                ),
             )
         return msgspec.structs.replace(self.settings, given=given)
 
@@ -293,6 +189,7 @@ def snapshot_of(
     kind: Literal["hour", "day", "end"],
     feeds: Sequence[LearnedFeed],
     cascades: Sequence[LearnedCascade],
+    states: Sequence[KeptState],
 ) -> Snapshot:
     """A snapshot with its hash."""
     bare = Snapshot(
@@ -302,6 +199,7 @@ def snapshot_of(
         kind=kind,
         feeds=tuple(feeds),
         cascades=tuple(cascades),
+        states=tuple(states),
     )
     # A whole number where a real one is meant would be written, and hashed, otherwise after it was read.
     bare = msgspec.json.decode(msgspec.json.encode(bare), type=Snapshot)
@@ -317,6 +215,7 @@ def first_file(
     world: str,
 ) -> LearnedFile:
     """A file of which the last snapshot is in force."""
+    settings = msgspec.structs.replace(settings, given=settings.given.named())
     settings = msgspec.json.decode(msgspec.json.encode(settings), type=PipelineParameters)
     bare = LearnedFile(
         simulated=simulated,
@@ -331,7 +230,7 @@ def first_file(
 
 
 def freeze(learned: LearnedFile, at_ns: int | None = None) -> LearnedFile:
-    """Let the mixes be served unchanged: those in force, or those of the last snapshot at or before a moment.
+    """Let what was learned be served unchanged: the snapshot in force, or the last one at or before a moment.
 
     Raises:
         NotFound: there is no snapshot that old.
@@ -341,7 +240,7 @@ def freeze(learned: LearnedFile, at_ns: int | None = None) -> LearnedFile:
 
 
 def thaw(learned: LearnedFile) -> LearnedFile:
-    """Let engines learn on, from the mixes in force."""
+    """Let engines learn on, from the snapshot in force."""
     return _changed(learned, "thawed", learned.current, frozen=False)
 
 
@@ -428,6 +327,7 @@ def read_learned(path: Path) -> LearnedFile:
         message = "this is no file of learned parameters"
         raise ConfigError(message, where=str(path), hint=_HINT)
     try:
+        _check_version(msgspec.json.decode(raw, type=_Head), str(path))
         learned = msgspec.json.decode(raw, type=LearnedFile)
     except msgspec.DecodeError as exc:
         message = f"the file of learned parameters cannot be read: {exc}"
@@ -437,13 +337,14 @@ def read_learned(path: Path) -> LearnedFile:
 
 
 def read_learned_or_settings(path: Path) -> tuple[PipelineParameters, LearnedFile | None]:
-    """Parameters of a file: settings in JSON, or a parameter file with the mixes in force.
+    """Parameters of a file: settings in JSON, or a parameter file with the snapshot in force.
 
     Raises:
-        ConfigError: it is neither, or damaged.
+        ConfigError: it is neither, or damaged, or its learners cannot go on in this version.
     """
     if _is_learned(_bytes_of(path)):
         learned = read_learned(path)
+        check_restorable(learned.current.states, learned.settings.chains, str(path))
         return learned.parameters(), learned
     return read_parameters(path), None
 
@@ -463,6 +364,19 @@ def _bytes_of(path: Path) -> bytes:
 def _is_learned(raw: bytes) -> bool:
     """Whether these bytes say that they are a parameter file; its first key says so even where the rest is damaged."""
     return re.match(rb'\s*\{\s*"schema"\s*:\s*"faultline\.learned"', raw[:256]) is not None
+
+
+def _check_version(head: _Head, where: str) -> None:
+    """Refuse a file of another format; its snapshots lack what engines start from, or hold what nobody here knows."""
+    if head.version == _VERSION:
+        return
+    message = (
+        f"the file of learned parameters has format {head.version}, and this version reads format {_VERSION}"
+    )
+    hint = "Learn it again: `faultline learn TAPE --out NEW.json`."
+    if head.version > _VERSION:
+        hint = "A later version of faultline wrote it: update faultline, or learn it again with this one."
+    raise ConfigError(message, where=where, hint=hint)
 
 
 def _check(learned: LearnedFile, plain: Mapping[str, Any], where: str) -> None:

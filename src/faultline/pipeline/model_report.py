@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from faultline.learning.identify import BIN_LABELS, bin_of
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from faultline.learning.posterior import Posterior
     from faultline.pipeline.learn import FeedLearner
+    from faultline.pipeline.learned_rows import LearnedFeed
     from faultline.pipeline.shard import Shard
 
 __all__ = ("learned_of",)
@@ -24,14 +26,58 @@ def learned_of(shard: Shard) -> dict[str, Any]:
 
     ``feeds`` is empty where nothing is learned: no liquidation was heard, or learning is off.
     """
-    learner = shard.learner
-    feeds = [] if learner is None else [_feed(shard, feed) for _, feed in sorted(learner.feeds.items())]
-    return {"asset": shard.asset, "feeds": feeds, "cascade": _cascade(shard)}
+    learner, given = shard.learner, shard.given
+    feeds = [] if learner is None else [_feed(shard, feed) for feed in learner.feeds.values()]
+    if given is not None and given.frozen:
+        feeds += [_frozen_feed(shard, feed) for feed in given.feeds]
+    versions = {} if given is None else {feed.feed: given.version for feed in given.feeds}
+    rows = [{**row, "version": versions.get(row["feed"])} for row in feeds]
+    rows.sort(key=lambda row: str(row["feed"]))
+    return {"asset": shard.asset, "feeds": rows, "cascade": _cascade(shard)}
 
 
 def _cascade(shard: Shard) -> dict[str, Any] | None:
-    """What is known of cascades; None where the asset's market is not watched or nothing was hit."""
-    return None if shard.watch is None else shard.watch.cascades.report()
+    """What is known of cascades; None where the asset's market is not watched or nothing was hit.
+
+    How they went and how well they were foretold is of this run; who foretold them may be frozen.
+    """
+    if shard.watch is None:
+        return None
+    given = shard.given
+    return {
+        **shard.watch.cascades.report(),
+        "frozen": given is not None and given.frozen,
+        "version": None if given is None else given.version,
+    }
+
+
+def _frozen_feed(shard: Shard, feed: LearnedFeed) -> dict[str, Any]:
+    """A feed of which nothing is learned: what it taught until the snapshot that is served."""
+    return {
+        "feed": feed.feed,
+        "venue": feed.feed.partition(":")[0],
+        "path": feed.path,
+        "reporting": feed.reporting,
+        "basis": feed.basis,
+        "speaks": bool(feed.serves),
+        "frozen": True,
+        "serves": list(feed.serves),
+        "events": feed.events,
+        "expected": feed.expected,
+        "effective_events": feed.effective_events,
+        "dispersion": feed.dispersion,
+        "advantage_nats": feed.advantage.recent_nats,
+        "learned_share": feed.data_ratio,
+        "map_trust": None,
+        "leverages": list(feed.leverages),
+        "mix": list(feed.believed_mix),
+        "assumed_mix": list(feed.assumed_mix),
+        "bins": [{**msgspec.to_builtins(found), "before_share": None} for found in feed.bins],
+        "before_ms": None,
+        "hypotheses": [{"name": name, "weight": weight} for name, weight in feed.hypotheses.items()],
+        "history": {"t_ms": [], "shares": [], "effective_events": []},
+        "calibration": None if shard.calibrator is None else shard.calibrator.report(feed.feed),
+    }
 
 
 def _feed(shard: Shard, feed: FeedLearner) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         calibrates: whether it is learned what the venues do to their liquidations: where and how late they print,
             which share, and whether their sides and engines are what is assumed.
         reporting: what a venue publishes of its liquidations, by slug; everything where it is not named.
-        given: leverage mixes that are known beforehand; ``faultline learn`` writes them.
+        given: what is known beforehand: mixes, calibrators, chains; of a file that ``faultline learn`` wrote.
     """
 
     ledger: LedgerParameters = msgspec.field(default_factory=LedgerParameters)

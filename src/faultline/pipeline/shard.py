@@ -15,6 +15,7 @@ from faultline.pipeline.calibrate import MarketCalibrator
 from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.instrument_state import InstrumentState
 from faultline.pipeline.learn import MarketLearner
+from faultline.pipeline.restored import give_calibrators, give_chains, hold_chains
 from faultline.pipeline.watch import MarketWatch
 from faultline.units import TIMEFRAMES_NS
 
@@ -79,6 +80,10 @@ class Shard:
             self.learner = MarketLearner(parameters.reporting, parameters.learner, parameters.given)
         #: Learns what the venues do to their liquidations before they are printed; None where nobody asks.
         self.calibrator = MarketCalibrator(self.contracts, ARCHIVE_VENUES) if parameters.calibrates else None
+        #: What a parameter file knows of the asset.
+        self.given = parameters.given.of_asset(asset)
+        if self.calibrator is not None:
+            give_calibrators(self.calibrator, self.given)
         self.steps = 0
         self.messages = 0
 
@@ -160,6 +165,7 @@ class Shard:
     def watch_from(self, parameters: ZoneParameters, from_ns: int) -> None:
         """Follow zones and give notices from ``from_ns`` on; call before the first step."""
         self.watch = MarketWatch(self.asset, parameters, from_ns, self.parameters.chains)
+        give_chains(self.watch.cascades, self.given, self.parameters.chains)
 
     def take_books(self, batches: Iterable[Batch], to_ns: int) -> None:
         """Take in order books up to a moment, which may lie ahead of the shard: so they can come in short pieces.
@@ -239,12 +245,15 @@ class Shard:
                 parameters.given,
             )
         if shard.calibrator is not None:
+            frozen, fixed_ids = shard.calibrator.frozen, shard.calibrator.fixed_ids
             shard.calibrator = MarketCalibrator.from_state(
                 shard.contracts, ARCHIVE_VENUES, part_of(state, "calibrator.")
             )
+            shard.calibrator.frozen, shard.calibrator.fixed_ids = frozen, fixed_ids
         if "watch.head" in state:
             ledgers = {iid: item.parameters for iid, item in shard.members.items()}
             shard.watch = MarketWatch.from_state(
                 parameters.zones, ledgers, part_of(state, "watch."), parameters.chains
             )
+            hold_chains(shard.watch.cascades, shard.given)
         return shard
