@@ -31,7 +31,7 @@ from tests.cascades.worlds import (  # noqa: E402 - the repository's own tests a
 from faultline.cascades.chain import CascadeLearner  # noqa: E402 - after the path is set
 from faultline.cascades.episodes import ExcessTally  # noqa: E402 - the same
 from faultline.cascades.situation import passage_probs  # noqa: E402 - the same
-from faultline.cascades.stream import CascadeStream, Conditions, ZoneHit  # noqa: E402 - the same
+from faultline.cascades.stream import CascadeStream  # noqa: E402 - the same
 from faultline.cascades.sweeps import FORCED, Column  # noqa: E402 - the same
 from faultline.units import DAY_NS, parse_time_ns  # noqa: E402 - the same
 
@@ -139,14 +139,6 @@ def replayed(path: str, asset: str, start: str, end: str):
             bars.append(path[path["end_ns"] > span.from_ns])
 
     def receive(outputs) -> None:
-        trackers = shard.watch.trackers
-        turnover = trackers[asset].density.hourly_turnover_usd if asset in trackers else None
-        known = Conditions(volume_day_usd=None if turnover is None else 24.0 * turnover)
-        hits.extend(
-            ZoneHit(change.at_ns, change.zone, known)
-            for change in outputs.zone_changes
-            if change.kind == "hit" and change.zone.scope == asset
-        )
         events = outputs.events
         part = np.zeros(len(events.received_ns), dtype=FORCED)
         part["time_ns"], part["side"] = events.received_ns, events.side < 0
@@ -154,6 +146,8 @@ def replayed(path: str, asset: str, start: str, end: str):
         forced.append(part)
 
     shard.watch.apply_columns = record
+    # Hits as the engine follows them, with what it knew of volume, books and funding before each.
+    shard.watch.cascades.stream.add_hits = hits.extend
     replay.run(shard, span, receive, freeze=False)
     return columns, np.concatenate(bars), hits, np.concatenate(forced)
 

@@ -21,7 +21,7 @@ from tests.cascades.worlds import (
 from faultline.cascades.chain import GREY_BELOW, CascadeLearner, ChainForecast, ChainSettings
 from faultline.cascades.episodes import ExcessTally
 from faultline.cascades.hazard import ChainHazard, HazardSettings
-from faultline.cascades.impact import Book
+from faultline.cascades.impact import NOMINAL, Book, book_flow_usd
 from faultline.cascades.situation import FEATURES, features, passage_probs
 from faultline.errors import RequestError, StoreError
 from faultline.units import DAY_NS
@@ -206,10 +206,29 @@ def test_a_book_raises_what_is_needed_and_is_a_feature():
     for a, b, word in zip(plain.needed_usd, thick.needed_usd, thick.needed_from, strict=True):
         assert word == ("book" if b > a else "law")
     assert "book" in thick.needed_from
+    walked = book_flow_usd(booked.book, booked.levels.distance)
+    assert thick.book_usd == tuple(None if np.isnan(usd) else usd for usd in walked)
+    assert set(plain.book_usd) == {None}
     mass = np.array(situation.levels.mass_usd)
     column = FEATURES.index("book_impact")
     assert (features(situation, passage_probs(situation), mass)[:, column] == 0).all()
     assert (features(booked, passage_probs(booked), mass)[:, column] != 0).any()
+
+
+def test_a_book_is_walked_with_what_is_liquidated_of_the_heat():
+    (situation,), *_ = simulate(QUIET, 1, 3)
+    column, mass = FEATURES.index("book_impact"), np.array(situation.levels.mass_usd)
+    shallow = Book((1e-4, 5e-4), (0.02 * mass[0], 0.02 * mass.sum()))
+    said = {}
+    for share in (1.0, 0.01):
+        known = msgspec.structs.replace(situation, book=shallow, share=share)
+        said[share] = features(known, passage_probs(known), mass)
+    # All of the heat is more than the book shows; a hundredth is not, and walks to its nearest level at first.
+    assert (said[1.0][:, column] == 0).all()
+    law = NOMINAL.of(0.01 * mass[0], situation.moves.sigma_day, situation.volume_day_usd)
+    assert said[0.01][0, column] == pytest.approx(np.log(1e-4 / law))
+    others = [k for k in range(len(FEATURES)) if k != column]
+    assert (said[1.0][:, others] == said[0.01][:, others]).all()
 
 
 def test_features_are_what_they_say():

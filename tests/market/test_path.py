@@ -163,6 +163,33 @@ def test_endpoints_beside_a_complete_window_add_nothing() -> None:
     assert path["low_usd"].min() == 99.0
 
 
+def test_between_bars_the_path_waits_for_the_next_one_however_messages_are_cut() -> None:
+    minutes = bars(*((k, 1, 100.0 + k, 102.0 + k, 99.0 + k, 101.0 + k) for k in range(4)))
+    said = marks(*((10.0 * k + 0.04, 100.0 + k) for k in range(6, 24)))
+    rng = np.random.default_rng(1)
+    whole = PathBuilder().apply(bars=minutes, trades=NO_TRADES, marks=said, upto_ns=4 * MINUTE_NS)
+    assert whole["end_ns"].tolist() == [MINUTE_NS * k for k in (1, 2, 3, 4)]
+    for _ in range(20):
+        builder, parts, before = PathBuilder(), [], 0
+        for upto in [MINUTE_NS, *np.sort(rng.integers(MINUTE_NS, 4 * MINUTE_NS, 8)).tolist(), 4 * MINUTE_NS]:
+            new = [
+                rows[(rows["ts_received_ns"] > before) & (rows["ts_received_ns"] <= upto)]
+                for rows in (minutes, said)
+            ]
+            parts.append(builder.apply(bars=new[0], trades=NO_TRADES, marks=new[1], upto_ns=upto))
+            builder, before = PathBuilder.from_state(builder.state()), upto
+        assert np.concatenate(parts).tobytes() == whole.tobytes()
+
+
+def test_where_bars_stop_marks_are_the_path_again() -> None:
+    builder = PathBuilder()
+    minute = bars((0, 1, 100.0, 102.0, 99.0, 101.0))
+    builder.apply(bars=minute, trades=NO_TRADES, marks=NO_MARKS, upto_ns=MINUTE_NS)
+    late = marks((130.0, 103.0), (131.0, 104.0))
+    path = builder.apply(bars=NO_BARS, trades=NO_TRADES, marks=late, upto_ns=140 * SECOND_NS)
+    assert path["close_usd"].tolist() == [103.0, 104.0]
+
+
 def test_a_builder_goes_on_from_its_state() -> None:
     rows = trades((0.2, 100.0, 1.0), (0.9, 101.0, 1.0), (2.5, 99.0, 1.0))
     whole = PathBuilder().apply(bars=NO_BARS, trades=rows, marks=NO_MARKS, upto_ns=4 * SECOND_NS)

@@ -22,10 +22,10 @@ def trades(*at_s: float, iid: str = "bybit:BTCUSDT") -> Batch:
 class Recorder:
     """Writes what it hands over to a tape as well, as the real one does."""
 
-    def __init__(self, folder, feed_from_s: float, **settings) -> None:
+    def __init__(self, folder, feed_from_s: float, kinds=KINDS, **settings) -> None:
         self.writer = TapeWriter(folder, simulated=False, group_fsync_s=0.0)
         now = START + round(feed_from_s * SECOND_NS)
-        self.feed = LiveFeed(lambda: Tape(folder), KINDS, START, now, **settings)
+        self.feed = LiveFeed(lambda: Tape(folder), kinds, START, now, **settings)
 
     def flush(self, watermark_s: float, *batches: Batch, kept: bool = True) -> None:
         mark = START + round(watermark_s * SECOND_NS)
@@ -109,6 +109,48 @@ def test_kinds_that_nobody_wants_are_not_held(recorder) -> None:
     recorder.flush(1.0, Batch(Kind.BOOK_LEVEL, "bybit:BTCUSDT", rows), trades(0.6))
     got = recorder.feed.advance(recorder.feed.present_ns())
     assert [batch.kind for batch in got] == [Kind.TRADE]
+
+
+def levels(*at_s: float) -> Batch:
+    rows = empty_rows(Kind.BOOK_LEVEL, len(at_s))
+    rows["ts_received_ns"] = rows["ts_event_ns"] = [START + round(s * SECOND_NS) for s in at_s]
+    return Batch(Kind.BOOK_LEVEL, "bybit:BTCUSDT", rows)
+
+
+def test_books_of_before_the_recording_are_left_out_and_later_ones_come_in_pieces(tmp_path) -> None:
+    recorder = Recorder(tmp_path / "tape", 600.0, (*KINDS, Kind.BOOK_LEVEL))
+    feed = recorder.feed
+    recorder.writer.append([levels(*range(0, 600, 10)), trades(*range(0, 600, 10))])
+    for second in range(610, 1000, 10):  # The engine is still far behind.
+        recorder.flush(float(second), levels(*(second - k for k in (9, 5, 1))), trades(second - 5))
+    got = feed.advance(START + 600 * SECOND_NS)
+    assert {batch.kind for batch in got} == {Kind.TRADE}
+    books, before = [], START + 600 * SECOND_NS
+    while before < START + 990 * SECOND_NS:
+        now = feed.present_ns()
+        assert before < now <= before + 60 * SECOND_NS
+        held = [batch for batch in feed.advance(now) if batch.kind is Kind.BOOK_LEVEL]
+        assert sum(map(len, held)) <= 18
+        books, before = [*books, *held], now
+    assert seconds(books) == [second - k for second in range(610, 1000, 10) for k in (9, 5, 1)]
+    recorder.flush(1000.0, levels(999.0))
+    assert seconds(feed.advance(feed.present_ns())) == [999.0]
+    recorder.writer.close()
+
+
+def test_books_that_wait_in_memory_are_bounded_as_all_rows_are(tmp_path) -> None:
+    recorder = Recorder(tmp_path / "tape", 0.0, (*KINDS, Kind.BOOK_LEVEL), rows_max=50)
+    got = []
+    for second in range(1, 60):
+        recorder.flush(float(second), levels(*(second - 1 + k / 20 for k in range(20))))
+        assert recorder.feed._n_held <= 50
+        if second % 7 == 0:
+            got += seconds(recorder.feed.advance(recorder.feed.present_ns()))
+    while recorder.feed.present_ns() < START + 59 * SECOND_NS or len(got) < 59 * 20:
+        got += seconds(recorder.feed.advance(recorder.feed.present_ns()))
+    assert got == [second - 1 + k / 20 for second in range(1, 60) for k in range(20)]
+    assert recorder.feed.n_spilled > 0
+    recorder.writer.close()
 
 
 @pytest.mark.parametrize("rows_max", [5, 20, 10_000])

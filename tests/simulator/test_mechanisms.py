@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.simulator.conftest import START_NS, small
 
+from faultline.market.book import ASKS, BIDS, Book
 from faultline.messages import Kind
 from faultline.simulator import Simulation, load_world
 from faultline.simulator.asset_market import AssetMarket
@@ -273,6 +274,12 @@ def test_book_snapshots_show_depth_walls_and_spoofs_but_no_icebergs():
     )
     _, batches = run(replace(world, assets=(asset,), warmup_days=0.0), hours=1)
     rows = rows_of(batches, Kind.BOOK_LEVEL)
+    for number in np.unique(rows["seq"]):
+        alike = rows[rows["seq"] == number]
+        assert (len(alike), len(np.unique(alike["ts_event_ns"]))) == (400, 1)
+    book = Book(asset.tick_usd)
+    book.apply_rows(rows)
+    assert [len(book.levels(side)) for side in (BIDS, ASKS)] == [200, 200]
     snapshot = rows[rows["ts_event_ns"] == rows["ts_event_ns"][0]]
     for side in (1, -1):
         levels = snapshot[snapshot["side"] == side]

@@ -261,9 +261,10 @@ class _Head(msgspec.Struct):
 def _added(curves: Sequence[BookCurve]) -> tuple[NDArray[np.float64], tuple[int, int]]:
     """USD up to each edge over all books, f8 (2, E), and to how many edges each side is known."""
     usd = np.stack([curve.usd for curve in curves])
-    reaches = np.stack([curve.reach for curve in curves])[:, :, None] >= EDGES
+    # The worst level of a book belongs to the edge beyond it.
+    reaches = np.stack([curve.reach for curve in curves])[:, :, None] > np.append(-1.0, EDGES[:-1])
     total = usd.sum(axis=0)
-    is_known = (reaches.any(axis=0)) & (2.0 * np.where(reaches, usd, 0.0).sum(axis=0) >= total)
+    is_known = reaches.any(axis=0) & (2.0 * np.where(reaches, usd, 0.0).sum(axis=0) >= total)
     bids, asks = np.where(is_known.all(axis=1), len(EDGES), np.argmin(is_known, axis=1)).tolist()
     return total, (bids, asks)
 
