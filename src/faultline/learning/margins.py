@@ -99,7 +99,8 @@ class MarginAxis:
             dispersion: of counts after the last window.
             events: bar of each event, shape (n,), ascending, and the events, rows of ``reporting.EVENT``.
         """
-        bar, rows = events
+        of_event, rows = events
+        bar, place = np.unique(of_event, return_inverse=True)
         window = np.searchsorted(sums.bar_starts, bar, side="right") - 1
         # A window that was not scored, or not recorded, says nothing.
         teaches = (fits[:, 0, 0] != 0.0) & np.isfinite(sums.hours)
@@ -111,8 +112,8 @@ class MarginAxis:
             self.corrections_bps,
             expected,
             np.append(fits[1:, 0, 5], dispersion),
-            window.astype(np.int64),
-            rate,
+            window[place].astype(np.int64),
+            rate[place],
             rows["count"].astype(np.float64),
             rows["notional_usd"] / rows["count"],
         )
