@@ -333,11 +333,11 @@ def _show_cascade(cascade: LearnedCascade) -> None:
 
 def _show_states(states: Sequence[KeptState]) -> None:
     """Say what a run serves, or goes on with, besides mixes."""
-    for learner, name in (("calibrator", "calibrators"), ("chains", "learners of chains")):
+    for learner, name in (("calibrator", "calibrators kept"), ("chains", "learners of chains kept")):
         kept = [state for state in states if state.learner == learner]
         size_kb = sum(len(state.packed) for state in kept) / 1e3
         subjects = ", ".join(state.subject for state in kept) or "none"
-        STDOUT.print(f"{name} that go on from here: {subjects} ({size_kb:,.1f} kB)", highlight=False)
+        STDOUT.print(f"{name}: {subjects} ({size_kb:,.1f} kB)", highlight=False)
 
 
 def _show_history(learned: LearnedFile) -> None:

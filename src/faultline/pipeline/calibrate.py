@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
     from faultline.instruments import Instrument
     from faultline.learning.calibrator.estimate import Estimate
-    from faultline.learning.calibrator.published import Fact
+    from faultline.learning.calibrator.published import Fact as PublishedFact
     from faultline.learning.calibrator.report import CalibrationReport
+    from faultline.learning.history import Fact
     from faultline.learning.posterior import LearnedWindows
     from faultline.pipeline.step import LocatedEvents
 
@@ -58,7 +59,7 @@ class Finding:
 
     feed_id: str
     at_ns: int
-    what: EngineChange | SideTurn
+    what: EngineChange | SideTurn | Fact
     before: SideVerdict
 
     @property
@@ -414,7 +415,7 @@ def _published(venue: str) -> dict[str, dict[str, str] | None] | None:
     if facts is None:
         return None
 
-    def said(fact: Fact | None) -> dict[str, str] | None:
+    def said(fact: PublishedFact | None) -> dict[str, str] | None:
         return None if fact is None else {"value": fact.text, "evidence": str(fact.evidence)}
 
     reporting = None

@@ -92,8 +92,9 @@ def check_restorable(states: Iterable[KeptState], settings: ChainSettings, where
                 CascadeLearner.from_state(settings, arrays)
         except (FaultlineError, msgspec.MsgspecError, LookupError, ValueError, TypeError) as exc:
             what = f"the {state.learner} of {state.subject}"
+            why = exc.user_message if isinstance(exc, FaultlineError) else exc
             message = (
-                f"{what} was learned by another version of faultline and cannot go on in this one: {exc}"
+                f"{what} was learned by another version of faultline and cannot go on in this one: {why}"
             )
             hint = "Learn it again: `faultline learn TAPE --out NEW.json`."
             raise ConfigError(message, where=where, hint=hint) from exc

@@ -10,6 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Final
 
 from faultline.learning.calibrator.report import EngineChange
+from faultline.learning.history import Fact
 from faultline.signals.events import EventType, make_event
 from faultline.units import SECOND_NS, PriceKind
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from faultline.learning.calibrator.report import SideTurn
     from faultline.learning.calibrator.sides import SideVerdict
-    from faultline.learning.history import Fact
     from faultline.signals.events import Event
     from faultline.signals.feeds import FeedChange
     from faultline.signals.silence import SilenceChange
@@ -155,7 +155,7 @@ def learner_notice(asset: str, learner: str, subject: str, fact: Fact) -> Notice
 
 
 def calibration_notice(
-    asset: str, feed_id: str, at_ns: int, what: EngineChange | SideTurn, *, before: SideVerdict
+    asset: str, feed_id: str, at_ns: int, what: EngineChange | SideTurn | Fact, *, before: SideVerdict
 ) -> Notice:
     """The notice of what a feed's calibrator found.
 
@@ -166,6 +166,8 @@ def calibration_notice(
         what: what was found.
         before: what was known of the feed's sides until then.
     """
+    if isinstance(what, Fact):
+        return learner_notice(asset, "print offset", feed_id, dataclasses.replace(what, time_ns=at_ns))
     if isinstance(what, EngineChange):
         is_offset = what.what == "print offset"
         fields: dict[str, Any] = {

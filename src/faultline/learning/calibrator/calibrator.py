@@ -17,6 +17,7 @@ from faultline.errors import StoreError
 from faultline.learning.calibrator.change import ChangeDetector
 from faultline.learning.calibrator.delay import LAGS_S, DelayEstimator, DelaySettings
 from faultline.learning.calibrator.estimate import Estimate
+from faultline.learning.calibrator.guard import PriorGuard
 from faultline.learning.calibrator.hierarchy import CalibratorPrior
 from faultline.learning.calibrator.margin import MarginBank, MarginSettings
 from faultline.learning.calibrator.offset import N_PRICE_KINDS, OffsetFilter, OffsetSettings
@@ -39,11 +40,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from faultline.learning.history import Fact
     from faultline.learning.margins import MarginScores
 
 __all__ = ("Calibrator", "CalibratorSettings")
 
-_STATE_VERSION: Final = 2
+_STATE_VERSION: Final = 3
 #: Events between two looks at the delay.
 _BLOCK: Final = 64
 #: Changes of the engine that are remembered.
@@ -66,6 +68,9 @@ class CalibratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         most_nats: what one event counts in that test at most: a few prints of one burst are no change.
         pause_s: events count in that test this far apart: what is wrong with one is wrong with its neighbours.
         settle_events: events of a price kind before a change of its offset is told.
+        fallback_nats: the prior of the print offset takes over where what was learned is worse by this much discounted
+            log score; events count in it as in the test for changes, and at most as much.
+        fallback_half_life_h: memory of that score.
         farthest_bps: prints farther from the mark belong to another instrument.
         is_one_venue: False for a feed that mixes venues: its offset jumps from event to event, and no change is told.
     """
@@ -81,6 +86,8 @@ class CalibratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     most_nats: float = 1.5
     pause_s: float = 10.0
     settle_events: int = 100
+    fallback_nats: float = 5.0
+    fallback_half_life_h: float = 72.0
     farthest_bps: float = 300.0
     is_one_venue: bool = True
 
@@ -125,10 +132,12 @@ class Calibrator:
         self._changes: list[EngineChange] = []
         #: Log score of the offset filter over its static prior's, and prints scored.
         self._gained = np.zeros(2)
+        chosen = self.settings
+        self._guard = PriorGuard(chosen.fallback_nats, chosen.most_nats, chosen.fallback_half_life_h)
 
     def apply(
         self, liquidations: NDArray[np.void], path: NDArray[np.void], upto_ns: int
-    ) -> list[EngineChange | SideTurn]:
+    ) -> list[EngineChange | SideTurn | Fact]:
         """Learn liquidations as the path passes them.
 
         Args:
@@ -141,9 +150,9 @@ class Calibrator:
         """
         return self.apply_prints(self._locator.apply(liquidations, path, upto_ns))
 
-    def apply_prints(self, prints: NDArray[np.void]) -> list[EngineChange | SideTurn]:
+    def apply_prints(self, prints: NDArray[np.void]) -> list[EngineChange | SideTurn | Fact]:
         """Learn prints whose mark is known: rows of ``prints.PRINT_ROW``, in order of receipt."""
-        found: list[EngineChange | SideTurn] = []
+        found: list[EngineChange | SideTurn | Fact] = []
         start = 0
         while start < len(prints):
             stop = start + _BLOCK - int(self._counts[0]) % _BLOCK
@@ -214,8 +223,7 @@ class Calibrator:
             offsets=tuple(
                 OffsetReport(
                     kind,
-                    self._offset.sym(kind),
-                    self._offset.anti(kind),
+                    *self._offset.estimates(kind, is_assumed=self._guard.has_fallen_back),
                     self._offset.scale_bps(kind),
                     self._spreads[kind].quantiles(),
                     self._spreads[kind].clusters(),
@@ -252,6 +260,7 @@ class Calibrator:
             "margin": self._margin.state(),
             "reporting": self._reporting.state(),
             "test": self._test.state(),
+            "guard": self._guard.state(),
             "receipts": self._receipts.state(),
             **{f"spread{kind}": spread.state() for kind, spread in enumerate(self._spreads)},
         }
@@ -309,6 +318,7 @@ class Calibrator:
             kept._test = ChangeDetector.from_state(
                 _part(state, "test"), chosen.drift_nats, chosen.threshold_nats
             )
+            kept._guard.restore(_part(state, "guard"))
             kept._receipts = Spread.from_state(_part(state, "receipts"), RECEIPT_EDGES_S)
             kept._spreads = [
                 Spread.from_state(_part(state, f"spread{kind}"), OFFSET_EDGES_BPS)
@@ -329,7 +339,7 @@ class Calibrator:
             raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
-    def _learn(self, block: NDArray[np.void]) -> list[EngineChange | SideTurn]:
+    def _learn(self, block: NDArray[np.void]) -> list[EngineChange | SideTurn | Fact]:
         """Learn prints between two looks at the delay."""
         log_marks = block["log_marks"]
         offsets = (np.log(block["price_usd"]) - log_marks[:, self._delay.lag_index]) * 1e4
@@ -338,7 +348,7 @@ class Calibrator:
         offsets = np.where(foreign, np.nan, offsets)
         signs = block["side"].astype(np.float64)
         kinds, times = block["price_kind"].astype(np.int64), block["ts_event_ns"]
-        found: list[tuple[int, EngineChange | SideTurn]] = []
+        found: list[tuple[int, EngineChange | SideTurn | Fact]] = []
         # Where the importer has turned a side, the feed printed the other one.
         printed = np.where(block["flags"] & Flag.SIDE_REPAIRED, -signs, signs)
         found += [
@@ -349,7 +359,7 @@ class Calibrator:
         ]
         residuals, changes = self._filter(block, offsets)
         found += changes
-        self._remember([change for _, change in changes])
+        self._remember([change for _, change in changes if isinstance(change, EngineChange)])
         for kind in np.unique(kinds):
             self._spreads[kind].add((signs * offsets)[kinds == kind])
         stamped = (block["flags"] & Flag.RECEIVED_ASSUMED) == 0
@@ -364,13 +374,13 @@ class Calibrator:
         self,
         block: NDArray[np.void],
         offsets: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], list[tuple[int, EngineChange]]]:
+    ) -> tuple[NDArray[np.float64], list[tuple[int, EngineChange | Fact]]]:
         """Run the offset filter and the test for changes; the filter is reset where one is found."""
         signs, kinds = block["side"].astype(np.float64), block["price_kind"].astype(np.int64)
         times, known_to = block["ts_event_ns"], block["mark_sd_bps"]
         is_vote = self._is_vote(kinds, times, block["mark_end_ns"])
         residuals = np.full(len(kinds), np.nan)
-        changes: list[tuple[int, EngineChange]] = []
+        changes: list[tuple[int, EngineChange | Fact]] = []
         start = 0
         while start < len(kinds):
             rest = slice(start, None)
@@ -385,7 +395,11 @@ class Calibrator:
             known = kinds[rest] if alarm is None else kinds[start : start + alarm.row + 1]
             self._since_reset += np.bincount(known, minlength=N_PRICE_KINDS)
             now = slice(start, start + len(known))
-            self._score(kinds[now], signs[now], offsets[now], residual[: len(known)], variance[: len(known)])
+            gains = self._score(
+                kinds[now], signs[now], offsets[now], residual[: len(known)], variance[: len(known)]
+            )
+            told = self._guard.apply(np.where(is_vote[now], gains, np.nan), times[now])
+            changes += [(start + row, fact) for row, fact in told]
             if alarm is None:
                 break
             # The filter went on past the change: take it back to there.
@@ -432,8 +446,8 @@ class Calibrator:
         offsets: NDArray[np.float64],
         residual: NDArray[np.float64],
         variance: NDArray[np.float64],
-    ) -> None:
-        """Add how much better prints were foretold than by the static prior under the same noise, Student t.
+    ) -> NDArray[np.float64]:
+        """Add how much better prints were foretold than by the static prior under the same noise, Student t, (n,).
 
         Print by print, so that sums do not depend on how prints are cut into blocks.
         """
@@ -448,8 +462,10 @@ class Calibrator:
         wide = variance + priors[:, 2]
         learned = -0.5 * np.log(variance) - (nu + 1.0) / 2.0 * np.log1p(residual**2 / (nu * variance))
         static = -0.5 * np.log(wide) - (nu + 1.0) / 2.0 * np.log1p(away**2 / (nu * wide))
-        for gain in (learned - static)[np.isfinite(residual)].tolist():
+        gains: NDArray[np.float64] = learned - static
+        for gain in gains[np.isfinite(residual)].tolist():
             self._gained += (gain, 1.0)
+        return gains
 
     def _gains(
         self,

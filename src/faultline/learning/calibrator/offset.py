@@ -179,6 +179,20 @@ class OffsetFilter:
         systematic = float(weighted / weight) if weight > 0 else 0.0
         return self._estimate(kind, 1, prior, systematic)
 
+    def estimates(self, kind: PriceKind, *, is_assumed: bool) -> tuple[Estimate, Estimate]:
+        """Basis and offset of a kind, or what its prior says of them."""
+        if not is_assumed:
+            return self.sym(kind), self.anti(kind)
+        prior, n_events = self.priors[kind], float(self._count[kind])
+        return (
+            gaussian_estimate(
+                prior.sym_bps, prior.sym_sd_bps, prior.sym_sd_bps, unit="bp", n_events=n_events
+            ),
+            gaussian_estimate(
+                prior.anti_bps, prior.anti_sd_bps, prior.anti_sd_bps, unit="bp", n_events=n_events
+            ),
+        )
+
     def reset(self, kind: PriceKind, anti_shift_bps: float = 0.0) -> None:
         """Forget how sure the filter was of a kind, and move its antisymmetric part: its venue has changed."""
         self._mean[kind, 1] += anti_shift_bps
