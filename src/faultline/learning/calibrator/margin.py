@@ -176,7 +176,7 @@ class MarginBank:
         mass = self._posterior(self._scores[tier], centre, spread)
         mean, after = _moments(mass)
         before = _moments(self._posterior(np.zeros(len(self._corrections_bps)), centre, spread))[1]
-        low, high = np.interp([_TAIL, 1.0 - _TAIL], np.cumsum(mass), _PLACES_BPS)
+        low, high = np.interp([_TAIL, 1.0 - _TAIL], np.cumsum(mass) - 0.5 * mass, _PLACES_BPS)
         share = min(max(1.0 - after / before, 0.0), 1.0)
         return Estimate(mean, float(low), float(high), "bp", float(self._marks[1, tier]), share)
 
@@ -234,6 +234,6 @@ class MarginBank:
 
 
 def _moments(mass: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and variance over ``_PLACES_BPS``."""
-    mean = float(mass @ _PLACES_BPS)
+    """Mean, to the billionth, and variance over ``_PLACES_BPS``."""
+    mean = round(float(mass @ _PLACES_BPS), 9) + 0.0
     return mean, float(mass @ (_PLACES_BPS - mean) ** 2)
