@@ -1,6 +1,11 @@
 // The chain of a made-up zone: levels beyond it, ever less likely. SIMULATED, development only.
 const MINUTE_S = 60;
 const LEVELS = 6;
+const BOOK = {
+  instruments: ["binance:BTCUSDT", "bybit:BTCUSDT", "okx:BTC-USDT-SWAP"],
+  age_s: 4,
+  depth_ratio: 0.72,
+};
 
 /** `null` of a small zone; no steps where the zone is the last one of its side. */
 export function chainOf(zone, others, atMs) {
@@ -24,10 +29,12 @@ export function chainOf(zone, others, atMs) {
       high: (odds * wide) / (1 + odds * wide),
       expected_usd: 0.03 * level.notional_usd * prob,
       delay_s: delay,
-      needed_usd: 4e10 * far * far,
+      needed_usd: Math.max(4e10 * far * far, i < 2 ? 3e9 * far : 0),
+      needed_from: i < 2 && 3e9 * far > 4e10 * far * far ? "book" : "law",
+      book_usd: i < 2 ? 3e9 * far : null,
       n_at_risk: seen,
       greyed: seen < 30,
     };
   });
-  return zone.share_ratio < 0.03 ? null : { at_ms: atMs, steps };
+  return zone.share_ratio < 0.03 ? null : { at_ms: atMs, book: BOOK, funding_z: -sign * 1.7, steps };
 }

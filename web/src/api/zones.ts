@@ -30,15 +30,30 @@ export interface ChainStep {
   readonly delay_s: number | null;
   /** Forced flow that moves price there. */
   readonly needed_usd: number | null;
+  /** Which of the two asks for so much: the square-root law, or what stands in the order books. */
+  readonly needed_from: "law" | "book";
   /** Such steps seen so far; older ones count less. */
   readonly n_at_risk: number;
   /** Fewer than 30 of them. */
   readonly greyed: boolean;
 }
 
+/** Order books that a chain was walked through. */
+export interface ChainBook {
+  readonly instruments: readonly string[];
+  /** Time since the last row of the one that is oldest. */
+  readonly age_s: number;
+  /** Depth near the best prices over what is usual there; null until six hours of it are known. */
+  readonly depth_ratio: number | null;
+}
+
 /** How far a cascade would run, were the zone hit at `at_ms`; no steps where nothing stands out beyond it. */
 export interface ZoneChain {
   readonly at_ms: number;
+  /** Null where no order book is fresh and whole. */
+  readonly book: ChainBook | null;
+  /** Standard deviations by which the zone's side pays more than usual. */
+  readonly funding_z: number | null;
   readonly steps: readonly ChainStep[];
 }
 

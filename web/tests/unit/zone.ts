@@ -1,5 +1,9 @@
 /** A zone for tests: every field known, changed where a test needs it. */
-import type { ChainStep, Zone } from "../../src/api/zones";
+import type { ChainStep, Zone, ZoneChain } from "../../src/api/zones";
+
+export function chain(steps: readonly ChainStep[], change: Partial<ZoneChain> = {}): ZoneChain {
+  return { at_ms: 1_770_000_000_000, book: null, funding_z: null, steps, ...change };
+}
 
 export function chainStep(depth: number, change: Partial<ChainStep> = {}): ChainStep {
   return {
@@ -11,6 +15,7 @@ export function chainStep(depth: number, change: Partial<ChainStep> = {}): Chain
     expected_usd: 4e6 / depth,
     delay_s: 240 * depth,
     needed_usd: 30e6 * depth,
+    needed_from: depth === 1 ? "book" : "law",
     n_at_risk: 90 / depth,
     greyed: depth > 3,
     ...change,

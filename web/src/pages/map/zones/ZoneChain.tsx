@@ -1,10 +1,12 @@
 /** How far a cascade would run from a zone, were price there now: level by level, with chance, flow and time. */
 import { signal } from "@preact/signals";
-import type { ChainStep, Zone } from "../../../api/zones";
+import type { ZoneChain as Chain, ChainStep, Zone } from "../../../api/zones";
 import { duration, MISSING, price, usd, utcShort } from "../../../state/format";
-import { band, count, share } from "../../model/figures";
+import { band, count, figure, share } from "../../model/figures";
 import * as text from "./zoneText";
 
+/** Instruments that are named one by one. */
+const FEW_BOOKS = 2;
 /** Levels that are shown before anybody asks for more. */
 const FEW_LEVELS = 4;
 /** Share of its side from which the engine says the chain of a zone, as it does of every loaded one. */
@@ -16,6 +18,17 @@ export function chainMissing(zone: Zone): string | null {
   if (zone.ended_ms !== null || zone.scope.includes(":")) return null;
   if (!zone.loaded && (zone.share_ratio ?? 0) < NOTABLE_SHARE) return null;
   return "Chain: no chain yet. It is said each quarter of an hour, of the nearest zones.";
+}
+
+/** What a chain knows of order books and funding. */
+export function chainKnows({ book, funding_z }: Chain): string {
+  const pays = funding_z === null ? "" : ` This side pays ${figure(Math.abs(funding_z), 1)} sd `;
+  const funding = funding_z === null ? "" : `${pays}${funding_z < 0 ? "less" : "more"} funding than usual.`;
+  if (book === null) return `No order book is known.${funding}`;
+  const { instruments, age_s, depth_ratio } = book;
+  const whose = instruments.length > FEW_BOOKS ? `${instruments.length} instruments` : instruments.join(", ");
+  const depth = depth_ratio === null ? "" : `, ${share(depth_ratio)} of usual depth`;
+  return `Order books of ${whose}: up to ${duration(age_s)} old${depth}.${funding}`;
 }
 
 /** The chance as a bar, the interval as a line across its end. Decorative: the figures stand beside it. */
@@ -41,7 +54,10 @@ function Step({ step, side, rowUsd }: { step: ChainStep; side: string; rowUsd: n
       </td>
       <td>
         {usd(step.expected_usd)}
-        <small>needs {usd(step.needed_usd)}</small>
+        <small>
+          needs {usd(step.needed_usd)}
+          {step.needed_usd !== null && ` (${step.needed_from})`}
+        </small>
       </td>
       <td>
         {step.delay_s === null ? MISSING : duration(step.delay_s)}
@@ -99,7 +115,8 @@ export function ZoneChain({ zone, rowUsd }: { zone: Zone; rowUsd: number }) {
       )}
       <p class="quiet chain-note">
         Chance of reaching each level if this zone is hit, with 95 % interval; USD to expect there, and the
-        forced flow it needs to get there.
+        forced flow it needs to get there by the square-root law, or what stands in the order books where that
+        is more. {chainKnows(chain)}
         {greyed && " Grey: fewer than 30 such steps seen, do not lean on it."}
       </p>
     </div>
