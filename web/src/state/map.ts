@@ -31,8 +31,11 @@ function estimateEnds(data: MapData, legend: Legend): ColourScale | null {
   const floorUsd = data.plane("synthetic")?.range.minUsd ?? 0;
   const loUsd = Math.max(legend.lo_usd ?? 0, floorUsd);
   const hiUsd = legend.hi_usd ?? 0;
-  return loUsd > 0 && hiUsd > loUsd ? { loUsd, hiUsd } : data.closedEnds("synthetic", 0.3, 0.998);
+  return loUsd > 0 && hiUsd > loUsd ? { loUsd, hiUsd } : data.endsOf("synthetic", 0.3, 0.998);
 }
+
+/** Small and large events alike are facts: nearly all of them stay above the lower end. */
+const eventEnds = (data: MapData) => data.endsOf("real", 0.02, 0.998);
 
 const PENDING_LIMIT = 512;
 const RELOAD_DELAY_MS = 250;
@@ -121,8 +124,7 @@ class MapFeed {
     batch(() => {
       measuredEnds.value = {
         estimate: estimateEnds(data, legend),
-        // Small and large events alike are facts: nearly all of them stay above the lower end.
-        events: data.closedEnds("real", 0.02, 0.998),
+        events: eventEnds(data),
       };
       measuredSpan.value = fromMs && toMs ? { fromMs, toMs } : null;
       mapData.value = data;
@@ -169,8 +171,9 @@ class MapFeed {
 
   private candle(message: Extract<StreamMessage, { type: "candle" }>): void {
     if (message.scope !== this.wanted?.scope || message.tf !== this.wanted.tf) return;
+    const data = mapData.value;
     if (this.loading) this.keep(message);
-    else if (mapData.value && !mapData.value.applyCandle(message)) this.reloadSoon();
+    else if (data && (!data.applyCandle(message) || (message.closed && !data.hasClosed))) this.reloadSoon();
     else this.redrawSoon(message.closed);
   }
 
@@ -181,7 +184,20 @@ class MapFeed {
     if (this.loading || !data) return;
     const applied = data.applyFrame(frame);
     if (applied === "gap") this.reloadSoon();
-    if (applied === "applied") this.redrawSoon(false);
+    if (applied !== "applied") return;
+    this.measureFirst(data);
+    this.redrawSoon(false);
+  }
+
+  /** While nothing had been measured, what is forming is; later the ends stay until the map is fetched again. */
+  private measureFirst(data: MapData): void {
+    const { estimate, events } = measuredEnds.peek();
+    if (estimate && events) return;
+    const found = {
+      estimate: estimate ?? data.endsOf("synthetic", 0.3, 0.998),
+      events: events ?? eventEnds(data),
+    };
+    if (found.estimate !== estimate || found.events !== events) measuredEnds.value = found;
   }
 
   private keep(item: ColumnFrame | StreamMessage): void {

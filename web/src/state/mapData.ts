@@ -134,14 +134,22 @@ export class MapData {
     return true;
   }
 
-  /** Ends of a scale: two percentiles of the closed columns held, at most the newest seven days of them. */
-  closedEnds(plane: MapPlane, loShare: number, hiShare: number): ColourScale | null {
+  /** Whether a column has closed: from then on the ends of the scales rest on those alone. */
+  get hasClosed(): boolean {
+    return this.firstLiveCol > 0;
+  }
+
+  /**
+   * Ends of a scale: two percentiles of the closed columns held, at most the newest seven days of them; of what is
+   * forming while none has closed.
+   */
+  endsOf(plane: MapPlane, loShare: number, hiShare: number): ColourScale | null {
     const grid = this.composed[plane];
     if (!grid) return null;
-    const to = Math.min(this.firstLiveCol, grid.dataColumns);
+    const to = this.hasClosed ? Math.min(this.firstLiveCol, grid.dataColumns) : grid.dataColumns;
     const from = Math.max(0, to - Math.ceil((7 * 86_400_000) / this.dtMs));
-    const closed = grid.pyramid.base.subarray(from * grid.rows, to * grid.rows);
-    const [lo, hi] = [percentileUsd(closed, grid.range, loShare), percentileUsd(closed, grid.range, hiShare)];
+    const cells = grid.pyramid.base.subarray(from * grid.rows, to * grid.rows);
+    const [lo, hi] = [percentileUsd(cells, grid.range, loShare), percentileUsd(cells, grid.range, hiShare)];
     return Number.isFinite(lo) && hi > lo ? { loUsd: lo, hiUsd: hi } : null;
   }
 

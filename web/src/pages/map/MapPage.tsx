@@ -68,8 +68,7 @@ function MissingEstimate() {
   if (mode.value === "raw" || measuredEnds.value.estimate !== null) return null;
   return (
     <p class="notice" role="status">
-      No estimate for {scope.value} yet: it needs open interest and closed columns. Only what happened is
-      shown.
+      No estimate for {scope.value} yet: it needs open interest. Only what happened is shown.
     </p>
   );
 }
