@@ -90,6 +90,8 @@ def test_learn_writes_a_file_and_says_what_it_taught(learned) -> None:
 
 def test_show_prints_what_is_known_and_what_it_is_worth(run, learned) -> None:
     text = run("params", "show", learned[0]).stdout
+    for words in ("calibrators kept: simx:BTCUSDT, simy:BTCUSDT", "learners of chains kept: BTC"):
+        assert words in text
     for words in ("SIMULATED world three-assets", "95 % band", "hypotheses:", "reporting fraction", ">60x"):
         assert words in text
     assert "Learned beside its static prior" in text
@@ -115,11 +117,23 @@ def test_frozen_parameters_are_used_and_said(run, tape, copy, tmp_path) -> None:
     note = json.loads((tmp_path / "out" / "manifest.json").read_text())["learned"]
     assert note == body["learned"]
     assert (note["version"], note["frozen"], note["looks_ahead"]) == (1, True, True)
+    assert note["chains"] == ["BTC"]
+    kept = {(state["learner"], state["of"]) for state in frozen["states"]}
+    assert kept == {("calibrator", "simx:BTCUSDT"), ("calibrator", "simy:BTCUSDT"), ("chains", "BTC")}
     assert any("no forecast" in warning for warning in body["warnings"])
     later = run(
         "replay", tape, "--out", tmp_path / "b", "--from", "2026-01-05T01:30", "--params", copy, "--json"
     )
     assert json.loads(later.stdout)["learned"]["looks_ahead"] is False
+
+
+def test_a_file_of_the_format_before_is_refused_with_what_to_do(run, tape, copy, tmp_path) -> None:
+    copy.write_text(json.dumps(json.loads(copy.read_text()) | {"version": 1}))
+    for words in (("params", "show", copy), ("replay", tape, "--out", tmp_path / "out", "--params", copy)):
+        error = json.loads(run(*words, "--json", code=1).stderr)["error"]
+        assert "format 1" in error["message"]
+        assert error["where"] == str(copy)
+        assert "faultline learn" in error["hint"]
 
 
 def test_rolling_back_keeps_what_there_was(run, copy) -> None:

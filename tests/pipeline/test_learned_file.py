@@ -13,6 +13,7 @@ from faultline.cascades.levels import LevelSettings
 from faultline.errors import ConfigError, NotFound, StoreError
 from faultline.learning.constants import LearnerSettings
 from faultline.messages import Kind
+from faultline.pipeline import learn_tape as learn_tape_module
 from faultline.pipeline.learn_tape import learn_tape
 from faultline.pipeline.learned_file import (
     LearnedFile,
@@ -277,6 +278,16 @@ def test_every_snapshot_holds_where_each_learner_stood(tape, learned) -> None:
         assert set(kept(each, "chains")) == {"BTC"}
     texts = [kept(each, "calibrator")["simx:BTCUSDT"] for each in learned.snapshots]
     assert len(set(texts)) == len(texts)
+
+
+def test_snapshots_that_would_make_the_file_too_large_are_left_out(tape, learned, monkeypatch) -> None:
+    each = max(sum(len(state.packed) for state in snapshot.states) for snapshot in learned.snapshots)
+    for room, kinds in ((2 * each, ["day", "end"]), (each, ["end"]), (0, ["end"])):
+        monkeypatch.setattr(learn_tape_module, "_STATES_BYTES", room)
+        less = learn_tape(tape, ["BTC"], PARAMETERS, from_ns=FROM, to_ns=TO)[0]
+        assert [snapshot.kind for snapshot in less.snapshots] == kinds
+        assert [snapshot.version for snapshot in less.snapshots] == [*range(1, len(kinds) + 1)]
+        assert less.current.states == learned.current.states
 
 
 def test_frozen_parameters_are_served_unchanged(tape, learned) -> None:

@@ -35,6 +35,13 @@ def test_a_learner_that_fell_back_is_told_when_it_did(kind, learner, subject, ve
     }
 
 
+def test_a_calibrator_that_fell_back_is_told_at_the_minute_that_found_it() -> None:
+    fact = Fact("fallback", 55, -5.5, 5.0)
+    found = event(calibration_notice("BTC", FEED, 60, fact, before=SideVerdict.RIGHT))
+    assert (found.type, found.detected_at_ns) == (EventType.LEARNER_FELL_BACK, 60)
+    assert (found.data["learner"], found.data["change"]) == ("print offset", "fallback")
+
+
 def test_a_change_of_engine_names_the_price_or_the_tier_that_moved() -> None:
     offset = EngineChange(50, "print offset", int(PriceKind.BANKRUPTCY), -40.0, -50.0, 15.5, 30)
     margin = EngineChange(50, "margin", 1, 0.0, 10.0, 16.0, 40)

@@ -37,6 +37,8 @@ _Found = tuple[list[LearnedFeed], list[LearnedCascade], list[KeptState]]
 _HOURLY_NS: Final = 2 * DAY_NS
 #: Longest stretch given to one call of ``step`` before what is learned begins.
 _WARM_CHUNK_NS: Final = DAY_NS // 8
+#: States of learners take at most so much of a file; snapshots that do not fit are left out.
+_STATES_BYTES: Final = 128 * 1024 * 1024
 _QUANTILES: Final = np.array([0.025, 0.975])
 _TIMES: Final = np.array([0.1, 0.5, 0.9])
 
@@ -84,7 +86,7 @@ def learn_tape(
         cost["messages"] += shard.messages
     snapshots = [
         snapshot_of(version, at_ns, moments[at_ns], *found[at_ns])
-        for version, at_ns in enumerate(sorted(moments), start=1)
+        for version, at_ns in enumerate(sorted(found), start=1)
     ]
     span = LearnedSpan(
         sha256=tape.sha256(),
@@ -114,7 +116,7 @@ def _learn(
     replay: TapeReplay,
     shard: Shard,
     span: tuple[int, int],
-    found: Mapping[int, _Found],
+    found: dict[int, _Found],
     tell: Callable[[int], None],
 ) -> None:
     """Run one asset through the engine and note what it knows at each moment of ``found``."""
@@ -138,7 +140,18 @@ def _learn(
                 states += kept_states(
                     shard.asset, shard.calibrator, None if shard.watch is None else shard.watch.cascades
                 )
+                _thin(found, _STATES_BYTES)
             tell(end_ns)
+
+
+def _thin(found: dict[int, _Found], limit_bytes: int) -> None:
+    """Leave out snapshots until the states of all take no more than a limit: whole hours, oldest first, then days."""
+    while sum(len(state.packed) for _, _, states in found.values() for state in states) > limit_bytes:
+        *earlier, _ = sorted(found)
+        if not earlier:
+            return
+        hours = [at_ns for at_ns in earlier if at_ns % DAY_NS]
+        del found[(hours or earlier)[0]]
 
 
 def _without_liquidations(batches: Sequence[Batch]) -> list[Batch]:
