@@ -47,7 +47,15 @@ export interface Calibration {
   readonly published: Readonly<Record<string, PublishedFact | null>> | null;
 }
 
-export interface ModelFeed {
+/** What is served of a parameter file; an older engine says it of feeds only, without the version. */
+export interface Served {
+  /** Whether a snapshot is served as it is, and nothing is learned. */
+  readonly frozen?: boolean;
+  /** The snapshot that it is or began with; null where it began with nothing. */
+  readonly version?: Maybe;
+}
+
+export interface ModelFeed extends Served {
   readonly feed: string;
   readonly venue: string;
   /** Whose price path the events are read against. */
@@ -56,7 +64,6 @@ export interface ModelFeed {
   readonly reporting: string;
   readonly basis: "bank" | "pooled" | "prior";
   readonly speaks: boolean;
-  readonly frozen: boolean;
   readonly serves: readonly string[];
   readonly events: Maybe;
   readonly expected: Maybe;
@@ -116,7 +123,7 @@ export interface StripDay {
   readonly ratio: Maybe;
 }
 
-export interface Cascade {
+export interface Cascade extends Served {
   readonly n_hits: number;
   readonly depths: readonly CascadeDepth[];
   readonly reliability: readonly ReliabilityBin[];

@@ -102,6 +102,7 @@ describe("leverage", () => {
           serves: ["c:X", "d:X"],
           basis: "prior",
           frozen: true,
+          version: 12,
           advantage_nats: -6,
           path: "a:X",
           reporting: "none",
@@ -116,7 +117,12 @@ describe("leverage", () => {
     expect(prior).toContain("Maps drawn with its mix: c:X, d:X");
     expect(prior).toContain("not in use");
     expect(prior).toContain("prior in force: learned scored worse");
-    expect(prior).toContain("frozen");
+    expect(prior).toContain("frozen, version 12");
+    expect(pooled).not.toContain("frozen");
+    await choose("calibration");
+    const [first, second] = [...root.querySelectorAll("article")].map((one) => one.textContent);
+    expect(first).not.toContain("frozen");
+    expect(second).toContain("frozen, version 12");
     expect(prior).toContain("worse than its prior");
     expect(prior).toContain("nothing is learned here");
     expect(prior).toContain("price path of a:X");

@@ -12,6 +12,13 @@ describe("cascade", () => {
     expect(rows[0].textContent).toBe("122 %17–27 %50 of 2323 min38 s to 15 min");
     expect(rows[1].textContent).toContain("3 of 12too few");
     expect(rows[2].textContent).toBe("3no chain came to the level before yet");
+    expect(text()).not.toContain("frozen");
+  });
+
+  it("says with which version frozen chains are foretold", async () => {
+    await show(model({ cascade: cascade({ frozen: true, version: 12 }) }));
+    await choose("cascade");
+    expect(text()).toContain("frozen, version 12 what chains are foretold with");
   });
 
   it("compares forecasts only over enough steps", async () => {

@@ -3,6 +3,7 @@ import type { Calibration, CalibrationRow, ModelAnswer, ModelFeed } from "../../
 import { MISSING } from "../../state/format";
 import { StateCard } from "../../ui/StateCard";
 import { BandBar } from "./BandBar";
+import { Frozen } from "./Frozen";
 import { count, inUnit, isKnown, rangeInUnit, share } from "./figures";
 import { ScrollTable } from "./ScrollTable";
 import { FACT_TEXT, SIDES_TEXT } from "./words";
@@ -110,6 +111,7 @@ function Feed({ feed }: { feed: ModelFeed }) {
     <article class="feed" aria-label={feed.feed}>
       <header>
         <h2>{feed.feed}</h2>
+        <Frozen served={feed} />
         {found && <Sides sides={found.sides} />}
       </header>
       {found ? (

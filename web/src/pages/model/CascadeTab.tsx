@@ -4,6 +4,7 @@ import { StateCard } from "../../ui/StateCard";
 import { BandBar } from "./BandBar";
 import { DailyStrip } from "./DailyStrip";
 import { Episodes } from "./Episodes";
+import { Frozen } from "./Frozen";
 import { band, count, figure, isKnown, share, span } from "./figures";
 import { Reliability } from "./Reliability";
 import { ScrollTable } from "./ScrollTable";
@@ -144,6 +145,12 @@ export function CascadeTab({ answer }: { answer: ModelAnswer }) {
     );
   return (
     <div class="cascade">
+      {cascade.frozen && (
+        <p class="sides">
+          <Frozen served={cascade} />{" "}
+          <span class="quiet">what chains are foretold with; counts and scores are of this run</span>
+        </p>
+      )}
       <LogLoss cascade={cascade} />
       <div class="cascade-pair">
         <Steps cascade={cascade} />

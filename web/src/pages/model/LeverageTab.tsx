@@ -2,6 +2,7 @@
 import type { ModelAnswer, ModelFeed } from "../../api/model";
 import { StateCard } from "../../ui/StateCard";
 import { BinPanels } from "./BinPanels";
+import { Frozen } from "./Frozen";
 import { count, figure, isKnown, ratio, share, signed } from "./figures";
 import { HistoryStrip } from "./HistoryStrip";
 import { Hypotheses } from "./Hypotheses";
@@ -14,11 +15,7 @@ function Badges({ feed }: { feed: ModelFeed }) {
       <span class={`basis is-${basis.tone}`}>
         <i aria-hidden="true">{basis.mark}</i> {basis.label}
       </span>
-      {feed.frozen && (
-        <span class="basis is-warn">
-          <i aria-hidden="true">❚❚</i> frozen
-        </span>
-      )}
+      <Frozen served={feed} />
     </>
   );
 }
