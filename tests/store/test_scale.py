@@ -96,6 +96,14 @@ def test_a_range_before_anything_is_closed_covers_what_is_there():
     assert isinstance(choose_range(None, 0.0, None), CodeRange)
 
 
+def test_a_range_before_anything_is_closed_follows_what_comes():
+    """Open interest of one venue comes before that of the others: what was large is soon small."""
+    small = choose_range(None, 1.5, None)
+    large = choose_range(None, 4e7, small)
+    assert large.vmax_usd >= 4e7
+    assert choose_range(None, 1.0, large) == large
+
+
 def test_the_range_of_a_map_rarely_changes_over_ten_days():
     market = fake_market(seed=5, n_columns=24 * 10, n_rows=120, timeframe="1h")
     store = MapStore(first_seq=0)

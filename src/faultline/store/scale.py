@@ -137,12 +137,15 @@ def choose_range(legend: Legend | None, max_usd: float, present: CodeRange | Non
     values above the range saturate at code 255.
 
     Args:
-        legend: colour scale of the same plane; None where nothing is closed.
+        legend: colour scale of the same plane; None where nothing is closed: then the range only rises, with the
+            largest value.
         max_usd: largest cell value to show.
         present: the range in use, if any.
     """
     if legend is None:
-        return present or CodeRange.above(max(max_usd, 1.0) * _HEADROOM_RATIO)
+        if present is not None and max_usd <= present.vmax_usd:
+            return present
+        return CodeRange.above(max(max_usd, 1.0) * _HEADROOM_RATIO)
     highest = CodeRange.below(legend.lo_usd).rung
     needed = CodeRange.above(max(max_usd * _HEADROOM_RATIO, legend.hi_usd)).rung
     lowest_for_scale = CodeRange.above(legend.hi_usd).rung
