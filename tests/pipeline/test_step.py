@@ -104,6 +104,8 @@ def test_every_feed_is_calibrated_from_its_own_path(whole) -> None:
         rows = {row["name"]: row for row in market.report(feed_id)["rows"]}
         assert rows["delay"]["n_events"] > 0
         assert rows["stamp to receipt"]["low"] >= 0.0
+        margins = [row for name, row in rows.items() if name.startswith("margin correction")]
+        assert sum(row["n_events"] for row in margins) > 0
 
 
 def test_a_shard_goes_on_from_its_checkpoint(market, whole) -> None:
