@@ -209,6 +209,11 @@ def test_a_book_raises_what_is_needed_and_is_a_feature():
     walked = book_flow_usd(booked.book, booked.levels.distance)
     assert thick.book_usd == tuple(None if np.isnan(usd) else usd for usd in walked)
     assert set(plain.book_usd) == {None}
+    short = msgspec.structs.replace(situation, book=Book((1e-4, booked.levels.distance[0]), (1e12, 1e12)))
+    far = CascadeLearner().forecast(short)
+    assert far.book_usd == (2e12, *(None,) * (len(far.prob) - 1))
+    assert all(usd >= 2e12 for usd in far.needed_usd)
+    assert far.needed_from[1] == "book"
     mass = np.array(situation.levels.mass_usd)
     column = FEATURES.index("book_impact")
     assert (features(situation, passage_probs(situation), mass)[:, column] == 0).all()

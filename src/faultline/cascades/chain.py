@@ -102,7 +102,8 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
         excess_prob: ``prob - passage_prob``.
         expected_usd: notional to expect: share liquidated times heat of the level times ``prob``; levels 0..n.
         released_usd: forced flow to expect by the time that the level before is through, given it is reached.
-        needed_usd: forced flow that moves price to the level, by the law or the book, whichever asks for more.
+        needed_usd: forced flow that moves price to the level, by the law or the book, whichever asks for more; a book
+            that ends before asks for all that is seen of it.
         needed_from: which of them that is: ``law`` or ``book``.
         book_usd: what stands in the order book up to the level; None where none is known or it is shorter.
         book: instruments whose order books the flow was walked through; none where no book is known.
@@ -189,7 +190,7 @@ class CascadeLearner:
         flow = share * np.cumsum(mass)
         alone = np.cumprod(passage)
         hop, cumulative = self._delays(situation, n)
-        needed, walked = self._needed_usd(situation)
+        needed, eaten, book_usd = self._needed_usd(situation)
         return ChainForecast(
             zone_id=situation.id,
             symbol=situation.symbol,
@@ -206,10 +207,9 @@ class CascadeLearner:
             excess_prob=_tuple(prob - alone),
             expected_usd=_tuple(share * mass * np.concatenate([[1.0], prob])),
             released_usd=_tuple(flow[:n]),
-            # Where the book is shorter than the distance it says nothing.
-            needed_usd=_tuple(np.fmax(needed, walked)),
-            needed_from=tuple("book" if booked else "law" for booked in walked > needed),
-            book_usd=tuple(None if math.isnan(usd) else usd for usd in walked.tolist()),
+            needed_usd=_tuple(np.maximum(needed, eaten)),
+            needed_from=tuple("book" if booked else "law" for booked in eaten > needed),
+            book_usd=book_usd,
             hop_delay_s=_tuple(hop),
             delay_s=tuple(_tuple(row) for row in cumulative),
             reproduction=_tuple(self._reproduction(situation, flow)),
@@ -293,13 +293,21 @@ class CascadeLearner:
         total = np.cumsum(self.delay.quantiles_s(uniform), axis=1)
         return hop, np.quantile(total, _TIMES, axis=0).T
 
-    def _needed_usd(self, situation: Situation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Forced flow that moves price to each level: by the law, and what stands in the book, NaN where unknown."""
+    def _needed_usd(
+        self, situation: Situation
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[float | None, ...]]:
+        """Forced flow that moves price to each level: by the law, and what is eaten of the book, as far as it is seen.
+
+        The last is what stands in the book up to each level, None where it is not known.
+        """
         distance = np.asarray(situation.levels.distance, dtype=np.float64)
         needed = self.impact.law.flow_usd(distance, situation.moves.sigma_day, situation.volume_day_usd)
         if situation.book is None or not situation.book.usd:
-            return needed, np.full(len(distance), math.nan)
-        return needed, book_flow_usd(situation.book, distance)
+            return needed, np.zeros(len(distance)), (None,) * len(distance)
+        walked = book_flow_usd(situation.book, distance)
+        # Beyond its end all that is seen of a book is eaten, and more.
+        eaten = np.where(np.isnan(walked), sum(situation.book.usd), walked)
+        return needed, eaten, tuple(None if math.isnan(usd) else usd for usd in walked.tolist())
 
     def _reproduction(self, situation: Situation, flow: NDArray[np.float64]) -> NDArray[np.float64]:
         """Mean R over the stretch of each level 0..n; NaN where a stretch has no width."""
