@@ -192,3 +192,41 @@ def test_a_served_tape_shows_the_books(tapes, tmp_path) -> None:
     assert "book_level" in seen
     events.close()
     zones.close()
+
+
+class OnlyBooks:
+    """A feed that gives the order books of a tape and nothing else, as a quiet venue would."""
+
+    def __init__(self, tape: Tape, from_ns: int) -> None:
+        self.cursor = TapeCursor(tape, (Kind.BOOK_LEVEL,), IDS, from_ns)
+
+    def advance(self, to_ns: int) -> list[Batch]:
+        return self.cursor.advance(to_ns)
+
+
+def test_books_alone_are_taken_in_without_a_step(tapes, tmp_path) -> None:
+    tape = tapes[1]
+    events, zones = EventStore(tmp_path / "events"), ZoneStore(tmp_path / "zones")
+    living = Market(
+        mode="live",
+        simulated=True,
+        world="thin-book",
+        assets=["BTC"],
+        contracts=tape.instruments(),
+        warm_ns=START,
+        from_ns=START,
+        to_ns=None,
+        open_feed=lambda moment: OnlyBooks(tape, moment),
+        can_seek=False,
+    )
+    engine = Engine(living, MapStore(), PipelineParameters(), version="0", events=events, zones=zones)
+    engine._load(START)
+    shard, to_ns = engine._shards["BTC"], START + 90 * SECOND_NS
+    engine._move(to_ns, draws=False)
+    assert (shard.reached_ns, shard.steps, shard.messages) == (START - 1, 0, 0)
+    (bids, asks), _ = shard.watch.cascades.books.at(to_ns)
+    assert bids.instruments == asks.instruments == tuple(IDS)
+    engine._move(to_ns + SECOND_NS, draws=True)
+    assert shard.reached_ns == to_ns + SECOND_NS - 1
+    events.close()
+    zones.close()

@@ -344,7 +344,7 @@ class Engine:
             return
         began_s = time.perf_counter()
         for piece_ns, rows in self._books.pieces(to_ns) if self._books else ():
-            self._heard.note([batch for batch in rows if batch.kind is not Kind.INSTRUMENT])
+            self._heard.note([batch for batch in rows if batch.kind is Kind.BOOK_LEVEL])
             for asset, shard in self._shards.items():
                 with self._lock:
                     shard.take_books(self._of(asset, rows), piece_ns)
