@@ -14,6 +14,7 @@ from faultline.errors import ConfigError, NotFound, StoreError
 from faultline.learning.constants import LearnerSettings
 from faultline.messages import Kind
 from faultline.pipeline import learn_tape as learn_tape_module
+from faultline.pipeline.given_mixes import FixedMix, GivenMixes
 from faultline.pipeline.learn_tape import learn_tape
 from faultline.pipeline.learned_file import (
     LearnedFile,
@@ -341,6 +342,17 @@ def test_what_is_reported_of_a_frozen_feed_is_what_the_file_says(tape, learned) 
         assert row["calibration"]["sides"] == feed.sides
         assert (tuple(row["mix"]), row["events"]) == (feed.believed_mix, feed.events)
     assert (said["cascade"]["frozen"], said["cascade"]["version"]) == (True, frozen.current.version)
+
+
+def test_a_feed_serves_no_map_that_is_drawn_with_a_frozen_mix(tape, learned) -> None:
+    first, second = learned.current.feeds
+    assert first.serves == (first.feed,)
+    fixed = FixedMix(
+        feed="other:BTC", serves=first.serves, mix=first.mix, low=first.low, high=first.high, data_ratio=0.5
+    )
+    parameters = msgspec.structs.replace(PARAMETERS, given=GivenMixes(fixed=(fixed,)))
+    found = {row["feed"]: row["serves"] for row in learned_of(played(tape, parameters))["feeds"]}
+    assert found == {first.feed: [], second.feed: [second.feed]}
 
 
 def test_calibrators_that_go_on_end_where_learning_at_once_would(tape, learned) -> None:

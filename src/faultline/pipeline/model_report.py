@@ -119,13 +119,15 @@ def _feed(shard: Shard, feed: FeedLearner) -> dict[str, Any]:
 
 
 def _served_by(shard: Shard, feed: FeedLearner) -> list[str]:
-    """Instruments whose map is drawn with what this feed taught."""
+    """Instruments whose map is drawn with what this feed taught; none of those that are drawn with a frozen mix."""
     if not feed.speaks or shard.learner is None:
         return []
-    own = [item.instrument_id for item in shard.with_path() if item.instrument_id == feed.feed_id]
+    given = shard.parameters.given
+    items = [item for item in shard.with_path() if given.served_by(item.instrument_id) is None]
+    own = [item.instrument_id for item in items if item.instrument_id == feed.feed_id]
     silent = [
         item.instrument_id
-        for item in shard.with_path()
+        for item in items
         if not ((other := shard.learner.feeds.get(item.instrument_id)) and other.speaks)
     ]
     return own or (silent if feed.path_id != feed.feed_id else [])
