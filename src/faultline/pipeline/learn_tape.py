@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from faultline.messages import Kind
+from faultline.pipeline.kinds import ENGINE_KINDS, STEP_FIELDS
 from faultline.pipeline.learned_file import LearnedFile, LearnedSpan, first_file, snapshot_of
 from faultline.pipeline.learned_rows import Advantage, KeptState, LearnedBin, LearnedCascade, LearnedFeed
 from faultline.pipeline.model_report import learned_of
-from faultline.pipeline.replay import STEP_FIELDS, STEP_KINDS, TapeReplay
+from faultline.pipeline.replay import TapeReplay
 from faultline.pipeline.restored import kept_states
 from faultline.pipeline.step import step
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS, TIMEFRAMES_NS, format_time_ns
@@ -125,13 +126,16 @@ def _learn(
     # Nobody looks at columns; only zones are followed, on those of one minute.
     shard.draw_from(dict.fromkeys(TIMEFRAMES_NS, to_ns) | {"1m": from_ns + 1})
     begin_ns = min(replay.first_ns, from_ns)
+    books = replay.books(shard, begin_ns)
     whole_ns = min((from_ns // HOUR_NS + 1) * HOUR_NS, to_ns)
     cuts = ((begin_ns, from_ns, _WARM_CHUNK_NS), (from_ns, whole_ns, HOUR_NS), (whole_ns, to_ns, HOUR_NS))
     for start_ns, stop_ns, chunk_ns in cuts:
         stream = replay.tape.stream(
-            start_ns, stop_ns, kinds=STEP_KINDS, ids=replay.ids, chunk_ns=chunk_ns, fields=STEP_FIELDS
+            start_ns, stop_ns, kinds=ENGINE_KINDS, ids=replay.ids, chunk_ns=chunk_ns, fields=STEP_FIELDS
         )
         for _, end_ns, batches in stream:
+            for piece_ns, rows in books.pieces(end_ns) if books else ():
+                shard.take_books(rows, piece_ns)
             step(shard, batches if end_ns > from_ns else _without_liquidations(batches), end_ns)
             if end_ns in found and end_ns > from_ns:
                 feeds, cascades, states = found[end_ns]

@@ -121,6 +121,12 @@ class TapeReplay:
         ):
             yield end_ns, batches
 
+    def books(self, shard: Shard, from_ns: int) -> TapeCursor | None:
+        """Order books as far as a shard wants them; None where the tape has none or nobody watches."""
+        if shard.watch is None:
+            return None
+        return book_cursor(self.tape, self.ids, max(from_ns, shard.watch.cascades.books.at_ns))
+
     def run(
         self,
         shard: Shard,
@@ -142,10 +148,8 @@ class TapeReplay:
         shard.draw_from(dict.fromkeys(TIMEFRAMES_NS, span.from_ns + 1))
         wall, cpu = time.perf_counter(), time.process_time()
         total = (span.to_ns - span.warm_ns) / 3.6e12
-        books = None
         kinds = STEP_KINDS if shard.watch is None else ENGINE_KINDS
-        if shard.watch is not None:
-            books = book_cursor(self.tape, self.ids, max(span.warm_ns, shard.watch.cascades.books.at_ns))
+        books = self.books(shard, span.warm_ns)
         for start, end, live in ((span.warm_ns, span.from_ns, False), (span.from_ns, span.to_ns, True)):
             if start >= end:
                 continue
