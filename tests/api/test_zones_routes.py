@@ -70,6 +70,7 @@ def chain(time_ns):
         book_age_s=4.0,
         depth_ratio=0.7,
         funding_z=None,
+        is_frozen=True,
     )
 
 
@@ -155,6 +156,7 @@ def test_the_chain_of_a_zone_is_told_at_the_present_where_it_was_said(client, zo
     assert low["chain"]["at_ms"] == t_ns[299] // 1_000_000
     books = {"instruments": ["binance:BTCUSDT", "bybit:BTCUSDT"], "age_s": 4.0, "depth_ratio": 0.7}
     assert (low["chain"]["book"], low["chain"]["funding_z"]) == (books, None)
+    assert low["chain"]["frozen"] is True
     assert low["chain"]["steps"] == [
         {
             "depth": 1,

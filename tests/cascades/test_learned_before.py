@@ -5,12 +5,10 @@ from __future__ import annotations
 import numpy as np
 from tests.cascades.worlds import World, outcome, simulate
 
-from faultline.cascades.chain import CascadeLearner, ChainSettings
+from faultline.cascades.chain import FROZEN_NS, CascadeLearner, ChainSettings
 from faultline.cascades.hazard import POOL_LIMIT_NATS, ChainHazard
 from faultline.cascades.situation import FEATURES
 from faultline.units import HOUR_NS
-
-NEVER = 2**63 - 1
 
 
 def taught(learner: CascadeLearner, first: int, last: int) -> CascadeLearner:
@@ -33,12 +31,14 @@ def test_what_was_over_teaches_nothing_again() -> None:
     again = CascadeLearner.from_state(ChainSettings(), half.state())
     again.learned_ns = max(situation.time_ns for situation in ends[:30]) + HOUR_NS // 2
     frozen = CascadeLearner.from_state(ChainSettings(), half.state())
-    frozen.learned_ns = NEVER
+    frozen.learned_ns = FROZEN_NS
     taught(again, 0, 30)
     assert same(again, half)
     taught(frozen, 0, 60)
     assert same(frozen, half)
     assert not same(whole, half)
+    for learner, is_frozen in ((again, False), (frozen, True)):
+        assert learner.forecast(ends[0]).is_frozen is is_frozen
 
 
 def hops(hazard: ChainHazard, times: range, happened: float) -> None:

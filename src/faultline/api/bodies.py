@@ -382,12 +382,13 @@ class ChainBody(msgspec.Struct, frozen=True, kw_only=True):
     """How far a cascade from a zone would run, were it hit at ``at_ms``; no steps where there is no level beyond.
 
     ``book`` is null where no order book is fresh and whole. ``funding_z``: how many standard deviations more than usual
-    the zone's side pays; null until three days of rates are known.
+    the zone's side pays; null until three days of rates are known. ``frozen``: it is foretold with frozen parameters.
     """
 
     at_ms: int
     book: ChainBookBody | None
     funding_z: float | None
+    frozen: bool
     steps: list[ChainStepBody]
 
 

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from faultline.cascades.outcome import Outcome
     from faultline.cascades.situation import Situation
 
-__all__ = ("GREY_BELOW", "CascadeLearner", "ChainForecast", "ChainSettings")
+__all__ = ("FROZEN_NS", "GREY_BELOW", "CascadeLearner", "ChainForecast", "ChainSettings")
 
 #: A depth from which fewer hops were seen than this is shown grey, with a wider interval.
 GREY_BELOW: Final = 30
+#: A learner that has learned until then learns nothing more.
+FROZEN_NS: Final = 2**63 - 1
 _WIDER_MAX: Final = 4.0
 _TAILS: Final = np.array([0.025, 0.975])
 _TIMES: Final = np.array([0.1, 0.5, 0.9])
@@ -116,6 +118,7 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
         n_observations: hops seen from the level before, faded.
         is_grey: fewer than 30 of them: do not lean on it.
         raw_prob: ``prob`` before recalibration.
+        is_frozen: whether nothing is learned of chains any more.
     """
 
     zone_id: str
@@ -141,6 +144,7 @@ class ChainForecast(msgspec.Struct, frozen=True, kw_only=True):
     n_observations: tuple[float, ...]
     is_grey: tuple[bool, ...]
     raw_prob: tuple[float, ...]
+    is_frozen: bool = False
     book_usd: tuple[float | None, ...]
     book: tuple[str, ...]
     book_age_s: float | None
@@ -216,6 +220,7 @@ class CascadeLearner:
             n_observations=_tuple(seen),
             is_grey=tuple(bool(count < GREY_BELOW) for count in seen),
             raw_prob=_tuple(raw),
+            is_frozen=self.learned_ns >= FROZEN_NS,
             book=() if situation.book is None else situation.book.instruments,
             book_age_s=None if situation.book is None else situation.book.age_s,
             depth_ratio=situation.depth_ratio,

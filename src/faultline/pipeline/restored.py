@@ -6,11 +6,11 @@ taken: in a run over an earlier stretch nothing is learned twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from faultline.cascades.chain import CascadeLearner
+from faultline.cascades.chain import FROZEN_NS, CascadeLearner
 from faultline.errors import ConfigError, FaultlineError
 from faultline.pipeline.calibrate import FeedCalibrator
 from faultline.pipeline.learned_rows import KeptState
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from faultline.pipeline.given_mixes import GivenSnapshot
 
 __all__ = ("check_restorable", "give_calibrators", "give_chains", "hold_chains", "kept_states")
-
-_NEVER_NS: Final = 2**63 - 1
 
 
 def give_calibrators(market: MarketCalibrator, snapshot: GivenSnapshot | None) -> None:
@@ -54,7 +52,7 @@ def give_chains(cascades: CascadeWatch, snapshot: GivenSnapshot | None, settings
 def hold_chains(cascades: CascadeWatch, snapshot: GivenSnapshot | None) -> None:
     """Let the learner of an asset's chains learn nothing where the snapshot is frozen, and nothing twice elsewhere."""
     if snapshot is not None:
-        cascades.stream.learner.learned_ns = _NEVER_NS if snapshot.frozen else snapshot.at_ns - 1
+        cascades.stream.learner.learned_ns = FROZEN_NS if snapshot.frozen else snapshot.at_ns - 1
 
 
 def kept_states(

@@ -54,6 +54,8 @@ export interface ZoneChain {
   readonly book: ChainBook | null;
   /** Standard deviations by which the zone's side pays more than usual. */
   readonly funding_z: number | null;
+  /** Whether it is foretold with frozen parameters; an older engine leaves it out. */
+  readonly frozen?: boolean;
   readonly steps: readonly ChainStep[];
 }
 

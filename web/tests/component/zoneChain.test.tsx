@@ -50,6 +50,12 @@ describe("the chain on the card of a zone", () => {
     expect(root.querySelector(".chance b")?.getAttribute("style")).toMatch(/left: 40.0%; width: 40.0%/);
     expect(text).toContain("Chain, were price here now est. Feb 2 02:40 UTC");
     expect(text).not.toContain("Grey:");
+    expect(text).not.toContain("frozen");
+  });
+
+  it("says where it is foretold with frozen parameters", () => {
+    const text = show({ chain: { ...chain([chainStep(1)]), frozen: true } });
+    expect(text).toContain("Foretold with frozen parameters.");
   });
 
   it("says which levels rest on too little, and folds those far out", () => {

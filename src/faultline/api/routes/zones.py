@@ -209,6 +209,7 @@ def _chain(chain: ChainForecast) -> ChainBody:
             instruments=list(chain.book), age_s=chain.book_age_s, depth_ratio=chain.depth_ratio
         ),
         funding_z=chain.funding_z,
+        frozen=chain.is_frozen,
         steps=[
             ChainStepBody(
                 depth=k + 1,

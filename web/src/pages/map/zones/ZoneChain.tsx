@@ -117,6 +117,7 @@ export function ZoneChain({ zone, rowUsd }: { zone: Zone; rowUsd: number }) {
         Chance of reaching each level if this zone is hit, with 95 % interval; USD to expect there, and the
         forced flow it needs to get there by the square-root law, or what stands in the order books where that
         is more. {chainKnows(chain)}
+        {chain.frozen && " Foretold with frozen parameters."}
         {greyed && " Grey: fewer than 30 such steps seen, do not lean on it."}
       </p>
     </div>
