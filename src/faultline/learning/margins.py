@@ -31,7 +31,8 @@ class MarginScores:
     """What some windows say about the maintenance margin, per correction of it.
 
     Attributes:
-        corrections_bps: float64 (H,), what is added to the assumed margin, ascending, 0 among them.
+        assumed_bps: the margin that is assumed.
+        corrections_bps: float64 (H,), what is added to it, ascending, 0 among them.
         expected: float64 (W, H), events expected to be published before the window; NaN where it teaches nothing.
         dispersion: float64 (W,), variance of counts over their expectation, this window included.
         window: int64 (n,), window of each event, ascending.
@@ -40,6 +41,7 @@ class MarginScores:
         notional_usd: float64 (n,), NaN where it is not known.
     """
 
+    assumed_bps: float
     corrections_bps: NDArray[np.float64]
     expected: NDArray[np.float64]
     dispersion: NDArray[np.float64]
@@ -52,6 +54,7 @@ class MarginScores:
         """Those from a window on."""
         first = int(np.searchsorted(self.window, window))
         return MarginScores(
+            self.assumed_bps,
             self.corrections_bps,
             self.expected[window:],
             self.dispersion[window:],
@@ -77,6 +80,7 @@ class MarginAxis:
                 margins.setdefault(_margin_of(member), index)
         ordered = sorted(margins)
         shifts = np.array(ordered) - _margin_of(bank[0])
+        self.assumed_bps = round(_margin_of(bank[0]) / BASIS_POINT, 6)
         #: What the members add to the incumbent's margin, ascending.
         self.corrections_bps: NDArray[np.float64] = np.round(shifts / BASIS_POINT, 6)
         self._members = [margins[margin] for margin in ordered]
@@ -109,6 +113,7 @@ class MarginAxis:
         for column, (member, kernel) in enumerate(zip(self._members, self._kernels, strict=True)):
             rate[:, column] = (theta[window, member] * sums.full[kernel, bar]).sum(axis=1)
         return MarginScores(
+            self.assumed_bps,
             self.corrections_bps,
             expected,
             np.append(fits[1:, 0, 5], dispersion),
@@ -121,7 +126,8 @@ class MarginAxis:
     def nothing(self) -> MarginScores:
         """Scores of no window."""
         none, empty = np.zeros(0), np.zeros((0, len(self._members)))
-        return MarginScores(self.corrections_bps, empty, none, none.astype(np.int64), empty, none, none)
+        window = none.astype(np.int64)
+        return MarginScores(self.assumed_bps, self.corrections_bps, empty, none, window, empty, none, none)
 
 
 def join_scores(parts: Sequence[MarginScores]) -> MarginScores:
@@ -132,6 +138,7 @@ def join_scores(parts: Sequence[MarginScores]) -> MarginScores:
         return np.concatenate([getattr(part, name) for part in parts])
 
     return MarginScores(
+        parts[0].assumed_bps,
         parts[0].corrections_bps,
         joined("expected"),
         joined("dispersion"),

@@ -9,7 +9,17 @@ from faultline.learning.margins import MarginScores
 CORRECTIONS = np.array([-10.0, 0.0, 10.0])
 
 
-def scored(rng, windows, true_bps, *, tier_ratios=(1.0,), sizes_usd=(1e4,), per_window=4.0, grid=CORRECTIONS):
+def scored(
+    rng,
+    windows,
+    true_bps,
+    *,
+    tier_ratios=(1.0,),
+    sizes_usd=(1e4,),
+    per_window=4.0,
+    grid=CORRECTIONS,
+    assumed_bps=50.0,
+):
     """Liquidations that come in waves whose phase is the margin's, a degree and a half per basis point.
 
     ``true_bps`` per tier of size, whose events have ``sizes_usd`` and are ``tier_ratios`` of all.
@@ -29,6 +39,7 @@ def scored(rng, windows, true_bps, *, tier_ratios=(1.0,), sizes_usd=(1e4,), per_
     window = np.concatenate([part[0] for part in found])
     order = np.argsort(window, kind="stable")
     return MarginScores(
+        assumed_bps,
         grid,
         under,
         np.ones(windows),

@@ -195,9 +195,16 @@ def test_what_does_not_fit_is_refused():
         MarginBank().apply(scored(rng, 5, 0.0, grid=np.array([-10.0, 10.0])))
     with pytest.raises(RequestError, match="tier"):
         MarginBank().correction(1)
-    bank = MarginBank()
-    bank.apply(scored(rng, 5, 0.0))
-    with pytest.raises(RequestError, match="scored at"):
-        bank.apply(scored(rng, 5, 0.0, grid=CORRECTIONS * 2))
     with pytest.raises(StoreError, match="margin bank"):
-        MarginBank.from_state(bank.state(), CAPS)
+        MarginBank.from_state(MarginBank().state(), CAPS)
+
+
+@pytest.mark.parametrize("other", [{"assumed_bps": 60.0}, {"grid": CORRECTIONS * 2}])
+def test_what_was_scored_under_other_margins_is_forgotten(other):
+    rng = np.random.default_rng(15)
+    bank = MarginBank()
+    bank.apply(scored(rng, 1000, 10.0))
+    assert bank.correction(0).data_share > 0.5
+    bank.apply(scored(rng, 3, 0.0, **other))
+    assert bank.correction(0).n_events < 40
+    assert bank.correction(0).data_share < 0.2

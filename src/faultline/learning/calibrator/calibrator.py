@@ -170,9 +170,6 @@ class Calibrator:
         Args:
             scores: of windows in order.
             ends_ns: end of each, shape (W,).
-
-        Raises:
-            RequestError: they were scored under other margins than windows before.
         """
         if not self.settings.is_one_venue:
             return []

@@ -98,10 +98,10 @@ class MarginBank:
             message = "tier caps must ascend"
             raise RequestError(message, where="MarginBank", hint="sort them")
         self._marks = np.zeros((2, len(tier_caps_usd) + 2))
-        self._begin(np.zeros(1))
+        self._begin(0.0, np.zeros(1))
 
-    def _begin(self, corrections_bps: NDArray[np.float64]) -> None:
-        """Take the corrections that the learner tries; nothing was scored yet.
+    def _begin(self, assumed_bps: float, corrections_bps: NDArray[np.float64]) -> None:
+        """Take the margins that the learner tries, and forget what was scored under others.
 
         Raises:
             RequestError: they are not ascending, or 0 is not among them.
@@ -110,24 +110,18 @@ class MarginBank:
             message = f"corrections of {corrections_bps.tolist()} bp"
             raise RequestError(message, where="corrections_bps", hint="sort them and add 0")
         n_tiers, n_margins = len(self.tier_caps_usd) + 1, len(corrections_bps)
-        self._corrections_bps = corrections_bps.copy()
+        self._assumed_bps, self._corrections_bps = np.array([assumed_bps]), corrections_bps.copy()
+        self._marks[1] = 0.0
         self._scores = np.zeros((n_tiers, n_margins))
         self._sums = np.zeros((2 * n_tiers, n_margins))
         self._whole = np.zeros((2, n_tiers), dtype=np.int64)
         self._whole[1] = np.flatnonzero(corrections_bps == 0.0)[0]
 
     def apply(self, scores: MarginScores) -> list[MarginChange]:
-        """Learn windows in order.
-
-        Raises:
-            RequestError: they were scored under other corrections than windows before.
-        """
-        if not np.array_equal(scores.corrections_bps, self._corrections_bps):
-            if len(self._corrections_bps) > 1:
-                message = f"windows scored at {scores.corrections_bps.tolist()} bp"
-                hint = f"score them at {self._corrections_bps.tolist()} bp, as before"
-                raise RequestError(message, where="scores", hint=hint)
-            self._begin(scores.corrections_bps)
+        """Learn windows in order; it begins anew where they were scored under other margins than windows before."""
+        tried = np.array_equal(scores.corrections_bps, self._corrections_bps)
+        if not tried or scores.assumed_bps != self._assumed_bps[0]:
+            self._begin(scores.assumed_bps, scores.corrections_bps)
         chosen, grid = self.settings, self._corrections_bps
         n_tiers = len(self._scores)
         tier = np.searchsorted(np.array(self.tier_caps_usd), scores.notional_usd, side="right")
@@ -189,6 +183,7 @@ class MarginBank:
         """Everything needed to go on."""
         return {
             "version": np.array([_STATE_VERSION]),
+            "assumed_bps": self._assumed_bps.copy(),
             "corrections_bps": self._corrections_bps.copy(),
             "scores": self._scores.copy(),
             "marks": self._marks.copy(),
@@ -212,7 +207,7 @@ class MarginBank:
         try:
             if int(state["version"][0]) != _STATE_VERSION:
                 raise ValueError(f"version {int(state['version'][0])}")
-            kept._begin(state["corrections_bps"])
+            kept._begin(float(state["assumed_bps"][0]), state["corrections_bps"])
             for name in ("scores", "marks", "whole", "sums"):
                 own: NDArray[Any] = getattr(kept, f"_{name}")
                 if state[name].shape != own.shape:
