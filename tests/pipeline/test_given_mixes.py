@@ -120,3 +120,7 @@ def test_mixes_that_cannot_be_are_named(tmp_path, given, word) -> None:
     path.write_bytes(msgspec.json.encode({"given": given}))
     with pytest.raises(ConfigError, match=word):
         read_parameters(path)
+
+
+def test_what_comes_from_no_parameter_file_has_the_hash_it_always_had() -> None:
+    assert msgspec.json.encode(GivenMixes()) == b'{"fixed":[],"starts":{}}'
