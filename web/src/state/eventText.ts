@@ -53,9 +53,8 @@ function money(event: SignalEvent, field: string): string {
   return value !== null && value > 0 && value < 1 ? "under $1" : usd(value);
 }
 
-function flows(event: SignalEvent): string {
-  return `1 h: ${money(event, "opened_usd")} opened, ${money(event, "closed_usd")} closed`;
-}
+const flows = (event: SignalEvent): string =>
+  `1 h: ${money(event, "opened_usd")} opened, ${money(event, "closed_usd")} closed`;
 
 const depthOf = (event: SignalEvent): string => {
   const [depth, levels] = [numberIn(event, "depth"), numberIn(event, "n_levels")];
