@@ -15,6 +15,7 @@ from faultline.instruments import (
     FormulaFamily,
     Instrument,
     Tier,
+    asset_of,
     instrument_rows,
     instruments_from_rows,
     margin_tiers,
@@ -405,3 +406,15 @@ def test_rows_with_a_missing_tier_are_refused():
     rows = instrument_rows(make(tiers=margin_tiers(CAPS_USD, RATIOS, LEVERAGES, marginal=True)), 1)
     with pytest.raises(ValueError, match="a:B: tiers must be contiguous"):
         instruments_from_rows("a:B", rows[1:])
+
+
+@pytest.mark.parametrize(
+    ("instrument_id", "asset"),
+    [
+        ("binance:BTCUSDT", "BTC"), ("okx:BTC-USDT-SWAP", "BTC"), ("mixed:SOL", "SOL"), ("hyperliquid:HYPE", "HYPE"),
+        ("deribit:ETH-PERPETUAL", "ETH-PERPETUAL"), ("binance:1000PEPEUSDC", "1000PEPE"),
+        ("kraken:PF_XBTUSD", "PF_XBT"), ("bybit:USDCUSDT", "USDC"), ("x:USDT", "USDT"),
+    ],
+)  # fmt: skip
+def test_the_asset_of_an_id_is_its_symbol_up_to_the_quote(instrument_id, asset):
+    assert asset_of(instrument_id, {}) == asset

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from typing import TYPE_CHECKING, Final, overload
 
 import msgspec
@@ -28,7 +29,7 @@ import numpy as np
 from faultline.messages import Kind, empty_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -37,11 +38,14 @@ __all__ = (
     "FormulaFamily",
     "Instrument",
     "Tier",
+    "asset_of",
     "instrument_rows",
     "instruments_from_rows",
     "margin_tiers",
 )
 
+#: What follows the asset in the symbol of a contract.
+_QUOTES: Final = re.compile(r"(?<=.)[-_/]?(USDT|USDC|FDUSD|BUSD|USD|PERP|SWAP)([-_/].*|PERP|SWAP)?$")
 #: Longest name of a currency, as wide as its column in an ``instrument`` row.
 _NAME_BYTES_MAX: Final = 16
 #: Numbers of the contract that an ``instrument`` row carries under the same name.
@@ -332,6 +336,16 @@ def margin_tiers(
         tiers.append(Tier(floor_usd, float(cap_usd), ratio, float(max_leverage), deduction_usd))
         floor_usd, ratio_before = float(cap_usd), ratio
     return tuple(tiers)
+
+
+def asset_of(instrument_id: str, contracts: Mapping[str, Instrument]) -> str:
+    """Asset of an instrument: from its contract, else its symbol up to the quote currency.
+
+    >>> asset_of("okx:BTC-USDT-SWAP", {}), asset_of("mixed:SOL", {})
+    ('BTC', 'SOL')
+    """
+    known = contracts.get(instrument_id)
+    return known.asset if known else _QUOTES.sub("", instrument_id.partition(":")[2]).upper()
 
 
 def instrument_rows(instrument: Instrument, as_of_ns: int) -> NDArray[np.void]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import typer.main
 from tests.contracts.tree import ROOT, files
 
 from faultline.cli.app import APP
+from faultline.sources.archives.csv_messages import kind_of_name
 
 PAGES = [
     *sorted(path for path in ROOT.glob("*.md")),
@@ -22,7 +25,7 @@ MAKE_TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text()
 def code_lines(text):
     """Commands in fenced shell blocks, continuation lines joined."""
     for language, body in re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL):
-        if language in ("sh", "bash", "console", "shell"):
+        if language in ("", "sh", "bash", "console", "shell"):
             for line in body.replace("\\\n", " ").splitlines():
                 yield line.strip().removeprefix("$ ").strip()
 
@@ -37,6 +40,15 @@ def typed(text, program):
                 words.pop(0)
             if words and words[0].rpartition("/")[2] == program:
                 yield words[1:]
+
+
+def is_kind(path):
+    """Whether a file's name says of what kind its rows are."""
+    try:
+        kind_of_name(path)
+    except ValueError:
+        return False
+    return True
 
 
 def complaint(arguments):
@@ -54,6 +66,10 @@ def complaint(arguments):
     options = {
         option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)
     }
+    if arguments[:3] == ["tape", "import", "csv"]:
+        for word in itertools.takewhile(lambda word: not word.startswith("-"), words[1:]):
+            if word.endswith((".csv", ".csv.gz")) and not is_kind(Path(word)):
+                return f"{word} names no kind of message"
     for word in words:
         option = word.strip("[]()").partition("=")[0]
         if option.startswith("--") and option not in options | {"--help"}:
@@ -121,6 +137,8 @@ def test_the_checks_see_what_is_not_there():
     assert complaint(["no-such-command"]) is not None
     assert complaint(["tape", "no-such-command"]) is not None
     assert complaint(["serve", "--no-such-option"]) is not None
+    assert complaint(["tape", "import", "csv", "bars.csv"]) is not None
+    assert complaint(["tape", "import", "csv", "bar.csv", "--out", "x"]) is None
     assert complaint(["serve", "--simulated"]) is None
     assert unknown_target("no-such-target")
     assert not unknown_target("run")

@@ -5,12 +5,12 @@ import itertools
 import numpy as np
 import pytest
 
-from faultline.instruments import instruments_from_rows
+from faultline.instruments import asset_of, instruments_from_rows
 from faultline.learning.constants import LearnerSettings
 from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.explain import explain_cell, profile_usd
 from faultline.pipeline.parameters import PipelineParameters
-from faultline.pipeline.shard import Shard, asset_of
+from faultline.pipeline.shard import Shard
 from faultline.pipeline.step import step
 from faultline.simulator import Simulation, load_world
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, parse_time_ns

@@ -15,10 +15,9 @@ from faultline.cli.output import STDOUT, print_json, progress_bar
 from faultline.cli.params import warn
 from faultline.cli.replay import chosen_parameters
 from faultline.errors import NotFound, RequestError
-from faultline.instruments import Instrument
+from faultline.instruments import Instrument, asset_of
 from faultline.pipeline.explain import profile_usd
 from faultline.pipeline.replay import TapeReplay
-from faultline.pipeline.shard import asset_of
 from faultline.tape import Tape
 from faultline.units import format_time_ns
 

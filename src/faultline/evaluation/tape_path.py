@@ -9,6 +9,7 @@ import numpy as np
 
 from faultline.errors import NotFound
 from faultline.evaluation.windows import BLOCK_MINUTES, Events, MinutePath
+from faultline.instruments import asset_of
 from faultline.messages import Flag, Kind
 from faultline.units import MINUTE_NS, Side
 
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from faultline.instruments import Instrument
     from faultline.tape import Tape
 
-__all__ = ("AssetTape", "asset_of_id", "read_asset", "read_path")
+__all__ = ("AssetTape", "read_asset", "read_path")
 
 _BLOCK_NS: Final = BLOCK_MINUTES * MINUTE_NS
-#: Quote currencies that an id may end with after its asset.
-_QUOTES: Final = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "PERP")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,19 +46,6 @@ class AssetTape:
     maintenance_ratio: float
 
 
-def asset_of_id(instrument_id: str, instruments: Sequence[Instrument]) -> str:
-    """Asset of an id: from its contract where the tape knows it, else the symbol without its quote currency."""
-    for instrument in instruments:
-        if instrument.id == instrument_id:
-            return instrument.asset
-    symbol = instrument_id.partition(":")[2].upper().replace("_", "-")
-    base = symbol.partition("-")[0]
-    for quote in _QUOTES:
-        if base.endswith(quote) and base != quote:
-            return base[: -len(quote)]
-    return base
-
-
 def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns: int | None) -> AssetTape:
     """Path, liquidations and gaps of an asset; the path starts ``warm_ns`` before ``from_ns`` where the tape does.
 
@@ -68,9 +53,10 @@ def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns:
         NotFound: the tape has no price path or no liquidations of the asset.
     """
     instruments = tape.instruments()
+    contracts = {item.id: item for item in instruments}
 
     def ids(kind: Kind) -> list[str]:
-        return [name for name in tape.ids(kind) if asset_of_id(name, instruments) == asset]
+        return [name for name in tape.ids(kind) if asset_of(name, contracts) == asset]
 
     events, event_ids = _read_events(tape, ids(Kind.LIQUIDATION), from_ns, to_ns)
     if not len(events.time_ns):

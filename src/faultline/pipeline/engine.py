@@ -19,13 +19,13 @@ import structlog
 
 from faultline.clock import SystemClock
 from faultline.errors import FaultlineError, NotFound, RequestError
-from faultline.instruments import instruments_from_rows
+from faultline.instruments import asset_of, instruments_from_rows
 from faultline.messages import Kind
 from faultline.pipeline.explain import explain_cell, profile_usd
 from faultline.pipeline.kinds import DENSE_KINDS
 from faultline.pipeline.model_report import learned_of
 from faultline.pipeline.publish import Publisher
-from faultline.pipeline.shard import Shard, asset_of
+from faultline.pipeline.shard import Shard
 from faultline.pipeline.source_report import HeardFeeds
 from faultline.pipeline.step import step
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS, TIMEFRAMES_NS

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from faultline.errors import NotFound
+from faultline.instruments import asset_of
 from faultline.messages import Kind
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.kinds import (
@@ -18,7 +19,7 @@ from faultline.pipeline.kinds import (
     STEP_FIELDS,
     STEP_KINDS,
 )
-from faultline.pipeline.shard import ARCHIVE_VENUES, Shard, asset_of
+from faultline.pipeline.shard import ARCHIVE_VENUES, Shard
 from faultline.pipeline.step import StepOutputs, step
 from faultline.units import DAY_NS, TIMEFRAMES_NS, format_time_ns
 

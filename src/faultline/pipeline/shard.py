@@ -29,16 +29,10 @@ if TYPE_CHECKING:
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.zones.parameters import ZoneParameters
 
-__all__ = ("ARCHIVE_VENUES", "Shard", "asset_of")
+__all__ = ("ARCHIVE_VENUES", "Shard")
 
 #: Slugs of archives that mix several venues: their liquidations count, but nothing can be opened there.
 ARCHIVE_VENUES: Final = frozenset({"mixed", "mixed-total"})
-
-
-def asset_of(instrument_id: str, instruments: Mapping[str, Instrument]) -> str:
-    """Asset of an instrument: from its contract, or, for archives that name assets, its symbol. Matched exactly."""
-    known = instruments.get(instrument_id)
-    return known.asset if known else instrument_id.partition(":")[2]
 
 
 class Shard:

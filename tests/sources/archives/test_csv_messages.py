@@ -9,7 +9,6 @@ from tests.sources.archives.conftest import Folder, run
 from faultline.errors import ImportRejected, WorldMismatch
 from faultline.messages import KINDS, Flag, Kind
 from faultline.sources.archives.csv_columns import columns_of
-from faultline.sources.archives.csv_messages import asset_of_id
 from faultline.units import parse_time_ns
 
 T = parse_time_ns
@@ -212,18 +211,6 @@ def test_an_instrument_is_venue_and_symbol(folder, instrument):
     write(folder, Kind.MARK, [full_row(Kind.MARK)], instrument=instrument)
     with pytest.raises(ImportRejected, match="venue:SYMBOL"):
         run("csv", folder.path)
-
-
-@pytest.mark.parametrize(
-    ("instrument_id", "asset"),
-    [
-        ("binance:BTCUSDT", "BTC"), ("okx:BTC-USDT-SWAP", "BTC"), ("mixed:SOL", "SOL"), ("hyperliquid:HYPE", "HYPE"),
-        ("deribit:ETH-PERPETUAL", "ETH-PERPETUAL"), ("binance:1000PEPEUSDC", "1000PEPE"),
-        ("kraken:PF_XBTUSD", "PF_XBT"), ("bybit:USDCUSDT", "USDC"), ("x:USDT", "USDT"),
-    ],
-)  # fmt: skip
-def test_the_asset_of_an_id_is_its_symbol_up_to_the_quote(instrument_id, asset):
-    assert asset_of_id(instrument_id) == asset
 
 
 def test_assets_and_times_are_selected(folder):

@@ -94,7 +94,9 @@ export class Stream {
     this.host.clearTimer(this.beatTimer);
     const { socket } = this;
     this.socket = null;
-    socket?.close();
+    // Closed while it is being opened, a browser reports it as an error of the page.
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   private connect(): void {

@@ -8,6 +8,7 @@ import { encodeFrame } from "./encode";
 class FakeSocket {
   readonly sent: string[] = [];
   binaryType = "";
+  readyState: number = WebSocket.OPEN;
   closed = false;
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
@@ -139,6 +140,15 @@ describe("the stream", () => {
     expect(messages).toEqual([]);
     expect([host.sockets.length, reconnects]).toEqual([2, 0]);
     expect(JSON.parse(host.last.sent[0])).toMatchObject({ tf: "1h" });
+  });
+
+  it("is closed once it is open where it was stopped while it was being opened", () => {
+    const { last } = host;
+    last.readyState = WebSocket.CONNECTING;
+    stream.stop();
+    expect(last.closed).toBe(false);
+    last.onopen?.();
+    expect(last.closed).toBe(true);
   });
 
   it("stays closed once stopped", () => {

@@ -15,7 +15,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from faultline.errors import ImportRejected
-from faultline.sources.archives.csv_messages import asset_of_id
+from faultline.instruments import asset_of
 from faultline.sources.archives.importer import stem_of
 from faultline.sources.archives.venue_contracts import contract_of
 from faultline.units import DAY_NS, parse_duration_ns, parse_time_ns
@@ -122,7 +122,7 @@ def market_of(symbol: str, name: str) -> Market:
     instrument_id = f"{venue}:{symbol}"
     contract = contract_of(venue, symbol)
     is_usd = contract is not None or (name == "spot" and bool(_SPOT_IN_USD.fullmatch(symbol)))
-    asset = asset_of_id(instrument_id) if contract is None else contract.instrument.asset
+    asset = asset_of(instrument_id, {}) if contract is None else contract.instrument.asset
     return Market(name, instrument_id, asset, contract, is_usd)
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from faultline.errors import ImportRejected, WorldMismatch
+from faultline.instruments import asset_of
 from faultline.messages import Batch, Flag, Kind, empty_rows, sort_rows
 from faultline.sources.archives.bounded_bytes import Limits
 from faultline.sources.archives.column_files import EARLIEST_NS, LATEST_NS, ColumnType
@@ -39,10 +40,9 @@ if TYPE_CHECKING:
     from faultline.sources.archives.column_files import Block, ColumnFile, TextColumn
     from faultline.sources.archives.report import Selection, Tally
 
-__all__ = ("CSV", "asset_of_id", "kind_of_name")
+__all__ = ("CSV", "kind_of_name")
 
 _ID: Final = re.compile(r"[a-z0-9-]{1,32}:[A-Za-z0-9._/-]{1,64}", re.ASCII)
-_QUOTES: Final = re.compile(r"(?<=.)[-_/]?(USDT|USDC|FDUSD|BUSD|USD|PERP|SWAP)([-_/].*|PERP|SWAP)?$")
 _IDS_MAX: Final = 10_000
 _WHOLE: Final = re.compile(r"-?\d+", re.ASCII)
 
@@ -50,12 +50,6 @@ _WHOLE: Final = re.compile(r"-?\d+", re.ASCII)
 def kind_of_name(path: Path) -> Kind:
     """Kind that a file name begins with."""
     return Kind(re.split(r"[.-]", stem_of(path), maxsplit=1)[0])
-
-
-def asset_of_id(instrument_id: str) -> str:
-    """Asset of an instrument id: its symbol up to the quote currency, e.g. BTC of ``okx:BTC-USDT-SWAP``."""
-    symbol = instrument_id.partition(":")[2]
-    return _QUOTES.sub("", symbol).upper()
 
 
 def _read(files: Sequence[ColumnFile], selection: Selection, tally: Tally) -> Iterator[list[Batch]]:
@@ -119,7 +113,7 @@ def _batches(
             hint = "Sort the file by this column."
             block.check(name, backwards, f"must not decrease within {instrument_id}", hint)
         latest_ns[instrument_id] = int(received_ns[-1])
-        chosen = selection.mask(received_ns) & selection.wants(asset_of_id(instrument_id))
+        chosen = selection.mask(received_ns) & selection.wants(asset_of(instrument_id, {}))
         tally.reject("outside_selection", ~chosen)
         if chosen.any():
             batches.append(Batch(kind, instrument_id, sort_rows(rows[here[chosen]])))
