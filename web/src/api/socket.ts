@@ -58,6 +58,9 @@ export function backOffMs(attempt: number, jitter: number): number {
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt) * (1 + 0.3 * jitter);
 }
 
+/** `readyState` of a socket that is being opened. */
+const CONNECTING = 0;
+
 export class Stream {
   private socket: WebSocket | null = null;
   private wanted: (() => Subscription) | null = null;
@@ -95,7 +98,7 @@ export class Stream {
     const { socket } = this;
     this.socket = null;
     // Closed while it is being opened, a browser reports it as an error of the page.
-    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+    if (socket?.readyState === CONNECTING) socket.onopen = () => socket.close();
     else socket?.close();
   }
 

@@ -8,7 +8,7 @@ import { encodeFrame } from "./encode";
 class FakeSocket {
   readonly sent: string[] = [];
   binaryType = "";
-  readyState: number = WebSocket.OPEN;
+  readyState = 1;
   closed = false;
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
@@ -144,7 +144,7 @@ describe("the stream", () => {
 
   it("is closed once it is open where it was stopped while it was being opened", () => {
     const { last } = host;
-    last.readyState = WebSocket.CONNECTING;
+    last.readyState = 0;
     stream.stop();
     expect(last.closed).toBe(false);
     last.onopen?.();
