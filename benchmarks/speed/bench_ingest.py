@@ -38,8 +38,8 @@ import structlog
 from faultline.cli.recording import Handover
 from faultline.messages import Flag, Kind
 from faultline.pipeline.engine import GLANCE_S
+from faultline.pipeline.kinds import LIVE_KINDS
 from faultline.pipeline.live import LiveFeed
-from faultline.pipeline.replay import STEP_KINDS
 from faultline.sources.recorder import Recorder
 from faultline.sources.registry import SLUGS, venues_of
 from faultline.tape import Tape, TapeWriter
@@ -132,7 +132,7 @@ class Ingest:
         self.path = folder / "tape"
         self._writer = TapeWriter(self.path, simulated=False)
         self.tape = TimedTape(self._writer)
-        self.feed = LiveFeed(lambda: Tape(self.path), STEP_KINDS, now_ns, now_ns)
+        self.feed = LiveFeed(lambda: Tape(self.path), LIVE_KINDS, now_ns, now_ns)
         self.recorder = Recorder(
             venues_of(",".join(told)),
             (),
@@ -241,7 +241,7 @@ class Ingest:
             "rows": self.n_rows,
             "acknowledged": self.recorder.n_rows_acknowledged,
             "on_tape": n_tape,
-            "for_step": sum(self.rows_by_kind[kind] for kind in STEP_KINDS),
+            "for_step": sum(self.rows_by_kind[kind] for kind in LIVE_KINDS),
             "stepped": self.n_stepped,
         }
 

@@ -25,9 +25,10 @@ from serving import Serving
 from faultline.api.app import build_app
 from faultline.api.settings import ApiSettings
 from faultline.pipeline.cursor import TapeCursor
+from faultline.pipeline.kinds import STEP_KINDS
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.publish import publish_columns
-from faultline.pipeline.replay import STEP_KINDS, TapeReplay
+from faultline.pipeline.replay import TapeReplay
 from faultline.pipeline.step import step
 from faultline.sources.archives import import_files
 from faultline.store.columns import ColumnChange, Resync

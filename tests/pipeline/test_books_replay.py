@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -166,16 +167,18 @@ def test_books_are_read_in_pieces_of_a_minute_each_row_once(tapes) -> None:
     assert {batch.kind for batch in taken} <= set(BOOK_KINDS)
 
 
+def served(tape: Tape, **how: Any) -> Market:
+    """The market of the tape, served in some way."""
+    facts = {"simulated": True, "world": "thin-book", "assets": ["BTC"], "warm_ns": START}
+    return Market(contracts=tape.instruments(), **facts, **how)
+
+
 def test_a_served_tape_shows_the_books(tapes, tmp_path) -> None:
     tape = tapes[1]
     events, zones = EventStore(tmp_path / "events"), ZoneStore(tmp_path / "zones")
-    played = Market(
+    played = served(
+        tape,
         mode="replay",
-        simulated=True,
-        world="thin-book",
-        assets=["BTC"],
-        contracts=tape.instruments(),
-        warm_ns=START,
         from_ns=START + HOUR_NS,
         to_ns=END,
         open_feed=lambda moment: TapeCursor(tape, ENGINE_KINDS, IDS, moment),
@@ -207,13 +210,9 @@ class OnlyBooks:
 def test_books_alone_are_taken_in_without_a_step(tapes, tmp_path) -> None:
     tape = tapes[1]
     events, zones = EventStore(tmp_path / "events"), ZoneStore(tmp_path / "zones")
-    living = Market(
+    living = served(
+        tape,
         mode="live",
-        simulated=True,
-        world="thin-book",
-        assets=["BTC"],
-        contracts=tape.instruments(),
-        warm_ns=START,
         from_ns=START,
         to_ns=None,
         open_feed=lambda moment: OnlyBooks(tape, moment),

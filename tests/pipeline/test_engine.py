@@ -12,8 +12,9 @@ from faultline.instruments import instruments_from_rows
 from faultline.messages import Batch, Kind, empty_rows
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import GLANCE_S, TURN_S, Engine, Market
+from faultline.pipeline.kinds import STEP_KINDS
 from faultline.pipeline.parameters import PipelineParameters
-from faultline.pipeline.replay import STEP_KINDS, TapeReplay
+from faultline.pipeline.replay import TapeReplay
 from faultline.signals.events import LATENCY_GOAL_MS, Priority
 from faultline.simulator import Simulation, load_world
 from faultline.store.events import EventStore

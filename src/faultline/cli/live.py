@@ -9,7 +9,7 @@ from faultline.cli.recording import Handover, Recording
 from faultline.clock import SystemClock
 from faultline.errors import TapeNotFound
 from faultline.pipeline.engine import Market
-from faultline.pipeline.kinds import DENSE_KINDS, ENGINE_KINDS
+from faultline.pipeline.kinds import LIVE_KINDS
 from faultline.pipeline.live import LiveFeed
 from faultline.pipeline.source_report import connected_report
 from faultline.tape import Tape
@@ -47,7 +47,7 @@ def live_market(
     clock = SystemClock()
     now_ns = clock.now_ns()
     warm_ns, contracts = _past(out, now_ns)
-    feed = LiveFeed(lambda: Tape(out), (*ENGINE_KINDS, *DENSE_KINDS), warm_ns, now_ns)
+    feed = LiveFeed(lambda: Tape(out), LIVE_KINDS, warm_ns, now_ns)
     handover: Handover | None = None
 
     def take(batches: Sequence[Batch], watermark_ns: int) -> None:

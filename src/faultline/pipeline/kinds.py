@@ -12,6 +12,7 @@ __all__ = (
     "BOOK_PIECE_NS",
     "DENSE_KINDS",
     "ENGINE_KINDS",
+    "LIVE_KINDS",
     "STEP_FIELDS",
     "STEP_KINDS",
 )
@@ -32,6 +33,8 @@ STEP_FIELDS: Final = {Kind.TRADE: ("price_usd", "qty_base", "cause")}
 ENGINE_KINDS: Final = (*STEP_KINDS, Kind.FUNDING)
 #: Kinds that order books alone are made of; hours of them do not fit into memory.
 DENSE_KINDS: Final = (Kind.GAP, Kind.BOOK_LEVEL)
+#: What a living market gives the engine, books as they come.
+LIVE_KINDS: Final = (*ENGINE_KINDS, *DENSE_KINDS)
 #: All that order books are made of.
 BOOK_KINDS: Final = (Kind.INSTRUMENT, *DENSE_KINDS)
 #: Order books are read in pieces of this length: some 30 MB where twenty venues send thousands of rows a second.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from faultline.pipeline.parameters import PipelineParameters
     from faultline.tape import Tape
 
-__all__ = ("STEP_FIELDS", "STEP_KINDS", "ReplaySpan", "TapeReplay", "book_cursor", "tape_assets")
+__all__ = ("ReplaySpan", "TapeReplay", "book_cursor", "tape_assets")
 
 #: Longest stretch given to one call of ``step``.
 _CHUNK_NS: Final = DAY_NS // 8

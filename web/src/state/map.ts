@@ -27,10 +27,10 @@ export const profile = signal<Profile | null>(null);
 export const profileError = signal<string | null>(null);
 
 /** The engine's ends, but never below the smallest amount that its codes can tell apart. */
-function estimateEnds(data: MapData, legend: Legend): ColourScale | null {
+function estimateEnds(data: MapData, legend: Legend | null): ColourScale | null {
   const floorUsd = data.plane("synthetic")?.range.minUsd ?? 0;
-  const loUsd = Math.max(legend.lo_usd ?? 0, floorUsd);
-  const hiUsd = legend.hi_usd ?? 0;
+  const loUsd = Math.max(legend?.lo_usd ?? 0, floorUsd);
+  const hiUsd = legend?.hi_usd ?? 0;
   return loUsd > 0 && hiUsd > loUsd ? { loUsd, hiUsd } : data.endsOf("synthetic", 0.3, 0.998);
 }
 
@@ -194,7 +194,7 @@ class MapFeed {
     const { estimate, events } = measuredEnds.peek();
     if (estimate && events) return;
     const found = {
-      estimate: estimate ?? data.endsOf("synthetic", 0.3, 0.998),
+      estimate: estimate ?? estimateEnds(data, null),
       events: events ?? eventEnds(data),
     };
     if (found.estimate !== estimate || found.events !== events) measuredEnds.value = found;
