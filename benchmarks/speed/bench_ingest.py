@@ -342,7 +342,7 @@ def measure(args, ingest: Ingest, traffic: Traffic) -> dict:
     ingest.wait_live()
     traffic.begin("wait")
     traffic.answer()
-    # The first frames compile and fill caches.
+    # The first frames fill caches.
     traffic.begin(f"{WARM_MESSAGES_S} {WARM_S}")
     traffic.answer()
     result: dict = {}

@@ -217,6 +217,9 @@ class Recorder:
         Raises:
             TapeError: the tape took not all.
         """
+        for one in self._supervisors:
+            # Compiles what reads frames before anything is connected: later it would keep every venue waiting.
+            one.venue.mapper({})
         if self._tape is not None:
             slugs = [one.venue.slug for one in self._supervisors]
             tails = await asyncio.to_thread(read_tail, self._tape.path, slugs)

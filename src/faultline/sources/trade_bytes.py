@@ -107,7 +107,8 @@ class TradeReader:
         self._units, self._inverse = np.zeros(0), np.zeros(0, dtype=np.bool_)
         self._know()
         # Compiles the kernel now, not while frames wait.
-        self._run(np.zeros(1, dtype=np.uint8), np.zeros((0, 3), dtype=np.int64), 0, *_room(1))
+        text, facts = _table([], [])
+        self._run(text, facts, 0, *_room(len(text)))
 
     def stream(self, symbol: str, unit: float, is_inverse: bool) -> int:  # noqa: FBT001 - as kept by the mapper
         """The number of the stream of a symbol, as ``read`` wants it.
@@ -138,8 +139,7 @@ class TradeReader:
             for frame, received_ns in zip(frames, facts[2::3], strict=True):
                 self._map_alone(frame, received_ns, out)
             return
-        table = np.fromiter(facts, np.int64, 3 * n).reshape(-1, 3)
-        text = np.frombuffer(b"\0".join(frames) + b"\0", dtype=np.uint8)
+        text, table = _table(frames, facts)
         rows, streams = _room(len(text))
         at = 0
         while at < n:
@@ -181,6 +181,12 @@ class TradeReader:
         """Write all words as the kernel wants them."""
         self._all_words = np.frombuffer(b"".join(self._words), dtype=np.uint8)
         self._word_ends = np.cumsum([len(word) for word in self._words])
+
+
+def _table(frames: list[bytes], facts: list[int]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Frames and facts as the kernel wants them; for arrays of another kind it would be compiled once more."""
+    text = np.frombuffer(b"\0".join(frames) + b"\0", dtype=np.uint8)
+    return text, np.fromiter(facts, np.int64, len(facts)).reshape(-1, 3)
 
 
 def _room(n_bytes: int) -> tuple[NDArray[np.void], NDArray[np.int64]]:
