@@ -27,6 +27,7 @@ from faultline.cascades.levels import LEVELS_MAX
 from faultline.cascades.logistic import LogisticPosterior
 from faultline.cascades.positive import check_positive
 from faultline.cascades.situation import FEATURES
+from faultline.fallback_kernels import fall_back_kernel
 from faultline.units import DAY_NS
 
 if TYPE_CHECKING:
@@ -134,16 +135,16 @@ class ChainHazard:
             self._posterior.extend(0.0, self.settings.symbol_sd**-2)
         wide, offsets = self._wide(rows, symbol), rows[:, -1]
         model, alone = expit(offsets + wide @ self._posterior.mean), expit(offsets)
-        self._log_odds *= self._kept(time_ns)
-        self._log_odds += float(np.sum(_log_likelihood(model, happened) - _log_likelihood(alone, happened)))
-        # Past the limit more of the same says nothing, and would take as long to be taken back.
-        self._log_odds = float(np.clip(self._log_odds, -2 * POOL_LIMIT_NATS, 2 * POOL_LIMIT_NATS))
-        is_behind = self._log_odds < (0.0 if self._is_behind else -POOL_LIMIT_NATS)
-        if is_behind is not self._is_behind:
-            self._is_behind = is_behind
-            self._turns.append(PoolTurn(time_ns, is_behind, self._log_odds))
+        gain = float(np.sum(_log_likelihood(model, happened) - _log_likelihood(alone, happened)))
+        was_behind, kept = self._is_behind, self._kept(time_ns)
+        # Past the limit of the pool more of the same says nothing, and would take as long to be taken back.
+        self._log_odds, self._is_behind = fall_back_kernel(
+            self._log_odds, was_behind, kept, gain, POOL_LIMIT_NATS, 2 * POOL_LIMIT_NATS
+        )
+        if self._is_behind is not was_behind:
+            self._turns.append(PoolTurn(time_ns, self._is_behind, self._log_odds))
         self._posterior.apply(time_ns, wide, happened, offsets)
-        self._seen *= self._kept(time_ns)
+        self._seen *= kept
         self._seen[: len(rows)] += 1.0
         self._seen_ns = time_ns if self._seen_ns is None else max(time_ns, self._seen_ns)
 

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numba import njit
 
+from faultline.fallback_kernels import fall_back_kernel
 from faultline.heatmap.ledger_kernels import (
     I_CLOCK,
     I_FIRST,
@@ -461,10 +462,9 @@ def judge_kernel(
         static: f8 (W, 1, 6) of the prior.
         hours: f8 (W,), NaN where nothing is learned.
         half_life_h: recorded hours after which a difference counts half.
-        threshold: the prior takes over when the balance falls below minus this, and gives back above 0.
+        threshold: of ``fall_back_kernel``, and what the past may count at most.
         guard: f8 (3,), discounted difference of log scores over the dispersion of counts; 1 while the prior is in
-            force; the balance: the same difference held between minus twice and plus once the threshold, so that past
-            merit does not cover for the present. Moved on.
+            force; the balance of the same difference. Moved on.
         weights: f8 (W, M), filled: weights of the members before each window.
         out: f8 (W, 4), filled: log likelihood of the bank and of the prior, whether the prior was in force before
             the window, and the balance after it.
@@ -482,9 +482,5 @@ def judge_kernel(
             continue
         gain, fade = (out[w, 0] - out[w, 1]) / dispersion, 2.0 ** (-hours[w] / half_life_h)
         guard[0] = fade * guard[0] + gain
-        guard[2] = min(max(fade * guard[2] + gain, -2.0 * threshold), threshold)
+        guard[2], guard[1] = fall_back_kernel(guard[2], guard[1] > 0.0, fade, gain, threshold, threshold)
         out[w, 3] = guard[2]
-        if guard[2] < -threshold:
-            guard[1] = 1.0
-        elif guard[2] > 0.0:
-            guard[1] = 0.0

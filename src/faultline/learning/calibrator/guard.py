@@ -1,8 +1,7 @@
 """Gains of what was learned over its static prior in, when the prior takes over and gives back out.
 
-The balance is the sum of the gains, fading with time, each held within what one outcome may count, and itself within
-minus twice and plus once the threshold: a few outliers are no failure, and a good past is no licence. Below minus the
-threshold the prior takes over; at 0 what was learned is back.
+The rule is that of ``faultline.fallback_kernels``. The balance fades with time, each gain is held within what one
+outcome may count, and the past counts one threshold at most: a few outliers are no failure, a good past no licence.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from faultline.fallback_kernels import fall_back_kernel
 from faultline.learning.history import Fact
 from faultline.units import HOUR_NS
 
@@ -51,16 +51,15 @@ class PriorGuard:
         found: list[tuple[int, Fact]] = []
         for row in np.flatnonzero(np.isfinite(gains_nats)).tolist():
             time_ns = max(int(times_ns[row]), self._time_ns)
-            if self._time_ns:
-                self._balance_nats *= 0.5 ** ((time_ns - self._time_ns) / self._half_life_ns)
+            fade = 0.5 ** ((time_ns - self._time_ns) / self._half_life_ns)
             self._time_ns = time_ns
             gain = float(np.clip(gains_nats[row], -self._most_nats, self._most_nats))
-            limits = -2.0 * self._threshold_nats, self._threshold_nats
-            self._balance_nats = float(np.clip(self._balance_nats + gain, *limits))
-            is_behind = self._balance_nats < (0.0 if self.has_fallen_back else -self._threshold_nats)
-            if is_behind is not self.has_fallen_back:
-                self.has_fallen_back = is_behind
-                kind: FactKind = "fallback" if is_behind else "restored"
+            had_fallen_back, threshold = self.has_fallen_back, self._threshold_nats
+            self._balance_nats, self.has_fallen_back = fall_back_kernel(
+                self._balance_nats, had_fallen_back, fade, gain, threshold, threshold
+            )
+            if self.has_fallen_back is not had_fallen_back:
+                kind: FactKind = "fallback" if self.has_fallen_back else "restored"
                 found.append((row, Fact(kind, time_ns, self._balance_nats, self._threshold_nats)))
         return found
 
