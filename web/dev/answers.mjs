@@ -4,7 +4,7 @@ import { ASSETS, barAt, codeUsd, columnAt, START_BARS, TF_MINUTES } from "./mark
 export const envelope = (clock, scenario) => {
   const asOfMs = clock.asOfMs();
   return {
-    simulated: !["recorded", "live"].includes(scenario),
+    simulated: !["recorded", "live", "silent"].includes(scenario),
     as_of_ns: asOfMs * 1e6,
     as_of_ms: asOfMs,
     stale: scenario === "stale",
@@ -17,7 +17,7 @@ export function status(clock, scenario) {
   return {
     ...envelope(clock, scenario),
     version: "0.1.0",
-    mode: ["replay", "live"].includes(scenario) ? scenario : "simulated",
+    mode: scenario === "silent" ? "live" : ["replay", "live"].includes(scenario) ? scenario : "simulated",
     world: "mock (development server)",
     state: loading ? "loading" : failed ? "error" : "ready",
     progress: loading ? { done: 412, total: 1200, label: "hours rebuilt" } : null,
@@ -28,19 +28,18 @@ export function status(clock, scenario) {
           hint: "Run `faultline tape verify` and import the damaged day again.",
         }
       : null,
-    data_age_s: scenario === "stale" ? 541 : 0.4,
+    data_age_s: scenario === "silent" ? null : scenario === "stale" ? 541 : 0.4,
     replay: scenario === "replay" ? clock.replay() : null,
   };
 }
 
-export const assets = () =>
-  Object.entries(ASSETS).map(([asset, { price, row, scopes }]) => ({
-    asset,
-    price_usd: price,
-    row_usd: row,
-    scopes,
-    timeframes: Object.keys(TF_MINUTES),
-  }));
+/** A live engine that has heard nothing knows the names of its assets alone. */
+export const assets = (scenario) =>
+  Object.entries(ASSETS).map(([asset, { price, row, scopes }]) =>
+    scenario === "silent"
+      ? { asset, price_usd: null, row_usd: null, scopes: [], timeframes: [] }
+      : { asset, price_usd: price, row_usd: row, scopes, timeframes: Object.keys(TF_MINUTES) },
+  );
 
 const round = (value, digits) => (value === null ? null : Number(value.toFixed(digits)));
 

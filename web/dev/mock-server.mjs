@@ -1,5 +1,5 @@
 // Development server: the whole REST and WebSocket surface over a made-up market. Everything it says is SIMULATED.
-// It is never part of the build. A cookie `mock=empty|stale|error|loading|noscores|noheat|broken|replay|live` picks a scenario.
+// It is never part of the build. A cookie `mock=empty|stale|error|loading|noscores|noheat|broken|replay|live|silent` picks a scenario.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
@@ -180,7 +180,7 @@ function api(request, response, url) {
     );
   if (route === "status") return json(request, response, scenario, answers.status(clock, scenario));
   if (route === "sources") return answerSources(url, clock, scenario, reply);
-  if (route === "assets") return json(request, response, scenario, { assets: answers.assets() });
+  if (route === "assets") return json(request, response, scenario, { assets: answers.assets(scenario) });
   if (route === "scores") return json(request, response, scenario, scores(scenario, url.searchParams));
   if (route === "legend") return json(request, response, scenario, answers.legend(market(scope, tf)));
   if (route === "candles")

@@ -166,11 +166,11 @@ const played = (nowMs) =>
     rejects: [],
   }));
 
-/** Only the scenarios `live` and `empty` have connections; the others play what was made up. */
+/** Only the scenarios `live`, `silent` and `empty` have connections; the others play what was made up. */
 function sources(clock, scenario, brief) {
   const nowMs = clock.asOfMs();
   if (scenario === "empty") return { connected: true, at_ms: nowMs, venues: [], writer: null };
-  if (scenario !== "live") {
+  if (!["live", "silent"].includes(scenario)) {
     const sentence =
       scenario === "replay"
         ? "Played from a tape; nothing is connected."

@@ -17,15 +17,19 @@ import { goTo, page } from "./router";
 import { SimulatedBanner } from "./SimulatedBanner";
 import { TopBar } from "./TopBar";
 
-async function onReady(): Promise<void> {
+async function lookAround(): Promise<void> {
   await refreshAssets();
   settleScope();
+}
+
+async function onReady(): Promise<void> {
+  await lookAround();
   await refreshScores();
 }
 
 function useDocumentTitle(): void {
   const mark = simulated.value ? "[SIMULATED] " : "";
-  const where = page.value === "map" ? (scope.value ?? "map") : page.value;
+  const where = page.value === "map" ? (scope.value ?? "map") : (page.value ?? "no such page");
   const late = ["live", "paused", "loading"].includes(freshness.value) ? "" : ` (${freshness.value})`;
   const title = `${mark}${where}${late} – Faultline`;
   useEffect(() => {
@@ -36,7 +40,10 @@ function useDocumentTitle(): void {
 export function App() {
   useEffect(() => {
     const stops = [
-      watchEngine(() => void onReady()),
+      watchEngine(
+        () => void onReady(),
+        () => void lookAround(),
+      ),
       persistPrefs(),
       syncUrl(),
       watchEvents(),

@@ -18,6 +18,11 @@ const WORDS: readonly (readonly [string, string])[] = [
     "advantage",
     "log score over the feed's own static prior, in nats; below 0 the prior would have said it better",
   ],
+  [
+    "what is tried",
+    "other assumptions about how positions open and close, weighed by how well each foretold the liquidations",
+  ],
+  ["log loss", "how far chances were from what came, in nats; lower is better"],
   ["n at risk", "chains that could have made this step; below 30 the step is greyed"],
   ["T", "skill in when and on which side events come, in nats per event over a baseline; 0 is no skill"],
   [

@@ -22,6 +22,7 @@ const TITLES: Readonly<Partial<Record<PageName, string>>> = {
   signals: "Signals",
   model: "Model",
   health: "Health",
+  about: "About",
 };
 export const optionsOpen = signal(false);
 
@@ -36,13 +37,17 @@ const FRESH_TEXT = {
 
 function Freshness() {
   const state = freshness.value;
-  // A replay or a simulation that runs is fresh, but it is not live.
-  const playing = status.value?.mode ?? "live";
+  // A replay or a simulation that runs is fresh, but it is not live; nor is an engine that has heard nothing.
+  const silent = state === "live" && dataAgeS.value === null;
+  const playing = silent ? "no data yet" : (status.value?.mode ?? "live");
   return (
-    <span class={`freshness is-${state}`} title="Age of the newest market message">
+    <span
+      class={`freshness is-${silent ? "loading is-silent" : state}`}
+      title="Age of the newest market message"
+    >
       <i aria-hidden="true" />
       <b>{state === "live" ? playing : FRESH_TEXT[state]}</b>
-      <span>{duration(dataAgeS.value)}</span>
+      {!silent && <span>{duration(dataAgeS.value)}</span>}
     </span>
   );
 }
@@ -100,7 +105,11 @@ export function TopBar() {
   const onMap = page.value === "map";
   return (
     <header class="topbar">
-      {onMap ? <MapControls /> : <h1 class="topbar-title">{TITLES[page.value ?? "about"] ?? "Faultline"}</h1>}
+      {onMap ? (
+        <MapControls />
+      ) : (
+        <h1 class="topbar-title">{(page.value && TITLES[page.value]) ?? "Faultline"}</h1>
+      )}
       <div class="topbar-end">
         <SourceTrouble />
         <Freshness />

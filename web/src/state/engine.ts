@@ -10,6 +10,11 @@ export const statusError = signal<ApiError | null>(null);
 /** When the last status arrived, on this browser's clock. */
 export const statusAt = signal(0);
 export const assets = signal<readonly Asset[]>([]);
+const assetsKnown = signal(false);
+/** The engine runs, and has heard of no market yet. */
+export const noMarket = computed(
+  () => assetsKnown.value && assets.value.every(({ scopes }) => scopes.length === 0),
+);
 export const scores = signal<Scores | null>(null);
 /** Scores of one asset over time, once somebody looked at them. */
 export const scoreHistory = signal<{
@@ -65,7 +70,13 @@ export async function refreshStatus(): Promise<void> {
 }
 
 export async function refreshAssets(): Promise<void> {
-  assets.value = (await getAssets()).assets;
+  try {
+    assets.value = (await getAssets()).assets;
+    assetsKnown.value = true;
+  } catch (error) {
+    // What was known stays; it is asked for again.
+    if (!(error instanceof ApiError)) throw error;
+  }
 }
 
 /** Scores are an extra: the map stands without them, and says that skill is not measured. */
@@ -81,10 +92,16 @@ export async function refreshScores(historyOf: string | null = null): Promise<vo
   }
 }
 
-const POLL_MS = { loading: 1000, ready: 10_000 };
+const POLL_MS = { loading: 1000, noMarket: 3000, ready: 10_000 };
 
-/** Poll the status (fast while the engine loads) and tick the clock; returns the way to stop. */
-export function watchEngine(onReady: () => void): () => void {
+/** While an engine is live, venues come and bring maps that were not there before. */
+const mayGrow = () => status.value?.mode === "live" || !assetsKnown.value || noMarket.value;
+
+/**
+ * Poll the status (fast while the engine loads) and tick the clock; returns the way to stop. `onReady` is called when
+ * the engine becomes ready, `onGrown` at every poll after which there may be more to see.
+ */
+export function watchEngine(onReady: () => void, onGrown: () => void): () => void {
   let timer = 0;
   let wasReady = false;
   let stopped = false;
@@ -96,8 +113,10 @@ export function watchEngine(onReady: () => void): () => void {
     if (stopped) return;
     const ready = status.value?.state === "ready" && !statusError.value;
     if (ready && !wasReady) onReady();
+    else if (ready && mayGrow()) onGrown();
     wasReady = ready;
-    timer = window.setTimeout(poll, ready ? POLL_MS.ready : POLL_MS.loading);
+    const pace = !ready ? "loading" : noMarket.value || !assetsKnown.value ? "noMarket" : "ready";
+    timer = window.setTimeout(poll, POLL_MS[pace]);
   };
   void poll();
   return () => {

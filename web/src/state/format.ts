@@ -52,14 +52,26 @@ export function price(value: number | null | undefined, rowUsd = 1): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+/** Fixed decimals; what rounds to zero is a zero without a sign. */
+export function fixed(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return /[1-9]/.test(text) ? text.replace("-", "−") : text.replace("-", "");
+}
+
+/** The same with a plus before what is more than zero. */
+export function fixedSigned(value: number, digits: number): string {
+  const text = fixed(value, digits);
+  return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+}
+
 export function percent(ratio: number | null | undefined, digits = 0): string {
   if (ratio === null || ratio === undefined || !Number.isFinite(ratio)) return MISSING;
-  return `${(ratio * 100).toFixed(digits).replace("-", "−")} %`;
+  return `${fixed(ratio * 100, digits)} %`;
 }
 
 export function signedPercent(ratio: number | null | undefined, digits = 2): string {
-  const text = percent(ratio, digits);
-  return ratio !== null && ratio !== undefined && ratio > 0 ? `+${text}` : text;
+  if (ratio === null || ratio === undefined || !Number.isFinite(ratio)) return MISSING;
+  return `${fixedSigned(ratio * 100, digits)} %`;
 }
 
 const pad = (value: number) => String(value).padStart(2, "0");

@@ -45,9 +45,11 @@ export const timeframes = computed<readonly string[]>(() => {
   return offered ? TIMEFRAMES.filter((tf) => offered.includes(tf)) : TIMEFRAMES;
 });
 
-/** Settle on something that exists: an unknown scope in a link becomes the first asset. */
+/** Settle on something that exists: an unknown scope in a link becomes the first asset, once there is one. */
 export function settleScope(): void {
-  if (currentAsset.value === null && assets.value.length > 0) scope.value = assets.value[0].scopes[0] ?? null;
+  const first = assets.value.find(({ scopes }) => scopes.length > 0);
+  if (!first) return;
+  if (currentAsset.value === null) scope.value = first.scopes[0];
   if (!timeframes.value.includes(timeframe.value) && timeframes.value.length > 0)
     timeframe.value = timeframes.value[0];
 }

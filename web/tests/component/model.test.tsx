@@ -24,7 +24,7 @@ describe("the states of the page", () => {
       await vi.waitFor(() => expect(modelState.value.kind).toBe("ready"));
     });
     expect(asked.filter((path) => path.endsWith("/api/v1/model/BTC"))).toHaveLength(2);
-    expect(text()).toContain("learned by bank");
+    expect(text()).toContain("learned from its events");
   });
 
   it("keeps what was known when an update fails, and says how old it is", async () => {
@@ -82,7 +82,7 @@ describe("leverage", () => {
     expect(high.textContent).toContain("01-0645 %");
     expect(text()).toContain("1,200 410 effective");
     expect(text()).toContain("seen / expected 1.20");
-    expect(root.querySelector(".hypotheses tr")?.textContent).toBe("incumbent70 %");
+    expect(root.querySelector(".hypotheses tr")?.textContent).toBe("all as assumed70 %");
   });
 
   it("blames the distance only where a nearer band is identified", async () => {

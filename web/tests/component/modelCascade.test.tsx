@@ -24,8 +24,8 @@ describe("cascade", () => {
   it("compares forecasts only over enough steps", async () => {
     await show(model());
     await choose("cascade");
-    expect(text()).toContain("0.412 better than counting by depth");
-    expect(text()).toContain("244 of 334 hits");
+    expect(text()).toContain("0.412 nats, better than counting by depth");
+    expect(text()).toContain("244 after 334 hits");
   });
 
   it("says how few steps there are", async () => {
@@ -40,8 +40,8 @@ describe("cascade", () => {
     await choose("cascade");
     const row = root.querySelector(".episodes tbody tr")?.textContent ?? "";
     expect(row).toContain("still open");
-    expect(row).toContain("of $3.1M est.");
-    expect(row).toContain("2.40×◆ tail <0.001");
+    expect(row).toContain("expected $3.1M est.");
+    expect(row).toContain("2.4×◆ tail <0.001");
     expect(row).toContain("L");
   });
 
@@ -67,10 +67,14 @@ describe("calibration", () => {
   it("tells learned from assumed, and what was not found from none", async () => {
     await show(model());
     await choose("calibration");
-    const rows = [...root.querySelectorAll(".calibration-table tbody tr")].map((row) => row.textContent);
-    expect(rows[0]).toBe("print offset, mark−38.6 bp−39.2 to −38.03,42299 %");
+    const rows = [...root.querySelectorAll(".calibration-table tbody tr")].map((row) => {
+      expect(row.querySelector(".meaning")?.textContent).toBeTruthy();
+      row.querySelector(".meaning")?.remove();
+      return row.textContent;
+    });
+    expect(rows[0]).toBe("print offset, mark −38.6 bp−39.2 to −38.03,42299 %");
     expect(rows[1]).toContain("assumed");
-    expect(rows[2]).toBe("reporting fraction–no range0–assumed");
+    expect(rows[2]).toBe("reporting fraction –no range0–assumed");
     expect(text()).toContain("sides inverted");
     expect(text()).toContain("exists documentation");
     expect(text()).toContain('nothing was found, which is not "none"');

@@ -58,7 +58,7 @@ test("tabs go by arrow keys, and tab and asset stand in the link", async ({ page
 test("drawings have words, and the same figures as a table", async ({ page }) => {
   await openModel(page);
   const feed = page.getByRole("article", { name: "binance:BTCUSDT" });
-  await expect(feed).toContainText("learned by bank");
+  await expect(feed).toContainText("learned from its events");
   await expect(feed).toContainText("not identified: too few liquidations there; this is the prior");
   await expect(feed.getByRole("img", { name: /Shares of leverage over time/ })).toHaveAccessibleDescription(
     />60x from .* to .*%/,

@@ -32,6 +32,9 @@ for (const [size, [width, height]] of Object.entries(SIZES))
               .filter((element) => element.checkVisibility() && element.getBoundingClientRect().height < 43.5)
               .map((element) => `${element.tagName} ${element.textContent?.slice(0, 20)}`),
           );
+          if (tab === "events")
+            for (const words of await page.locator(".sig-filters .segmented span").all())
+              expect((await words.boundingBox())?.width, "a choice has its words").toBeGreaterThan(10);
           if (size === "phone") expect(small).toEqual([]);
         }
     });

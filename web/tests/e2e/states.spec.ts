@@ -64,6 +64,25 @@ test("a tablet cuts nothing off", async ({ page }) => {
   }
 });
 
+test("a live engine that has heard nothing says so, and the map comes by itself", async ({ page }) => {
+  await scenario(page, "silent");
+  await page.goto("/map?scope=ETH");
+  const cover = page.locator(".cover");
+  await expect(cover).toContainText("No prices yet");
+  await expect(cover).toContainText("Blocked:");
+  await expect(page.locator(".freshness")).toHaveText("no data yet");
+  await expect(page.locator(".zones-body")).toContainText("No zones: no prices are known yet.");
+  await expectAccessible(page);
+  const controls = page.locator(".topbar :is(.scope, .topbar-end)");
+  const tops = () => controls.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().top));
+  await page.setViewportSize({ width: 390, height: 844 });
+  const [scopeTop, endTop] = await tops();
+  expect(endTop, "one row on a phone").toBeLessThan(scopeTop + 20);
+  await scenario(page, "live");
+  await drawn(page);
+  await expect(page.locator(".scope-asset")).toHaveValue("ETH");
+});
+
 test("the notices are accessible in both themes", async ({ page }) => {
   for (const colorScheme of ["dark", "light"] as const) {
     await page.emulateMedia({ colorScheme });

@@ -5,9 +5,27 @@ import { beforeText } from "../../src/pages/model/BinPanels";
 import { perMille } from "../../src/pages/model/DailyStrip";
 import { tailText } from "../../src/pages/model/Episodes";
 import * as figures from "../../src/pages/model/figures";
+import { estimateMeaning, estimateText, hypothesisText } from "../../src/pages/model/meanings";
 import { verdict } from "../../src/pages/model/SkillTable";
 import { apart, HEIGHT, pieces, runs, stackPaths, WIDTH } from "../../src/pages/model/strip";
+import { signedPercent } from "../../src/state/format";
 import { formatModelUrl, parseModelUrl } from "../../src/state/model";
+
+describe("names of the engine", () => {
+  it("become words, and stay where they are not known", () => {
+    expect(hypothesisText("incumbent")).toBe("all as assumed");
+    expect(hypothesisText("hazard 0.05556")).toBe("5.6 % closed an hour at 10x");
+    expect(hypothesisText("margin buffer 0.002")).toBe("margin 0.20 % wider");
+    expect(hypothesisText("exponent 0")).toBe("closed alike at all x");
+    expect(hypothesisText("deposit exponent 1.5")).toContain("1.5");
+    expect(hypothesisText("something else 3")).toBe("something else 3");
+    expect(estimateText("margin correction <=300k")).toBe("margin correction, up to $300k");
+    expect(estimateText("margin correction >3M")).toBe("margin correction, above $3M");
+    expect(estimateText("print offset, mark")).toBe("print offset, mark");
+    expect(estimateMeaning("margin correction <=300k")).toContain("margin that the map assumes");
+    expect(estimateMeaning("something else")).toBe("");
+  });
+});
 
 describe("figures", () => {
   it("never show a zero or a bar for what is not known", () => {
@@ -31,12 +49,24 @@ describe("figures", () => {
     expect(tailText(0.21)).toBe("0.210");
   });
 
+  it("give no sign to what rounds to zero", () => {
+    expect(figures.figure(-0.04, 1)).toBe("0.0");
+    expect([figures.signed(-0.04), figures.signed(0.04), figures.signed(0)]).toEqual(["0.0", "0.0", "0.0"]);
+    expect([signedPercent(-0.00002), signedPercent(0.00002)]).toEqual(["0.00 %", "0.00 %"]);
+    expect([signedPercent(-0.0123), signedPercent(0.0123)]).toEqual(["−1.23 %", "+1.23 %"]);
+  });
+
   it("come in the unit that the engine names", () => {
     expect(figures.inUnit(-38.6, "bp")).toBe("−38.6 bp");
     expect(figures.inUnit(0.31, "ratio")).toBe("31 %");
     expect(figures.rangeInUnit(-39.2, -38, "bp")).toBe("−39.2 to −38.0");
     expect(figures.signed(12.34)).toBe("+12.3");
     expect(figures.signed(-6.1)).toBe("−6.1");
+    expect(figures.inUnit(0.3, "s")).toBe("0.30 s");
+    expect(figures.inUnit(5e-5, "s")).toBe("0.05 ms");
+    expect(figures.rangeInUnit(2.5e-6, 9.75e-5, "s")).toBe("<0.01 ms to 0.098 ms");
+    expect(figures.rangeInUnit(0, 1.781, "s")).toBe("0 ms to 1.78 s");
+    expect([figures.times(1.737), figures.times(122.8)]).toEqual(["1.74×", "123×"]);
     expect(figures.count(17_340.5)).toBe("17,341");
   });
 

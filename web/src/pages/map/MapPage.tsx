@@ -3,7 +3,7 @@ import { untracked, useComputed, useSignalEffect } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { SymbolSearch } from "../../app/SymbolSearch";
 import { focusPoint, watchCell } from "../../state/cell";
-import { assets, status, statusError } from "../../state/engine";
+import { assets, noMarket, status, statusError } from "../../state/engine";
 import { mapFeed, mapState } from "../../state/map";
 import { measuredEnds } from "../../state/scale";
 import { mode, scope, timeframe } from "../../state/view";
@@ -17,6 +17,7 @@ import { GotoDialog } from "./GotoDialog";
 import { Inspector } from "./Inspector";
 import { LegendStrip } from "./LegendStrip";
 import { MapTable } from "./MapTable";
+import { NoMarket } from "./NoMarket";
 import { ProfilePanel } from "./ProfilePanel";
 import { ReplayBar } from "./ReplayBar";
 import { ScaleBar } from "./ScaleBar";
@@ -44,6 +45,7 @@ function Instead() {
       </StateCard>
     );
   if (engine.state === "loading") return <EngineLoading progress={engine.progress} />;
+  if (noMarket.value) return <NoMarket />;
   if (map.kind === "error")
     return (
       <StateCard kind="error" title={map.message} action={{ label: "Try again", run: () => mapFeed.retry() }}>
@@ -76,7 +78,8 @@ function MissingEstimate() {
 export function MapPage() {
   const [sheetOpen, setSheetOpen] = useState(false);
   const ready = useComputed(
-    () => status.value?.state === "ready" && assets.value.length > 0 && scope.value !== null,
+    () =>
+      status.value?.state === "ready" && assets.value.length > 0 && !noMarket.value && scope.value !== null,
   );
   useSignalEffect(() => {
     const [scopeNow, tf] = [scope.value, timeframe.value];

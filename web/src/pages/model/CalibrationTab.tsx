@@ -5,6 +5,7 @@ import { StateCard } from "../../ui/StateCard";
 import { BandBar } from "./BandBar";
 import { Frozen } from "./Frozen";
 import { count, inUnit, isKnown, rangeInUnit, share } from "./figures";
+import { estimateMeaning, estimateText } from "./meanings";
 import { ScrollTable } from "./ScrollTable";
 import { FACT_TEXT, SIDES_TEXT } from "./words";
 
@@ -12,7 +13,9 @@ function Row({ row }: { row: CalibrationRow }) {
   const assumed = !isKnown(row.data_share) || row.data_share < 0.05;
   return (
     <tr class={assumed ? "is-greyed" : ""}>
-      <th scope="row">{row.name}</th>
+      <th scope="row">
+        {estimateText(row.name)} <small class="meaning">{estimateMeaning(row.name)}</small>
+      </th>
       <td class="is-number">{inUnit(row.value, row.unit)}</td>
       <td class="is-number">{rangeInUnit(row.low, row.high, row.unit)}</td>
       <td class="is-number">{count(row.n_events)}</td>

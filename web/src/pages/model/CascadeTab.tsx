@@ -82,7 +82,9 @@ function Steps({ cascade }: { cascade: Cascade }) {
             ))}
             {unseen && (
               <tr class="is-greyed">
-                <th scope="row">{unseen}</th>
+                <th scope="row" class="no-wrap">
+                  {unseen}
+                </th>
                 <td colSpan={4}>no chain came to the level before yet</td>
               </tr>
             )}
@@ -113,19 +115,19 @@ function LogLoss({ cascade }: { cascade: Cascade }) {
       <div>
         <dt>Log loss per step</dt>
         <dd>
-          {figure(said, 3)} <small>{verdict}</small>
+          {figure(said, 3)} <small>nats, {verdict}</small>
         </dd>
       </div>
       <div>
         <dt>Counting by depth</dt>
         <dd>
-          {figure(plain, 3)} <small>the plainer forecast</small>
+          {figure(plain, 3)} <small>nats, the plainer forecast</small>
         </dd>
       </div>
       <div>
         <dt>Steps n</dt>
         <dd>
-          {count(n)} <small>of {count(cascade.n_hits)} hits</small>
+          {count(n)} <small>after {count(cascade.n_hits)} hits of zones</small>
         </dd>
       </div>
     </dl>

@@ -2,7 +2,7 @@
 import type { Episode } from "../../api/model";
 import { duration, MISSING, usd, utcShort } from "../../state/format";
 import { SideMark } from "../../ui/SideMark";
-import { figure, isKnown } from "./figures";
+import { isKnown, times } from "./figures";
 import { ScrollTable } from "./ScrollTable";
 
 const NOTABLE_TAIL = 0.05;
@@ -35,11 +35,11 @@ function Row({ episode }: { episode: Episode }) {
       <td class="is-number">
         {usd(episode.realised_usd)}
         <small>
-          of {usd(episode.expected_usd)} <span class="no-wrap">est.</span>
+          expected {usd(episode.expected_usd)} <span class="no-wrap">est.</span>
         </small>
       </td>
       <td class="is-number">
-        {isKnown(episode.excess_ratio) ? `${figure(episode.excess_ratio)}×` : MISSING}
+        {times(episode.excess_ratio)}
         <small>{notable ? <b>◆ tail {tailText(tail)}</b> : `tail ${tailText(tail)}`}</small>
       </td>
     </tr>

@@ -2,6 +2,7 @@
 import type { ModelFeed } from "../../api/model";
 import { BandBar } from "./BandBar";
 import { count, share } from "./figures";
+import { hypothesisText } from "./meanings";
 
 const MOST_SHOWN = 6;
 
@@ -13,7 +14,7 @@ export function Hypotheses({ feed }: { feed: ModelFeed }) {
   return (
     <section class="hypotheses" aria-label={`Hypotheses, ${feed.feed}`}>
       <h3>
-        Hypothesis weights{" "}
+        What is tried beside the assumed{" "}
         {feed.basis !== "bank" && shown.length > 0 && <span class="basis is-quiet">not in use</span>}
       </h3>
       {shown.length === 0 ? (
@@ -25,7 +26,9 @@ export function Hypotheses({ feed }: { feed: ModelFeed }) {
           <tbody>
             {shown.map(({ name, weight }) => (
               <tr key={name}>
-                <th scope="row">{name}</th>
+                <th scope="row" title={name}>
+                  {hypothesisText(name)}
+                </th>
                 <td class="bin-bar">
                   <BandBar kind="now" value={weight} />
                 </td>

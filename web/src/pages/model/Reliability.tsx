@@ -3,7 +3,7 @@ import type { ReliabilityBin } from "../../api/model";
 import { Drawing, Frame } from "./Frame";
 import { band, count, isKnown, share } from "./figures";
 
-const [SIZE, LEFT, TOP, FOOT] = [220, 34, 8, 30];
+const [SIZE, LEFT, TOP, FOOT] = [220, 36, 8, 36];
 const TICKS = [0, 0.25, 0.5, 0.75, 1];
 const x = (value: number) => LEFT + value * SIZE;
 const y = (value: number) => TOP + (1 - value) * SIZE;
@@ -49,15 +49,15 @@ function Axes() {
       {TICKS.map((tick) => (
         <g key={tick}>
           <line class="grid" x1={x(0)} x2={x(1)} y1={y(tick)} y2={y(tick)} />
-          <text x={x(0) - 5} y={y(tick) + 3.5} text-anchor="end">
+          <text x={x(0) - 11} y={y(tick) + 3.5} text-anchor="end">
             {tick * 100}
           </text>
-          <text x={x(tick)} y={y(0) + 13} text-anchor="middle">
+          <text x={x(tick)} y={y(0) + 19} text-anchor="middle">
             {tick * 100}
           </text>
         </g>
       ))}
-      <text x={x(0.5)} y={y(0) + 26} text-anchor="middle">
+      <text x={x(0.5)} y={y(0) + 32} text-anchor="middle">
         said, %
       </text>
       <text x={x(0) + 4} y={y(1) + 10}>

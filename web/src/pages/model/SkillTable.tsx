@@ -13,6 +13,12 @@ const METRICS: Readonly<Record<string, string>> = {
 
 /** Models that stand behind a letter. */
 const NAMES: Readonly<Record<string, string>> = {
+  "map+inflow": "map with inflow",
+  pool: "pool of models",
+  pool15m: "full engine",
+  learned: "learned mix",
+  "learned+inflow": "learned mix with inflow",
+  "learned+assumed": "learned mix, range assumed",
   b0: "B0, one rate",
   b1: "B1, volume profile",
   b2: "B2, equal spikes",
@@ -144,7 +150,7 @@ export function SkillTable({ asset }: { asset: string }) {
               <th scope="col" class="is-number">
                 Difference
               </th>
-              <th scope="col">So</th>
+              <th scope="col">Verdict</th>
             </tr>
           </thead>
           {reports.map((report) => (

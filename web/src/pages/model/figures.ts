@@ -1,6 +1,6 @@
 /** Figures of the model as text: shares with their bands, counts, ratios. */
 import type { Maybe } from "../../api/model";
-import { duration, MISSING, percent } from "../../state/format";
+import { duration, fixed, fixedSigned, MISSING, percent } from "../../state/format";
 
 export const isKnown = (value: Maybe | undefined): value is number =>
   value !== null && value !== undefined && Number.isFinite(value);
@@ -26,27 +26,39 @@ export function count(value: Maybe | undefined): string {
 }
 
 export function figure(value: Maybe | undefined, digits = 2): string {
-  return isKnown(value) ? value.toFixed(digits).replace("-", "−") : MISSING;
+  return isKnown(value) ? fixed(value, digits) : MISSING;
 }
 
+/** `1.74×`, `123×`: three digits are all that such a quotient is good for. */
+export const times = (value: Maybe | undefined): string =>
+  isKnown(value) ? `${Number(value.toPrecision(3))}×` : MISSING;
+
 export function signed(value: Maybe | undefined, digits = 1): string {
-  if (!isKnown(value)) return MISSING;
-  return `${value > 0 ? "+" : ""}${figure(value, digits)}`;
+  return isKnown(value) ? fixedSigned(value, digits) : MISSING;
 }
 
 export const ratio = (part: Maybe, whole: Maybe): Maybe =>
   isKnown(part) && isKnown(whole) && whole > 0 ? part / whole : null;
 
+/** Times from microseconds to seconds: where one is short, seconds would show a zero that is none. */
+function stamp(seconds: number): string {
+  if (Math.abs(seconds) >= 0.0995) return `${fixed(seconds, 2)} s`;
+  const ms = seconds * 1000;
+  return ms > 0 && ms < 0.01 ? "<0.01 ms" : `${Number(ms.toPrecision(2))} ms`;
+}
+
 /** A value in the unit the engine names. */
 export function inUnit(value: Maybe | undefined, unit: string): string {
   if (!isKnown(value)) return MISSING;
   if (unit === "ratio") return share(value);
+  if (unit === "s") return stamp(value);
   return `${figure(value, Math.abs(value) < 10 ? 2 : 1)} ${unit}`;
 }
 
 export function rangeInUnit(low: Maybe, high: Maybe, unit: string): string {
   if (!isKnown(low) || !isKnown(high)) return "no range";
   if (unit === "ratio") return band(low, high);
+  if (unit === "s") return `${stamp(low)} to ${stamp(high)}`;
   return `${figure(low, 1)} to ${figure(high, 1)}`;
 }
 

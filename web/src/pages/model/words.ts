@@ -7,7 +7,7 @@ export interface Words {
 }
 
 export const BASIS_TEXT: Readonly<Record<string, Words>> = {
-  bank: { label: "learned by bank", tone: "good", mark: "●" },
+  bank: { label: "learned from its events", tone: "good", mark: "●" },
   pooled: { label: "pooled: too few events", tone: "quiet", mark: "◐" },
   prior: { label: "prior in force: learned scored worse", tone: "warn", mark: "○" },
 };

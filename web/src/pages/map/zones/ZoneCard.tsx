@@ -1,7 +1,7 @@
 /** Everything the engine says about one zone. */
 import type { Zone } from "../../../api/zones";
 import { clearFocus, focus } from "../../../state/focus";
-import { duration, MISSING, percent, price, usd, utcShort } from "../../../state/format";
+import { MISSING, percent, price, usd, utcShort } from "../../../state/format";
 import { currentAsset } from "../../../state/view";
 import { focusedZone, zonesState } from "../../../state/zones";
 import { Icon } from "../../../ui/Icon";
@@ -119,8 +119,8 @@ export function ZoneCard() {
           <ZoneParts zone={zone} />
           <ZoneFlowTable zone={zone} />
           <p class="quiet">
-            Zones and amounts are estimates of the model as of {duration(zone.age_s)} after birth, not
-            positions that anybody reported.
+            Zones and amounts are estimates of the model as of {utcShort(zone.born_ms + 1000 * zone.age_s)}{" "}
+            UTC, not positions that anybody reported.
           </p>
         </>
       )}

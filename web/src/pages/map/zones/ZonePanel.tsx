@@ -1,6 +1,6 @@
 /** The zones of the shown scope: which are near, all of them as a table, and whose moment they are. */
 import { signal } from "@preact/signals";
-import { freshness } from "../../../state/engine";
+import { freshness, noMarket } from "../../../state/engine";
 import { duration, utcShort } from "../../../state/format";
 import { currentAsset } from "../../../state/view";
 import {
@@ -104,6 +104,7 @@ function Body({ wide = false }: { wide?: boolean }) {
         No zones: the engine {freshness.value === "error" ? "has stopped" : "does not answer"}.
       </p>
     );
+  if (noMarket.value) return <p class="quiet pad">No zones: no prices are known yet.</p>;
   if (state.kind === "loading")
     return (
       <div class="skeleton" role="status" aria-label="Loading zones">
