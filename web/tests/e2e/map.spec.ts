@@ -19,6 +19,18 @@ test("switching modes asks the engine for nothing", async ({ page, watch }) => {
   expect(heat(watch.requests).length).toBe(before);
 });
 
+test("another timeframe shows its newest bars, also after the whole map was looked at", async ({ page }) => {
+  await openMap(page);
+  await page.locator(".chart").focus();
+  await page.keyboard.press("f");
+  await expect(page).toHaveURL(/from=/);
+  await page.locator(".timeframes label:has(input[value='1h'])").click();
+  await expect(page.locator(".strip")).toContainText("BTC · 1h");
+  await drawn(page);
+  await page.waitForTimeout(600);
+  await expect(page).not.toHaveURL(/from=/);
+});
+
 test("the hottest row is drawn at fit zoom, in the hottest colour", async ({ page }) => {
   test.skip(REAL, "the hottest row of a live market moves");
   await openMap(page, "?m=synthetic");

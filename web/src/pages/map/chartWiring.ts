@@ -28,8 +28,7 @@ export function pointOf(data: MapData | null, at: ChartPoint | null): Point | nu
 const rowOf = (data: MapData) => data.grid("synthetic", "long")?.header.rowUsd ?? 1;
 const barOf = (data: MapData, tMs: number) => Math.floor((tMs - data.t0Ms) / data.dtMs);
 
-function showSpan(view: PriceChart, data: MapData): void {
-  const wanted = span.peek();
+function showSpan(view: PriceChart, data: MapData, wanted: typeof span.value): void {
   if (!wanted) {
     view.showRecent();
     return;
@@ -153,8 +152,10 @@ export function wire(view: PriceChart): () => void {
       barsShown = data.bars.length;
       if (before?.scope === data.scope && before.tf === data.tf) keepView(view, before, data);
       else {
+        // Other bars under the old view are a range that nobody has chosen: the chart tells of it, and it is not kept.
+        const wanted = span.peek();
         view.setBars(data.bars, rowOf(data));
-        showSpan(view, data);
+        showSpan(view, data, wanted);
       }
     }),
     effect(() => {
