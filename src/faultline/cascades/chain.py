@@ -24,6 +24,7 @@ from faultline.cascades.positive import check_positive
 from faultline.cascades.recalibration import Recalibration
 from faultline.cascades.situation import FEATURES, features, passage_probs
 from faultline.errors import StoreError
+from faultline.states import part_of
 from faultline.units import DAY_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -348,18 +349,13 @@ class CascadeLearner:
         if int(state["version"][0]) != _STATE_VERSION:
             message = f"state of cascades has version {int(state['version'][0])}, expected {_STATE_VERSION}"
             raise StoreError(message, where="cascades", hint="start without it: it is learned again")
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            start = name + "|"
-            return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
-
         learner = cls(settings)
         memory = settings.half_life_ns
-        learner.hazard = ChainHazard.from_state(settings.hazard, part("hazard"))
-        learner.recalibration = Recalibration.from_state(memory, part("recalibration"))
-        learner.fraction.restore(part("fraction"))
-        learner.delay = HopDelay.from_state(settings.delay, part("delay"))
-        learner.impact = ImpactLaw.from_state(memory, part("impact"))
+        learner.hazard = ChainHazard.from_state(settings.hazard, part_of(state, "hazard|"))
+        learner.recalibration = Recalibration.from_state(memory, part_of(state, "recalibration|"))
+        learner.fraction.restore(part_of(state, "fraction|"))
+        learner.delay = HopDelay.from_state(settings.delay, part_of(state, "delay|"))
+        learner.impact = ImpactLaw.from_state(memory, part_of(state, "impact|"))
         return learner
 
 

@@ -25,6 +25,7 @@ from faultline.cascades.outcome import Outcome
 from faultline.cascades.situation import Situation, passage_probs
 from faultline.cascades.sweeps import FORCED
 from faultline.errors import RequestError, StoreError
+from faultline.states import part_of
 from faultline.units import DAY_NS, MINUTE_NS, SECOND_NS
 
 if TYPE_CHECKING:
@@ -310,8 +311,5 @@ class CascadeCollector:
         collector._open, collector._waiting, collector._end_ns = head.open, head.waiting, head.end_ns
         collector.counts, collector._adl_ns = head.counts, head.adl_ns
         collector._forced = state["forced"].copy()
-        collector.tally = ExcessTally.from_state(
-            _EXCESS_HALF_LIFE_NS,
-            {key.removeprefix("tally."): value for key, value in state.items() if key.startswith("tally.")},
-        )
+        collector.tally = ExcessTally.from_state(_EXCESS_HALF_LIFE_NS, part_of(state, "tally."))
         return collector

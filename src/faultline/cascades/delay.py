@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from scipy.special import log_ndtr, ndtr, stdtrit
 
+from faultline.cascades.memory import Memory
 from faultline.cascades.positive import check_positive
 from faultline.errors import RequestError
 from faultline.units import DAY_NS, MINUTE_NS, SECOND_NS
@@ -61,7 +62,7 @@ class HopDelay:
         self.settings = settings or DelaySettings()
         #: Count, sum and sum of squares of log delays, the prior's included.
         self._sums = _prior_sums()
-        self._time_ns: int | None = None
+        self._memory = Memory(self.settings.half_life_ns)
 
     @property
     def log_mean(self) -> float:
@@ -130,10 +131,8 @@ class HopDelay:
         self._sums = self._sums + weight * np.array([1.0, first, second])
 
     def _fade(self, time_ns: int) -> None:
-        if self._time_ns is not None:
-            keep = 0.5 ** (max(time_ns - self._time_ns, 0) / self.settings.half_life_ns)
-            self._sums = keep * self._sums + (1 - keep) * _prior_sums()
-        self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
+        keep = self._memory.move(time_ns)
+        self._sums = keep * self._sums + (1 - keep) * _prior_sums()
 
     @staticmethod
     def _check(seconds: float) -> None:
@@ -143,16 +142,14 @@ class HopDelay:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
-        time_ns = -1 if self._time_ns is None else self._time_ns
-        return {"sums": self._sums.copy(), "time_ns": np.array([time_ns], dtype=np.int64)}
+        return {"sums": self._sums.copy(), "time_ns": np.array([self._memory.last_ns], dtype=np.int64)}
 
     @classmethod
     def from_state(cls, settings: DelaySettings, state: Mapping[str, NDArray[Any]]) -> HopDelay:
         """A belief that goes on where ``state()`` was taken."""
         delay = cls(settings)
         delay._sums = state["sums"].copy()
-        time_ns = int(state["time_ns"][0])
-        delay._time_ns = None if time_ns < 0 else time_ns
+        delay._memory.last_ns = int(state["time_ns"][0])
         return delay
 
 

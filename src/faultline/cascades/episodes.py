@@ -16,6 +16,8 @@ import msgspec
 import numpy as np
 from scipy.special import ndtr
 
+from faultline.cascades.memory import Memory
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -146,18 +148,15 @@ class ExcessTally:
     """
 
     def __init__(self, half_life_ns: int) -> None:
-        self._half_life_ns = half_life_ns
         #: Hops at risk, happened, expected, the variance of the expectation, and races won and lost.
         self._sums = np.zeros(6)
-        self._time_ns: int | None = None
+        self._memory = Memory(half_life_ns)
 
     def apply(
         self, time_ns: int, passage: NDArray[np.float64], reached: int, races: Sequence[int] = ()
     ) -> None:
         """Take in the hops of one chain that were at risk, ``reached`` of which happened, and their races."""
-        if self._time_ns is not None:
-            self._sums *= 0.5 ** (max(time_ns - self._time_ns, 0) / self._half_life_ns)
-        self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
+        self._sums *= self._memory.move(time_ns)
         expected, variance = passage.sum(), (passage * (1.0 - passage)).sum()
         won, lost = sum(race > 0 for race in races), sum(race < 0 for race in races)
         self._sums += np.array([len(passage), reached, expected, variance, won, lost])
@@ -203,14 +202,12 @@ class ExcessTally:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
-        time_ns = -1 if self._time_ns is None else self._time_ns
-        return {"sums": self._sums.copy(), "time_ns": np.array([time_ns], dtype=np.int64)}
+        return {"sums": self._sums.copy(), "time_ns": np.array([self._memory.last_ns], dtype=np.int64)}
 
     @classmethod
     def from_state(cls, half_life_ns: int, state: Mapping[str, NDArray[Any]]) -> ExcessTally:
         """A tally that goes on where ``state()`` was taken."""
         tally = cls(half_life_ns)
         tally._sums = state["sums"].copy()
-        time_ns = int(state["time_ns"][0])
-        tally._time_ns = None if time_ns < 0 else time_ns
+        tally._memory.last_ns = int(state["time_ns"][0])
         return tally

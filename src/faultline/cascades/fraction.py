@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.special import gammaincinv, ndtr
 
+from faultline.cascades.memory import Memory
 from faultline.errors import RequestError
 
 if TYPE_CHECKING:
@@ -48,11 +49,10 @@ class FractionLiquidated:
     def __init__(
         self, half_life_ns: int, reported_ratio: float = 1.0, reported_log_variance: float = 0.0
     ) -> None:
-        self._half_life_ns = half_life_ns
         self._reported_ratio, self._reported_log_variance = reported_ratio, reported_log_variance
         #: Sums over blocks of l, s, l^2, l s, s^2; faded.
         self._sums = np.zeros(5)
-        self._time_ns: int | None = None
+        self._memory = Memory(half_life_ns)
         self.censored = 0
 
     @property
@@ -99,19 +99,17 @@ class FractionLiquidated:
         if deleveraging:
             self.censored += 1
             return
-        if self._time_ns is not None:
-            self._sums = self._sums * 0.5 ** (max(time_ns - self._time_ns, 0) / self._half_life_ns)
-        self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
         seen = seen_usd / self._reported_ratio
-        self._sums = self._sums + np.array([seen, heat_usd, seen**2, seen * heat_usd, heat_usd**2])
+        self._sums = self._sums * self._memory.move(time_ns) + np.array(
+            [seen, heat_usd, seen**2, seen * heat_usd, heat_usd**2]
+        )
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
-        time_ns = -1 if self._time_ns is None else self._time_ns
-        return {"sums": self._sums.copy(), "tallies": np.array([time_ns, self.censored], dtype=np.int64)}
+        tallies = np.array([self._memory.last_ns, self.censored], dtype=np.int64)
+        return {"sums": self._sums.copy(), "tallies": tallies}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on where ``state()`` was taken; the settings are the constructor's."""
         self._sums = state["sums"].copy()
-        time_ns, self.censored = state["tallies"].tolist()
-        self._time_ns = None if time_ns < 0 else time_ns
+        self._memory.last_ns, self.censored = state["tallies"].tolist()

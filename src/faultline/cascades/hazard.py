@@ -25,9 +25,11 @@ from scipy.special import expit
 
 from faultline.cascades.levels import LEVELS_MAX
 from faultline.cascades.logistic import LogisticPosterior
+from faultline.cascades.memory import Memory
 from faultline.cascades.positive import check_positive
 from faultline.cascades.situation import FEATURES
 from faultline.fallback_kernels import fall_back_kernel
+from faultline.states import part_of
 from faultline.units import DAY_NS
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ class ChainHazard:
         self._posterior = LogisticPosterior(np.zeros(_D), precision, self.settings.half_life_ns)
         self._symbols: list[str] = []
         self._seen = np.zeros(LEVELS_MAX)
-        self._seen_ns: int | None = None
+        self._memory = Memory(self.settings.half_life_ns)
         self._log_odds = 0.0
         #: Whether plain volatility has taken over: from where the pool is at its limit until the model leads again.
         self._is_behind = False
@@ -115,7 +117,7 @@ class ChainHazard:
 
     def observations(self, time_ns: int) -> NDArray[np.float64]:
         """Hops at risk that were seen from each depth 0..9, faded with the memory, shape (10,)."""
-        return self._seen * self._kept(time_ns)
+        return self._seen * self._memory.kept(time_ns)
 
     def apply(
         self, time_ns: int, symbol: str, rows: NDArray[np.float64], happened: NDArray[np.float64]
@@ -136,7 +138,7 @@ class ChainHazard:
         wide, offsets = self._wide(rows, symbol), rows[:, -1]
         model, alone = expit(offsets + wide @ self._posterior.mean), expit(offsets)
         gain = float(np.sum(_log_likelihood(model, happened) - _log_likelihood(alone, happened)))
-        was_behind, kept = self._is_behind, self._kept(time_ns)
+        was_behind, kept = self._is_behind, self._memory.move(time_ns)
         # Past the limit of the pool more of the same says nothing, and would take as long to be taken back.
         self._log_odds, self._is_behind = fall_back_kernel(
             self._log_odds, was_behind, kept, gain, POOL_LIMIT_NATS, 2 * POOL_LIMIT_NATS
@@ -146,7 +148,6 @@ class ChainHazard:
         self._posterior.apply(time_ns, wide, happened, offsets)
         self._seen *= kept
         self._seen[: len(rows)] += 1.0
-        self._seen_ns = time_ns if self._seen_ns is None else max(time_ns, self._seen_ns)
 
     def hazards(self, symbol: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """P(hop happens | its level was reached) at the mean weights, shape (n,)."""
@@ -189,18 +190,13 @@ class ChainHazard:
             wide[:, _D + self._symbols.index(symbol)] = 1.0
         return wide
 
-    def _kept(self, time_ns: int) -> float:
-        if self._seen_ns is None:
-            return 1.0
-        return float(0.5 ** (max(time_ns - self._seen_ns, 0) / self.settings.half_life_ns))
-
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays; what ``take_turns`` would give is not part of it."""
         out: dict[str, NDArray[Any]] = {
             "symbols": np.frombuffer(msgspec.json.encode(self._symbols), dtype=np.uint8),
             "seen": self._seen.copy(),
             "log_odds": np.array([self._log_odds]),
-            "seen_ns": np.array([-1 if self._seen_ns is None else self._seen_ns], dtype=np.int64),
+            "seen_ns": np.array([self._memory.last_ns], dtype=np.int64),
             "behind": np.array([self._is_behind]),
         }
         return out | {f"weights.{key}": value for key, value in self._posterior.state().items()}
@@ -209,14 +205,13 @@ class ChainHazard:
     def from_state(cls, settings: HazardSettings, state: Mapping[str, NDArray[Any]]) -> ChainHazard:
         """A hazard that goes on where ``state()`` was taken."""
         hazard = cls(settings)
-        parts = {k.removeprefix("weights."): v for k, v in state.items() if k.startswith("weights.")}
-        hazard._posterior = LogisticPosterior.from_state(settings.half_life_ns, parts)
+        weights = part_of(state, "weights.")
+        hazard._posterior = LogisticPosterior.from_state(settings.half_life_ns, weights)
         hazard._symbols = msgspec.json.decode(state["symbols"].tobytes(), type=list[str])
         hazard._seen = state["seen"].copy()
         hazard._log_odds = float(state["log_odds"][0])
         hazard._is_behind = bool(state["behind"][0])
-        seen_ns = int(state["seen_ns"][0])
-        hazard._seen_ns = None if seen_ns < 0 else seen_ns
+        hazard._memory.last_ns = int(state["seen_ns"][0])
         return hazard
 
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from scipy.special import expit
 
+from faultline.cascades.memory import Memory
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -50,11 +52,10 @@ class LogisticPosterior:
     """
 
     def __init__(self, mean: NDArray[np.float64], precision: NDArray[np.float64], half_life_ns: int) -> None:
-        self._half_life_ns = half_life_ns
         self._prior_mean, self._prior_precision = mean.copy(), precision.copy()
         self.mean = mean.copy()
         self.precision = np.diag(precision)
-        self._time_ns: int | None = None
+        self._memory = Memory(half_life_ns)
 
     def extend(self, mean: float, precision: float) -> None:
         """Append a weight that no row so far had."""
@@ -67,12 +68,6 @@ class LogisticPosterior:
         grown[d, d] = precision
         self.precision = grown
 
-    def keep_ratio(self, time_ns: int) -> float:
-        """Weight that what is known keeps until ``time_ns``."""
-        if self._time_ns is None:
-            return 1.0
-        return float(0.5 ** (max(time_ns - self._time_ns, 0) / self._half_life_ns))
-
     def apply(
         self,
         time_ns: int,
@@ -81,7 +76,7 @@ class LogisticPosterior:
         offsets: NDArray[np.float64],
     ) -> None:
         """Take in rows (m, d), their answers 0 or 1 (m,) and offsets (m,), all known at ``time_ns``."""
-        keep = self.keep_ratio(time_ns)
+        keep = self._memory.move(time_ns)
         fresh = (1.0 - keep) * self._prior_precision
         precision = keep * self.precision + np.diag(fresh)
         start: NDArray[np.float64] = self.mean
@@ -97,7 +92,6 @@ class LogisticPosterior:
         p = expit(offsets + rows @ mean)
         self.mean = mean
         self.precision = precision + (rows * (p * (1.0 - p))[:, None]).T @ rows
-        self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
 
     def draws(self, normals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Weights drawn from the belief, one row per row of ``normals`` (n, d)."""
@@ -106,12 +100,11 @@ class LogisticPosterior:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
-        time_ns = -1 if self._time_ns is None else self._time_ns
         return {
             "mean": self.mean.copy(),
             "precision": self.precision.copy(),
             "prior": np.stack([self._prior_mean, self._prior_precision]),
-            "time_ns": np.array([time_ns], dtype=np.int64),
+            "time_ns": np.array([self._memory.last_ns], dtype=np.int64),
         }
 
     @classmethod
@@ -119,6 +112,5 @@ class LogisticPosterior:
         """A belief that goes on where ``state()`` was taken."""
         posterior = cls(state["prior"][0], state["prior"][1], half_life_ns)
         posterior.mean, posterior.precision = state["mean"].copy(), state["precision"].copy()
-        time_ns = int(state["time_ns"][0])
-        posterior._time_ns = None if time_ns < 0 else time_ns
+        posterior._memory.last_ns = int(state["time_ns"][0])
         return posterior

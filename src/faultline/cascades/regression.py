@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from faultline.cascades.memory import Memory
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -39,13 +41,12 @@ class LinearPosterior:
         half_life_ns: int,
     ) -> None:
         scaled = np.diag(precision) * noise_sd**2
-        self._half_life_ns = half_life_ns
         self._prior_gram, self._prior_moment = scaled, scaled @ mean
         self._prior_square = float(mean @ scaled @ mean) + noise_count * noise_sd**2
         self._prior_count = noise_count
         self._gram, self._moment = scaled.copy(), self._prior_moment.copy()
         self._square, self._count = self._prior_square, noise_count
-        self._time_ns: int | None = None
+        self._memory = Memory(half_life_ns)
         self.n = 0.0
 
     @property
@@ -70,33 +71,27 @@ class LinearPosterior:
 
     def apply(self, time_ns: int, rows: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Take in rows (m, d) and their values (m,), all known at ``time_ns``."""
-        if self._time_ns is not None:
-            keep = 0.5 ** (max(time_ns - self._time_ns, 0) / self._half_life_ns)
-            self._gram = keep * self._gram + (1 - keep) * self._prior_gram
-            self._moment = keep * self._moment + (1 - keep) * self._prior_moment
-            self._square = keep * self._square + (1 - keep) * self._prior_square
-            self._count = keep * self._count + (1 - keep) * self._prior_count
-            self.n *= keep
-        self._time_ns = time_ns if self._time_ns is None else max(time_ns, self._time_ns)
-        self._gram = self._gram + rows.T @ rows
-        self._moment = self._moment + rows.T @ values
+        keep = self._memory.move(time_ns)
+        self._gram = keep * self._gram + (1 - keep) * self._prior_gram + rows.T @ rows
+        self._moment = keep * self._moment + (1 - keep) * self._prior_moment + rows.T @ values
+        self._square = keep * self._square + (1 - keep) * self._prior_square
+        self._count = keep * self._count + (1 - keep) * self._prior_count
+        self.n *= keep
         self._square += float(values @ values)
         self._count += len(values)
         self.n += len(values)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
-        time_ns = -1 if self._time_ns is None else self._time_ns
         return {
             "gram": self._gram.copy(),
             "moment": self._moment.copy(),
             "scalars": np.array([self._square, self._count, self.n]),
-            "time_ns": np.array([time_ns], dtype=np.int64),
+            "time_ns": np.array([self._memory.last_ns], dtype=np.int64),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on where ``state()`` was taken; the prior is the constructor's."""
         self._gram, self._moment = state["gram"].copy(), state["moment"].copy()
         self._square, self._count, self.n = state["scalars"].tolist()
-        time_ns = int(state["time_ns"][0])
-        self._time_ns = None if time_ns < 0 else time_ns
+        self._memory.last_ns = int(state["time_ns"][0])

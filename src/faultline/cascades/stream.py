@@ -21,6 +21,7 @@ from faultline.cascades.situation import Situation
 from faultline.cascades.sweeps import Column, SweepTally
 from faultline.cascades.volatility import VolatilityTracker
 from faultline.heatmap.display import DisplayRows
+from faultline.states import part_of
 from faultline.units import HOUR_NS, MINUTE_NS
 from faultline.zones.zone import Zone
 
@@ -243,16 +244,11 @@ class CascadeStream:
     @classmethod
     def from_state(cls, learner: CascadeLearner, state: Mapping[str, NDArray[Any]]) -> CascadeStream:
         """A stream that goes on where ``state()`` was taken."""
-
-        def part(name: str) -> dict[str, NDArray[Any]]:
-            start = name + "|"
-            return {key.removeprefix(start): value for key, value in state.items() if key.startswith(start)}
-
         head = msgspec.json.decode(state["head"].tobytes(), type=_Head)
         stream = cls(head.symbol, learner)
-        stream.collector = CascadeCollector.from_state(learner, part("collector"))
-        stream.volatility = VolatilityTracker.from_state(part("volatility"))
-        stream.sweeps = SweepTally.from_state(part("sweeps"))
+        stream.collector = CascadeCollector.from_state(learner, part_of(state, "collector|"))
+        stream.volatility = VolatilityTracker.from_state(part_of(state, "volatility|"))
+        stream.sweeps = SweepTally.from_state(part_of(state, "sweeps|"))
         stream.unknown, stream._hits = head.unknown, head.hits
         stream._hour, stream._adl_ns = head.hour, head.adl_ns
         stream._columns = [

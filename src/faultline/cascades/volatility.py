@@ -15,6 +15,7 @@ import numpy as np
 
 from faultline.cascades.first_passage import Volatility
 from faultline.cascades.regression import LinearPosterior
+from faultline.states import part_of
 from faultline.units import DAY_NS, HOUR_NS, MINUTE_NS
 
 if TYPE_CHECKING:
@@ -134,9 +135,7 @@ class VolatilityTracker:
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
         """A tracker that goes on where ``state()`` was taken."""
         tracker = cls()
-        tracker._har.restore(
-            {key.removeprefix("har."): value for key, value in state.items() if key.startswith("har.")}
-        )
+        tracker._har.restore(part_of(state, "har."))
         tracker._sums, tracker._asked = state["sums"].copy(), state["asked"].copy()
         tracker._jumps = state["jumps"].copy()
         tracker._close_usd, tracker._hour_square, tracker._hour_time = state["scalars"].tolist()

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from faultline.errors import StoreError
 from faultline.heatmap.grid import bucket_of
+from faultline.states import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,18 +71,13 @@ class AgeTable:
         Raises:
             StoreError: the state is of another version or is no age table's.
         """
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("an age table", state, _STATE_VERSION):
             table = cls()
             table._first = int(state["first"][0])
             last = np.asarray(state["last_ns"])
             if last.ndim != 1 or last.dtype != np.int64:
                 raise ValueError(f"last visits of type {last.dtype} and shape {last.shape}")
             table._last_ns = last.copy()
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of an age table: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return table
 
     def _reach(self, first: int, last: int) -> None:

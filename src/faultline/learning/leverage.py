@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.heatmap.ledger import PATH_BAR
 from faultline.learning.bands import draw_shares, loosened
 from faultline.learning.bank import Hypothesis, distinct_kernels, empty_bank, star_bank, weigh_members
@@ -37,6 +37,7 @@ from faultline.learning.reporting import EVENT, Likelihood, Plan, Reporting, pla
 from faultline.learning.sizes import SIZE_LAW, larger_prob, mean_sizes, size_law_kernel
 from faultline.learning.tracks import ExposureTrack, blur_weights
 from faultline.learning.windows import runs_of, windows_of
+from faultline.states import restoring
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
@@ -554,18 +555,13 @@ class LeverageLearner:
         Raises:
             StoreError: the state is of another version, or was taken with other arguments.
         """
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("this learner", state, _STATE_VERSION):
             source = bytes(state["prior.source"]).decode()
             prior = MixPrior(np.array(state["prior.mix"]), np.array(state["prior.precision"]), source)
             learner = cls(reporting, bank, prior, settings)
             if not np.array_equal(state["given"], learner._fingerprint()):
                 raise ValueError("it was taken with other settings, reporting or bank")
             learner._restore(state)
-        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
-            message = f"not the state of this learner: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return learner
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:

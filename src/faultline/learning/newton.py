@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.newton_kernels import filter_rates_kernel
+from faultline.states import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,15 +169,10 @@ class RateFilter:
         Raises:
             StoreError: that is no state of such a filter.
         """
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a rate filter", state, _STATE_VERSION):
             kept = cls(state["prior"], settings)
             np.copyto(kept._x, state["x"], casting="safe")
             np.copyto(kept._precision, state["precision"], casting="safe")
-        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
-            message = f"not the state of a rate filter: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from faultline.errors import RequestError, StoreError
+from faultline.states import part_of, restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -155,7 +156,7 @@ class RatePool:
         Raises:
             StoreError: the state is of another version or is no pool's.
         """
-        score, half_life = _restored(state, "score", "half_life_h")
+        score, half_life = _restored("a pool", state, "score", "half_life_h")
         pool = cls(len(score), float(half_life[0]))
         pool._score[:] = score
         return pool
@@ -252,7 +253,7 @@ class RateGain:
         Raises:
             StoreError: the state is of another version or is no gain's.
         """
-        memory, settings = _restored(state, "memory", "settings")
+        memory, settings = _restored("a gain", state, "memory", "settings")
         if memory.shape != (2,) or settings.shape != (2,):
             message = f"not the state of a gain: memory {memory.shape}, settings {settings.shape}"
             raise StoreError(message, where="state", hint="rebuild it from the tape")
@@ -327,17 +328,15 @@ class MapPool:
         Raises:
             StoreError: the state is of another version or is no pool's.
         """
-        totals, score = _restored({**state, "score": state.get("pool.score")}, "totals", "score")
+        totals, score = _restored(
+            "a pool of maps", {**state, "score": state.get("pool.score")}, "totals", "score"
+        )
         if len(totals) != 2 + len(score):
             message = f"not the state of a pool of maps: {len(totals)} totals of {len(score)} maps"
             raise StoreError(message, where="state", hint="rebuild it from the tape")
         made = cls(len(score))
-        parts: dict[str, dict[str, NDArray[Any]]] = {}
-        for key, value in state.items():
-            name, _, inner = key.partition(".")
-            parts.setdefault(name, {})[inner] = value
-        made._pool = RatePool.from_state(parts["pool"])
-        made._gains = [RateGain.from_state(parts.get(f"gain{m}", {})) for m in range(len(score))]
+        made._pool = RatePool.from_state(part_of(state, "pool."))
+        made._gains = [RateGain.from_state(part_of(state, f"gain{m}.")) for m in range(len(score))]
         made._totals[:] = totals
         return made
 
@@ -405,19 +404,16 @@ def _plain(
     )
 
 
-def _restored(state: Mapping[str, Any], *names: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _restored(
+    what: str, state: Mapping[str, Any], *names: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Two named vectors of a state of this version.
 
     Raises:
         StoreError: the version differs, or a vector is missing, empty or not finite.
     """
-    try:
-        if int(state["version"][0]) != _STATE_VERSION:
-            raise ValueError(f"version {int(state['version'][0])}")
+    with restoring(what, state, _STATE_VERSION):
         first, second = (np.array(state[name], dtype=np.float64).ravel() for name in names)
         if not (len(first) and len(second) and np.isfinite(first).all() and np.isfinite(second).all()):
             raise ValueError(f"{' or '.join(names)} is empty or not finite")
-    except (KeyError, ValueError, IndexError, TypeError) as exc:
-        message = f"not a state of this kind: {exc}"
-        raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
     return first, second

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from faultline.errors import StoreError
 from faultline.heatmap.grid import BUCKET_LOG
 from faultline.heatmap.ledger_kernels import I_FIRST, I_HI, I_LO
 from faultline.heatmap.ledger_tables import empty_arrays, ledger_tables
@@ -94,23 +93,20 @@ class ExposureTrack:
         """Go on where ``state(name)`` was taken.
 
         Raises:
-            StoreError: the state does not fit.
+            KeyError: a part is missing.
+            ValueError: a part has another shape.
         """
-        try:
-            np.copyto(self._mean, state[f"{name}.mean"])
-            np.copyto(self.standing, state[f"{name}.standing"])
-            for field, part in self._arrays._asdict().items():
-                if field not in {"mass", "remaining"}:
-                    np.copyto(part, state[f"{name}.{field}"], casting="safe")
-            ints = self._arrays.integers
-            for field in ("mass", "remaining"):
-                part = getattr(self._arrays, field)
-                part[:] = 0.0 if field == "mass" else 1.0
-                for side in range(2):
-                    kept = state[f"{name}.{field}.{side}"]
-                    begin = int(ints[I_LO + side] - ints[I_FIRST])
-                    if kept.shape[1]:
-                        part[:, side, begin : begin + kept.shape[1]] = kept
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of these ledgers: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
+        np.copyto(self._mean, state[f"{name}.mean"])
+        np.copyto(self.standing, state[f"{name}.standing"])
+        for field, part in self._arrays._asdict().items():
+            if field not in {"mass", "remaining"}:
+                np.copyto(part, state[f"{name}.{field}"], casting="safe")
+        ints = self._arrays.integers
+        for field in ("mass", "remaining"):
+            part = getattr(self._arrays, field)
+            part[:] = 0.0 if field == "mass" else 1.0
+            for side in range(2):
+                kept = state[f"{name}.{field}.{side}"]
+                begin = int(ints[I_LO + side] - ints[I_FIRST])
+                if kept.shape[1]:
+                    part[:, side, begin : begin + kept.shape[1]] = kept

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.calibrator.filter_kernels import cumulative_sums_kernel
+from faultline.states import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,13 +119,8 @@ class ChangeDetector:
         Raises:
             StoreError: that is no state of such a detector.
         """
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a change detector", state, _STATE_VERSION):
             kept = cls(len(state["sums"]), drift_nats, threshold_nats)
             np.copyto(kept._sums, state["sums"], casting="safe")
             np.copyto(kept._lengths, state["lengths"], casting="safe")
-        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
-            message = f"not the state of a change detector: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept

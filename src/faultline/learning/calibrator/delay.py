@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.calibrator.estimate import Estimate
+from faultline.states import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,9 +149,7 @@ class DelayEstimator:
             StoreError: that is no state of such an estimator, or its ring has another length.
         """
         kept = cls(settings)
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a delay estimator", state, _STATE_VERSION):
             pushed = int(state["n_pushed"][0])
             n = len(state["weights"])
             if n != min(pushed, kept.settings.ring_events):
@@ -159,9 +158,6 @@ class DelayEstimator:
             np.copyto(kept._weights[:n], state["weights"], casting="safe")
             np.copyto(kept._log_posterior, state["log_posterior"], casting="safe")
             kept._n_pushed, kept._n_effective = pushed, float(state["n_effective"][0])
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a delay estimator: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _log_prior(self) -> NDArray[np.float64]:

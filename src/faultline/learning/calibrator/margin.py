@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.calibrator.estimate import Estimate
 from faultline.learning.calibrator.filter_kernels import margin_windows_kernel
+from faultline.states import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -204,18 +205,13 @@ class MarginBank:
             StoreError: that is no state of such a bank.
         """
         kept = cls(tier_caps_usd, settings)
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a margin bank", state, _STATE_VERSION):
             kept._begin(float(state["assumed_bps"][0]), state["corrections_bps"])
             for name in ("scores", "marks", "whole", "sums"):
                 own: NDArray[Any] = getattr(kept, f"_{name}")
                 if state[name].shape != own.shape:
                     raise ValueError(f"{name} of shape {state[name].shape}")
                 np.copyto(own, state[name], casting="safe")
-        except (KeyError, ValueError, IndexError, TypeError, RequestError) as exc:
-            message = f"not the state of a margin bank: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _posterior(

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.calibrator.estimate import Estimate, gaussian_estimate
 from faultline.learning.calibrator.filter_kernels import offset_filter_kernel
+from faultline.states import restoring
 from faultline.units import PriceKind
 
 if TYPE_CHECKING:
@@ -223,17 +224,12 @@ class OffsetFilter:
             StoreError: that is no state of such a filter.
         """
         kept = cls(priors, settings)
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("an offset filter", state, _STATE_VERSION):
             for name in ("mean", "cov", "scale", "count", "blur", "last_ns"):
                 own: NDArray[Any] = getattr(kept, f"_{name}")
                 if state[name].shape != own.shape:
                     raise ValueError(f"{name} of shape {state[name].shape}")
                 np.copyto(own, state[name], casting="safe")
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of an offset filter: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _widen(self, kind: PriceKind) -> None:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.calibrator.delay import LAGS_S
 from faultline.messages import Flag
+from faultline.states import restoring
 from faultline.units import SECOND_NS
 
 if TYPE_CHECKING:
@@ -145,18 +146,13 @@ class PrintLocator:
             StoreError: that is no state of such a locator.
         """
         kept = cls()
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a print locator", state, _STATE_VERSION):
             kept._pending = np.frombuffer(state["pending"].tobytes(), PRINT_ROW).copy()
             kept._ends = state["ends"].astype(np.int64, casting="safe")
             kept._logs = state["logs"].astype(np.float64, casting="safe")
             kept._ranges = state["ranges"].astype(np.float64, casting="safe")
             kept._linked = state["linked"].astype(np.bool_, casting="safe")
             kept.n_unlocated, kept.n_mistimed, kept.n_unusable = (int(count) for count in state["counts"])
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a print locator: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _extend(self, path: NDArray[np.void]) -> None:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.errors import StoreError
 from faultline.learning.calibrator.estimate import Estimate
 from faultline.learning.calibrator.filter_kernels import side_evidence_kernel
+from faultline.states import restoring
 from faultline.units import SECOND_NS, PriceKind
 
 if TYPE_CHECKING:
@@ -164,16 +164,11 @@ class SideCheck:
             StoreError: that is no state of such a check.
         """
         kept = cls(settings)
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a side check", state, _STATE_VERSION):
             np.copyto(kept._totals, state["totals"], casting="safe")
             kept._turns = float(state["turns"][0])
             kept._last_move_ns = int(state["last_move_ns"][0])
             kept._last = list(SideVerdict)[int(state["last"][0])]
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a side check: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _print_votes(

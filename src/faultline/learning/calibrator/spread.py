@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from faultline.errors import StoreError
+from faultline.states import restoring
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,12 +125,9 @@ class Spread:
             StoreError: that is no state of a histogram with these bins.
         """
         kept = cls(edges, half_life_events)
-        try:
-            if int(state["version"][0]) != _STATE_VERSION or state["mass"].shape != kept._mass.shape:
-                raise ValueError(f"version {int(state['version'][0])}, bins {state['mass'].shape}")
+        with restoring("a histogram", state, _STATE_VERSION):
+            if state["mass"].shape != kept._mass.shape:
+                raise ValueError(f"bins {state['mass'].shape}")
             np.copyto(kept._mass, state["mass"], casting="safe")
             kept._weight = float(state["weight"][0])
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a histogram: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
