@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from faultline.learning.calibrator.calibrator import Calibrator, CalibratorSettings
-from faultline.learning.calibrator.published import VENUES
+from faultline.learning.calibrator.published import VENUES, documented_reporting
 from faultline.learning.calibrator.report import EngineChange, SideTurn
 from faultline.learning.calibrator.reporting import unknown_windows
 from faultline.learning.calibrator.sides import SideVerdict
@@ -23,7 +23,7 @@ from faultline.learning.reporting import Likelihood
 from faultline.market.path import PATH_ROW
 from faultline.messages import Kind, empty_rows
 from faultline.pipeline.checkpoint import part_of
-from faultline.units import MINUTE_NS
+from faultline.units import HOUR_NS, MINUTE_NS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from faultline.learning.calibrator.report import CalibrationReport
     from faultline.learning.history import Fact
     from faultline.learning.posterior import LearnedWindows
+    from faultline.learning.reporting import Reporting
     from faultline.pipeline.step import LocatedEvents
 
 __all__ = ("FeedCalibrator", "Finding", "MarketCalibrator")
@@ -148,6 +149,16 @@ class FeedCalibrator:
         rows["reported"], rows["expected"] = windows.observed[told], windows.expected[told]
         self.calibrator.apply_windows(rows)
 
+    def is_whole(self, hour_ns: int) -> bool:
+        """Whether all of the hour that ended at ``hour_ns`` was heard and not learned elsewhere."""
+        return hour_ns - HOUR_NS >= max(self.from_ns, self.resumed_ns)
+
+    def apply_hour(self, hour_ns: int, printed_usd: float, anchor_usd: float) -> None:
+        """Learn the reporting fraction from what the feed and, scaled to it, the complete venues printed in an hour."""
+        row = unknown_windows(np.array([hour_ns]))
+        row["reported_usd"], row["anchor_usd"] = printed_usd, anchor_usd
+        self.calibrator.apply_windows(row)
+
     def apply_margins(self, windows: LearnedWindows) -> list[Finding]:
         """Learn what windows say about the venue's margins; tell where those have changed."""
         first = int(np.searchsorted(windows.start_ns, max(self.from_ns, self.resumed_ns)))
@@ -223,6 +234,7 @@ class _MarketHead(msgspec.Struct):
     feeds: list[str]
     since_ns: int
     first_ends_ns: dict[str, int]
+    printed_usd: dict[str, float]
 
 
 class MarketCalibrator:
@@ -231,10 +243,16 @@ class MarketCalibrator:
     Args:
         contracts: contracts by instrument id; may be filled later.
         mixing: slugs of archives that mix several venues.
+        reporting: what venues publish, by slug, where it is not what their documentation says.
     """
 
-    def __init__(self, contracts: Mapping[str, Instrument], mixing: Collection[str]) -> None:
-        self._contracts, self._mixing = contracts, mixing
+    def __init__(
+        self,
+        contracts: Mapping[str, Instrument],
+        mixing: Collection[str],
+        reporting: Mapping[str, Reporting] | None = None,
+    ) -> None:
+        self._contracts, self._mixing, self._reporting = contracts, mixing, reporting or {}
         self.feeds: dict[str, FeedCalibrator] = {}
         #: Calibrators that are served as they are, and all feeds of which nothing is learned.
         self.frozen: dict[str, FeedCalibrator] = {}
@@ -243,6 +261,8 @@ class MarketCalibrator:
         self._since_ns = 0
         #: End of the first bar of each path.
         self._first_ends_ns: dict[str, int] = {}
+        #: Liquidations that each feed printed since the last whole hour.
+        self._printed_usd: dict[str, float] = {}
 
     def apply(
         self,
@@ -285,6 +305,30 @@ class MarketCalibrator:
         feed.apply_windows(windows)
         return feed.apply_margins(windows)
 
+    def close_hour(self, hour_ns: int, interest_usd: Mapping[str, float], up_ids: Collection[str]) -> None:
+        """Compare what each feed printed in the hour, per open interest, with what the complete venues printed.
+
+        Args:
+            hour_ns: end of the hour.
+            interest_usd: published open interest by instrument.
+            up_ids: feeds that are up; of others silence says nothing.
+        """
+        printed, self._printed_usd = self._printed_usd, {}
+        known = [
+            feed_id
+            for feed_id, feed in self.feeds.items()
+            if feed_id in up_ids and interest_usd.get(feed_id, 0.0) > 0.0 and feed.is_whole(hour_ns)
+        ]
+        complete = [feed_id for feed_id in known if self._is_complete(feed_id, hour_ns)]
+        for feed_id in known:
+            others = [other for other in complete if other != feed_id]
+            if others:
+                there_usd = math.fsum(interest_usd[other] for other in others)
+                anchor_usd = math.fsum(printed.get(other, 0.0) for other in others)
+                self.feeds[feed_id].apply_hour(
+                    hour_ns, printed.get(feed_id, 0.0), anchor_usd * interest_usd[feed_id] / there_usd
+                )
+
     def report(self, feed_id: str) -> dict[str, Any] | None:
         """What is known of a feed's venue, as plain values; None before its first event.
 
@@ -303,7 +347,10 @@ class MarketCalibrator:
         }
 
     def _hear(self, events: LocatedEvents) -> None:
-        """Make a calibrator for each feed that is heard for the first time, from the next whole minute on."""
+        """Make a calibrator for each feed that is heard for the first time, from the next whole minute on; add up."""
+        # One by one: sums of pieces would round by how the tape is cut.
+        for feed_id, usd in zip(events.instrument.tolist(), events.notional_usd.tolist(), strict=True):
+            self._printed_usd[feed_id] = self._printed_usd.get(feed_id, 0.0) + usd
         known = events.received_ns >= self._since_ns
         ids, first = np.unique(events.instrument[known], return_index=True)
         for feed_id, index in zip(ids.tolist(), first.tolist(), strict=True):
@@ -323,12 +370,18 @@ class MarketCalibrator:
         is_own = began_ns is not None and began_ns <= feed.from_ns and not self._is_mixed(feed.feed_id)
         return feed.feed_id if is_own else reference_id
 
+    def _is_complete(self, feed_id: str, time_ns: int) -> bool:
+        """Whether a feed's venue says that it prints every liquidation."""
+        venue = feed_id.partition(":")[0]
+        reporting = self._reporting.get(venue) or documented_reporting(venue, time_ns)
+        return reporting is not None and reporting.scheme in {"all", "batched"}
+
     def _is_mixed(self, feed_id: str) -> bool:
         return feed_id.partition(":")[0] in self._mixing
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on, as flat arrays."""
-        head = _MarketHead(list(self.feeds), self._since_ns, self._first_ends_ns)
+        head = _MarketHead(list(self.feeds), self._since_ns, self._first_ends_ns, self._printed_usd)
         out: dict[str, NDArray[Any]] = {"head": np.frombuffer(msgspec.json.encode(head), dtype=np.uint8)}
         for feed_id, feed in self.feeds.items():
             out.update({f"{feed_id}/{key}": value for key, value in feed.state().items()})
@@ -340,11 +393,13 @@ class MarketCalibrator:
         contracts: Mapping[str, Instrument],
         mixing: Collection[str],
         state: Mapping[str, NDArray[Any]],
+        reporting: Mapping[str, Reporting] | None = None,
     ) -> MarketCalibrator:
         """Calibrators that go on where ``state()`` was taken."""
         head = msgspec.json.decode(state["head"].tobytes(), type=_MarketHead)
-        market = cls(contracts, mixing)
+        market = cls(contracts, mixing, reporting)
         market._since_ns, market._first_ends_ns = head.since_ns, head.first_ends_ns
+        market._printed_usd = head.printed_usd
         market.feeds = {
             feed_id: FeedCalibrator.from_state(part_of(state, f"{feed_id}/")) for feed_id in head.feeds
         }

@@ -18,12 +18,14 @@ import numpy as np
 
 from faultline.heatmap.ledger import PATH_BAR
 from faultline.learning.bank import Hypothesis, star_bank
+from faultline.learning.calibrator.published import documented_reporting
 from faultline.learning.leverage import LeverageLearner
 from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
 from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.given_mixes import GivenMixes
 from faultline.pipeline.map_trial import MapTrial
+from faultline.pipeline.shared_priors import share_priors
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:
@@ -378,7 +380,8 @@ class MarketLearner:
     """Learns from every feed of an asset and lets the instruments serve what was learned.
 
     Args:
-        reporting: what each venue publishes, by slug; a venue that is not in it is taken to publish everything.
+        reporting: what venues publish, by slug, where it is not what their documentation says; everything where that
+            says nothing.
         settings: constants of the learners.
         given: mixes of feeds that are served as they are, and those that feeds start from.
     """
@@ -389,6 +392,8 @@ class MarketLearner:
         self._reporting, self._settings, self._given = reporting, settings, given or GivenMixes()
         self.feeds: dict[str, FeedLearner] = {}
         self._trial = MapTrial()
+        #: Hour of the tape that is being learned.
+        self._hour = -1
 
     def apply(
         self, items: Sequence[InstrumentState], reference_id: str, events: LocatedEvents, upto_ns: int
@@ -403,12 +408,18 @@ class MarketLearner:
         """
         if not (self.feeds or len(events.received_ns)):
             return
+        hour = (upto_ns - 1) // HOUR_NS
+        if hour != self._hour:
+            share_priors([feed for feed_id, feed in self.feeds.items() if feed_id not in self._given.starts])
+            self._hour = hour
         paths = {item.instrument_id: item for item in items}
-        for feed_id in np.unique(events.instrument).tolist():
+        ids, first = np.unique(events.instrument, return_index=True)
+        for feed_id, index in zip(ids.tolist(), first.tolist(), strict=True):
             path_id = feed_id if feed_id in paths else reference_id
             if feed_id not in self.feeds and path_id in paths and not self._given.is_fixed(feed_id):
-                reporting = self._reporting.get(feed_id.partition(":")[0], Reporting())
-                if _is_coarse(paths[path_id].ready(upto_ns)):
+                venue, heard_ns = feed_id.partition(":")[0], int(events.received_ns[index])
+                reporting = self._reporting.get(venue) or documented_reporting(venue, heard_ns)
+                if reporting is None or _is_coarse(paths[path_id].ready(upto_ns)):
                     reporting = Reporting()
                 kernel, prior = paths[path_id].parameters, self._given.prior_of(feed_id)
                 self.feeds[feed_id] = FeedLearner(feed_id, path_id, kernel, reporting, self._settings, prior)
@@ -439,6 +450,10 @@ class MarketLearner:
         self._trial.close(time_ns, maps, teaches=teaches)
         for feed in self.feeds.values():
             feed.map_trust = self._trial.trust
+
+    def up_ids(self, now_ns: int) -> frozenset[str]:
+        """Feeds that are taken to be up."""
+        return frozenset(feed_id for feed_id, feed in self.feeds.items() if feed.is_up(now_ns))
 
     def take(self) -> list[tuple[str, LearnedWindows]]:
         """Windows learned since the last call, with their feed; feed by feed, in order of time."""
@@ -477,7 +492,7 @@ class MarketLearner:
         for feed_id, feed in self.feeds.items():
             out.update({f"{feed_id}/{key}": value for key, value in feed.state().items()})
         out.update({f"trial/{key}": value for key, value in self._trial.state().items()})
-        return out
+        return out | {"hour": np.array([self._hour])}
 
     @classmethod
     def from_state(
@@ -493,6 +508,7 @@ class MarketLearner:
         for feed_id in msgspec.json.decode(state["feeds"].tobytes()):
             market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part_of(state, f"{feed_id}/"))
         market._trial = MapTrial.from_state(part_of(state, "trial/"))
+        market._hour = int(state["hour"][0])
         for feed in market.feeds.values():
             feed.map_trust = market._trial.trust
         return market

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -17,7 +17,7 @@ from faultline.learning.constants import LearnerSettings
 from faultline.learning.mixes import smooth_prior
 from faultline.learning.reporting import Reporting
 from faultline.pipeline.given_mixes import GivenMixes
-from faultline.units import MINUTE_NS, SECOND_NS
+from faultline.units import MINUTE_NS
 from faultline.zones.parameters import ZoneParameters
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ("PipelineParameters", "read_parameters")
-
-
-#: Venues that publish one liquidation per symbol and second, by their documentation.
-_REPORTING: Final = {
-    venue: Reporting(scheme="latest", window_ns=SECOND_NS) for venue in ("aster", "binance", "okx")
-}
 
 
 class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +45,8 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         learner: constants of the learners.
         calibrates: whether it is learned what the venues do to their liquidations: where and how late they print,
             which share, and whether their sides and engines are what is assumed.
-        reporting: what a venue publishes of its liquidations, by slug; everything where it is not named.
+        reporting: what a venue publishes of its liquidations, by slug, where it is not what its documentation says
+            (``learning.calibrator.published``); everything where neither says anything.
         given: what is known beforehand: mixes, calibrators, chains; of a file that ``faultline learn`` wrote.
     """
 
@@ -67,7 +62,7 @@ class PipelineParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     learns: bool = True
     learner: LearnerSettings = msgspec.field(default_factory=LearnerSettings)
     calibrates: bool = True
-    reporting: dict[str, Reporting] = msgspec.field(default_factory=lambda: dict(_REPORTING))
+    reporting: dict[str, Reporting] = msgspec.field(default_factory=dict)
     given: GivenMixes = GivenMixes()
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from faultline.pipeline.instrument_state import InstrumentState
 from faultline.pipeline.learn import MarketLearner
 from faultline.pipeline.restored import give_calibrators, give_chains, hold_chains
 from faultline.pipeline.watch import MarketWatch
-from faultline.units import TIMEFRAMES_NS
+from faultline.units import HOUR_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +33,9 @@ __all__ = ("ARCHIVE_VENUES", "Shard")
 
 #: Slugs of archives that mix several venues: their liquidations count, but nothing can be opened there.
 ARCHIVE_VENUES: Final = frozenset({"mixed", "mixed-total"})
+
+#: Open interest that is older is not that of now.
+_STALE_NS: Final = 2 * HOUR_NS
 
 
 class Shard:
@@ -73,7 +76,9 @@ class Shard:
         if parameters.learns:
             self.learner = MarketLearner(parameters.reporting, parameters.learner, parameters.given)
         #: Learns what the venues do to their liquidations before they are printed; None where nobody asks.
-        self.calibrator = MarketCalibrator(self.contracts, ARCHIVE_VENUES) if parameters.calibrates else None
+        self.calibrator: MarketCalibrator | None = None
+        if parameters.calibrates:
+            self.calibrator = MarketCalibrator(self.contracts, ARCHIVE_VENUES, parameters.reporting)
         #: What a parameter file knows of the asset.
         self.given = parameters.given.of_asset(asset)
         if self.calibrator is not None:
@@ -127,6 +132,16 @@ class Shard:
         best = max(candidates, key=interest)
         self.reference_id = best.instrument_id
         return best
+
+    def published_usd(self, time_ns: int) -> dict[str, float]:
+        """Open interest of a side by instrument, of those that published it in the last two hours."""
+        known = [item for item in self.with_path() if time_ns - item.interest.as_of_ns <= _STALE_NS]
+        now = np.array([time_ns])
+        usd = {
+            item.instrument_id: float(item.interest.usd_at(now, np.array([item.price_usd]))[0])
+            for item in known
+        }
+        return {iid: value for iid, value in usd.items() if math.isfinite(value)}
 
     @property
     def price_usd(self) -> float:
@@ -241,7 +256,7 @@ class Shard:
         if shard.calibrator is not None:
             frozen, fixed_ids = shard.calibrator.frozen, shard.calibrator.fixed_ids
             shard.calibrator = MarketCalibrator.from_state(
-                shard.contracts, ARCHIVE_VENUES, part_of(state, "calibrator.")
+                shard.contracts, ARCHIVE_VENUES, part_of(state, "calibrator."), parameters.reporting
             )
             shard.calibrator.frozen, shard.calibrator.fixed_ids = frozen, fixed_ids
         if "watch.head" in state:

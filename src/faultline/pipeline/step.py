@@ -414,6 +414,8 @@ def _every_hour(shard: Shard, time_ns: int) -> None:
     shard.rows.follow(time_ns, reference.price_usd)
     for item in shard.with_path():
         item.follow_interest(time_ns, HOUR_NS)
+    if shard.calibrator is not None and shard.learner is not None:
+        shard.calibrator.close_hour(time_ns, shard.published_usd(time_ns), shard.learner.up_ids(time_ns))
     if shard.watch is not None:
         close_hour(shard, shard.watch, time_ns)
     if shard.keeps_history:

@@ -11,7 +11,10 @@ import dataclasses
 import enum
 from typing import Final
 
-__all__ = ("VENUES", "Evidence", "Fact", "Selection", "SideMeaning", "VenueFacts")
+from faultline.learning.reporting import Reporting
+from faultline.units import SECOND_NS, parse_time_ns
+
+__all__ = ("VENUES", "Evidence", "Fact", "Selection", "SideMeaning", "VenueFacts", "documented_reporting")
 
 
 class Evidence(enum.StrEnum):
@@ -62,6 +65,7 @@ class VenueFacts:
         partial: how much is closed at a time; None unknown.
         insurance: who takes what does not fill; None unknown.
         deleveraging: what happens after that; None unknown.
+        earlier: a selection that held before, and until when.
     """
 
     selection: Selection | None
@@ -72,6 +76,13 @@ class VenueFacts:
     partial: Fact | None = None
     insurance: Fact | None = None
     deleveraging: Fact | None = None
+    earlier: tuple[Selection, int] | None = None
+
+    def selection_at(self, time_ns: int) -> Selection | None:
+        """The selection at a moment; None unknown."""
+        if self.earlier is not None and time_ns < self.earlier[1]:
+            return self.earlier[0]
+        return self.selection
 
 
 _DOC: Final = Evidence.DOCUMENTATION
@@ -84,7 +95,7 @@ def _said(text: str) -> Fact:
 
 #: By venue slug.
 VENUES: Final[dict[str, VenueFacts]] = {
-    # "Largest" since 2026-04-14, "latest" before. Side and price were confirmed on recorded orders.
+    # Side and price were confirmed on recorded orders.
     "binance": VenueFacts(
         Selection.LARGEST,
         1.0,
@@ -92,6 +103,7 @@ VENUES: Final[dict[str, VenueFacts]] = {
         _DOC,
         is_on_book=True,
         deleveraging=_said("exists: such orders have an id of their own"),
+        earlier=(Selection.LATEST, parse_time_ns("2026-04-14")),
     ),
     "binance-coinm": VenueFacts(Selection.LATEST, 1.0, _ORDER, _DOC, is_on_book=True),
     "bybit": VenueFacts(
@@ -119,7 +131,6 @@ VENUES: Final[dict[str, VenueFacts]] = {
         partial=_said("cross two tiers at a time, isolated whole"),
         deleveraging=_said("exists: it is announced on a channel"),
     ),
-    # Every liquidation since 2026-08-20, one per contract and second before.
     "gate": VenueFacts(
         Selection.ALL,
         1.0,
@@ -129,6 +140,7 @@ VENUES: Final[dict[str, VenueFacts]] = {
         partial=_said("one tier at a time"),
         insurance=_said("fund"),
         deleveraging=_said("after the fund"),
+        earlier=(Selection.ONE, parse_time_ns("2026-08-20")),
     ),
     "htx": VenueFacts(
         None,
@@ -237,3 +249,23 @@ VENUES: Final[dict[str, VenueFacts]] = {
         partial=_said("isolated whole, at the bankruptcy price; cross the largest loss first"),
     ),
 }
+
+#: Selections that print one event per window as the learner reads them.
+_LATEST: Final = frozenset({Selection.LATEST, Selection.ONE})
+_LARGEST: Final = frozenset({Selection.LARGEST, Selection.LARGEST_PER_SIDE})
+
+
+def documented_reporting(venue: str, time_ns: int) -> Reporting | None:
+    """What a venue publishes at a moment by its documentation; None where that is not known, or where it is nothing.
+
+    In a second price goes one way as a rule, so the largest of each side is read as the largest.
+    """
+    facts = VENUES.get(venue)
+    selection = None if facts is None else facts.selection_at(time_ns)
+    if selection is Selection.ALL:
+        return Reporting()
+    if facts is None or facts.window_s is None or selection not in _LATEST | _LARGEST:
+        return None
+    return Reporting(
+        scheme="latest" if selection in _LATEST else "largest", window_ns=round(facts.window_s * SECOND_NS)
+    )

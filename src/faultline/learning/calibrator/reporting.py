@@ -1,17 +1,15 @@
 """Windows of reports and of what should have been reported in, the share that a venue reports out, always as a range.
 
-No single source can be trusted, so five are combined, each a ratio in logarithms with a variance:
+No single source can be trusted, so each is a ratio in logarithms with a variance of its own:
 
 * **implied**: reported over expected, where the expectation comes from rates learned with the exact likelihood of the
   venue's reporting rule, over all that was swept.
-* **closure**: exposure that the learned rates imply over open interest.
-* **burst**: how far open interest falls per reported dollar in large sweeps; a lower bound, so it weighs less.
-* **tape**: forced-looking trades at the sweep that a report explains.
 * **anchor**: reports per open interest over those of venues that report everything.
 
-They are weighed by inverse variance with a floor of 0.3 squared, the prior of the venue's class among them; where they
-disagree more than their variances allow the range grows by the square root of that excess (Birge's ratio). A share
-cannot exceed 1, so the posterior is cut there.
+Each is off by a factor of its own, 0.3 in logarithms, besides what its windows scatter. They are weighed by inverse
+variance, the prior of the venue's class among them; where they disagree more than their variances allow the range
+grows by the square root of that excess (Birge's ratio). A share cannot exceed 1, so the posterior is cut there. What
+else was tried and tells of other things than the share is in ``docs/decisions/0013-reporting-share.md``.
 """
 
 from __future__ import annotations
@@ -26,7 +24,6 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from faultline.errors import RequestError, StoreError
-from faultline.learning.calibrator.burst import BurstRegression
 from faultline.learning.calibrator.estimate import Estimate
 from faultline.learning.calibrator.ratio import DecayedRatio
 from faultline.units import HOUR_NS
@@ -47,24 +44,17 @@ __all__ = (
     "unknown_windows",
 )
 
-_STATE_VERSION: Final = 1
+_STATE_VERSION: Final = 2
 
 #: One window. What is not known in it is NaN and teaches its source nothing. ``reported`` and ``expected``
-#: are in one unit, events or winsorised USD. ``fall_usd`` and ``flow_usd`` are given for large sweeps only.
+#: are in one unit, events or winsorised USD.
 REPORTING_ROW: Final = np.dtype(
     [
         ("end_ns", "<i8"),
         ("reported", "<f8"),  # liquidations reported
         ("expected", "<f8"),  # liquidations that the learned rates and everything swept give
-        ("implied_interest_usd", "<f8"),  # exposure standing if the reported rates were all there is
-        ("interest_usd", "<f8"),  # open interest of one side
-        ("fall_usd", "<f8"),  # fall of open interest
         ("reported_usd", "<f8"),  # liquidations reported, USD
-        ("flow_usd", "<f8"),  # net traded flow
-        ("matched", "<f8"),  # forced-looking trades that a report explains
-        ("forced", "<f8"),  # forced-looking trades
-        ("anchor_usd", "<f8"),  # liquidations that complete venues reported
-        ("interest_over_anchor", "<f8"),  # open interest here over theirs
+        ("anchor_usd", "<f8"),  # what complete venues reported, scaled to the open interest here
     ]
 )
 
@@ -73,19 +63,15 @@ class ReportingSource(enum.StrEnum):
     """Where an estimate of the reporting fraction comes from."""
 
     IMPLIED = "implied"
-    CLOSURE = "closure"
-    BURST = "burst"
-    TAPE = "tape"
     ANCHOR = "anchor"
     PRIOR = "prior"
 
 
-_RATIOS: Final = (
-    ReportingSource.IMPLIED,
-    ReportingSource.CLOSURE,
-    ReportingSource.TAPE,
-    ReportingSource.ANCHOR,
-)
+#: Fields of a window whose ratio is a source: reported, and all that could have been.
+_RATIOS: Final = {
+    ReportingSource.IMPLIED: ("reported", "expected"),
+    ReportingSource.ANCHOR: ("reported_usd", "anchor_usd"),
+}
 
 
 class ReportingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -93,15 +79,13 @@ class ReportingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     Attributes:
         half_life_h: hours after which a window counts half.
-        floor_log_sd: a source is never surer than this, in log units.
-        bound_log_sd: the same for a source that is only a bound.
+        floor_log_sd: what a source is off besides its scatter, in log units; none is surer.
         prior_log_mean: logarithm of the share of the venue's class; NaN for none.
         prior_log_sd: its standard deviation.
     """
 
     half_life_h: float = 72.0
     floor_log_sd: float = 0.3
-    bound_log_sd: float = 0.6
     prior_log_mean: float = math.nan
     prior_log_sd: float = 1.0
 
@@ -113,7 +97,7 @@ class SourceShare:
     Attributes:
         source: which.
         log_share: logarithm of the reporting fraction.
-        log_variance: its variance, floor included.
+        log_variance: its variance, what it is off besides included.
         n_windows: windows behind it, old ones fading.
     """
 
@@ -133,7 +117,6 @@ class ReportingFraction:
     def __init__(self, settings: ReportingSettings | None = None) -> None:
         self.settings = settings or ReportingSettings()
         self._ratios = {source: DecayedRatio() for source in _RATIOS}
-        self._burst = BurstRegression()
         self._last_end_ns = -1
 
     def apply(self, windows: NDArray[np.void]) -> None:
@@ -159,17 +142,12 @@ class ReportingFraction:
 
     def sources(self) -> tuple[SourceShare, ...]:
         """What each source that knows something says, the prior last."""
-        floor, bound = self.settings.floor_log_sd**2, self.settings.bound_log_sd**2
+        floor = self.settings.floor_log_sd**2
         found: list[SourceShare] = []
         for source, ratio in self._ratios.items():
             log_share, variance = ratio.log_ratio()
             if math.isfinite(log_share):
-                found.append(SourceShare(source, log_share, max(variance, floor), ratio.n_windows))
-        log_share, variance = self._burst.log_share()
-        if math.isfinite(log_share):
-            found.append(
-                SourceShare(ReportingSource.BURST, log_share, max(variance, bound), self._burst.n_windows)
-            )
+                found.append(SourceShare(source, log_share, variance + floor, ratio.n_windows))
         if math.isfinite(self.settings.prior_log_mean):
             prior_variance = max(self.settings.prior_log_sd**2, floor)
             found.append(
@@ -186,7 +164,6 @@ class ReportingFraction:
         return {
             "version": np.array([_STATE_VERSION]),
             "ratios": np.array([ratio.sums for ratio in self._ratios.values()]),
-            "burst": self._burst.sums.copy(),
             "last_end_ns": np.array([self._last_end_ns], dtype=np.int64),
         }
 
@@ -205,7 +182,6 @@ class ReportingFraction:
                 raise ValueError(f"version {int(state['version'][0])}")
             for ratio, sums in zip(kept._ratios.values(), state["ratios"], strict=True):
                 np.copyto(ratio.sums, sums, casting="safe")
-            np.copyto(kept._burst.sums, state["burst"], casting="safe")
             kept._last_end_ns = int(state["last_end_ns"][0])
         except (KeyError, ValueError, IndexError, TypeError) as exc:
             message = f"not the state of a reporting fraction: {exc}"
@@ -213,19 +189,8 @@ class ReportingFraction:
         return kept
 
     def _learn(self, window: np.void, fade: float) -> None:
-        told = {name: float(window[name]) for name in REPORTING_ROW.names or () if name != "end_ns"}
-        pairs = {
-            ReportingSource.IMPLIED: (told["reported"], told["expected"]),
-            ReportingSource.CLOSURE: (told["implied_interest_usd"], told["interest_usd"]),
-            ReportingSource.TAPE: (told["matched"], told["forced"]),
-            ReportingSource.ANCHOR: (
-                told["reported_usd"],
-                told["anchor_usd"] * told["interest_over_anchor"],
-            ),
-        }
-        for source, (numerator, denominator) in pairs.items():
-            self._ratios[source].add(numerator, denominator, fade)
-        self._burst.add(told["fall_usd"], told["reported_usd"], told["flow_usd"], fade)
+        for source, (told, possible) in _RATIOS.items():
+            self._ratios[source].add(float(window[told]), float(window[possible]), fade)
 
 
 def unknown_windows(ends_ns: NDArray[np.int64]) -> NDArray[np.void]:
