@@ -9,7 +9,13 @@ import { scope } from "./view";
 
 export type ZonesState =
   | { readonly kind: "loading" }
-  | { readonly kind: "ready"; readonly answer: ZonesAnswer; readonly momentMs: number | null }
+  | {
+      readonly kind: "ready";
+      readonly answer: ZonesAnswer;
+      readonly momentMs: number | null;
+      /** Why these are only the last known; nothing where they are fresh. */
+      readonly trouble?: string;
+    }
   | { readonly kind: "error"; readonly message: string; readonly hint: string | null };
 
 export const zonesState = signal<ZonesState>({ kind: "loading" });
@@ -108,7 +114,9 @@ class ZoneFeed {
       if (stop.aborted) return;
       const hint = error instanceof ApiError ? error.hint : null;
       const message = error instanceof Error ? error.message : String(error);
-      zonesState.value = { kind: "error", message, hint };
+      const last = held.kind === "ready" && held.answer.scope === wanted && held.momentMs === momentMs;
+      // What is known of the same moment stays on screen, as the map does.
+      zonesState.value = last ? { ...held, trouble: message } : { kind: "error", message, hint };
     }
   }
 

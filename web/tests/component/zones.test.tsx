@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ZoneCard } from "../../src/pages/map/zones/ZoneCard";
 import { Approaching, ZonePanel } from "../../src/pages/map/zones/ZonePanel";
 import { zoneOrder } from "../../src/pages/map/zones/zoneOrder";
-import { assets, status } from "../../src/state/engine";
+import { assets, link, status } from "../../src/state/engine";
 import { focus } from "../../src/state/focus";
 import { mapData } from "../../src/state/map";
 import { scope } from "../../src/state/view";
@@ -177,6 +177,17 @@ describe("the feed of zones", () => {
     zoneMoment.value = null;
     expect(zonesState.value.kind).toBe("ready");
     await vi.waitFor(() => expect(asked).toHaveLength(4));
+    vi.stubGlobal("fetch", async () => {
+      throw new TypeError("no way there");
+    });
+    await zoneFeed.load();
+    // What is known of now stays, with a word; of another moment nothing is known.
+    expect(zonesState.value).toMatchObject({ kind: "ready", momentMs: null, trouble: expect.any(String) });
+    link.value = "open";
+    render(<ZonePanel />, root);
+    expect(root.textContent).toContain("Not being updated: ");
+    zoneMoment.value = T0 - 60_000;
+    await vi.waitFor(() => expect(zonesState.value.kind).toBe("error"));
     stop();
     status.value = null;
     mapData.value = null;

@@ -93,6 +93,8 @@ function Stale() {
   if (zonesState.value.kind !== "ready" || zoneMoment.value !== null) return null;
   if (state === "stale" || state === "offline" || state === "error")
     return <p class="warn pad">Not being updated: the engine is {state}.</p>;
+  const { trouble } = zonesState.value;
+  if (trouble) return <p class="warn pad">Not being updated: {trouble}</p>;
   return zonesState.value.answer.stale ? <p class="warn pad">The market data behind this is stale.</p> : null;
 }
 
