@@ -9,8 +9,11 @@ import pytest
 
 from faultline.cascades.impact import book_flow_usd
 from faultline.instruments import ContractKind, FormulaFamily, Instrument, Tier, instrument_rows
+from faultline.market.book_curve import book_curve
 from faultline.messages import Batch, Flag, Kind, empty_rows
+from faultline.pipeline import asset_books
 from faultline.pipeline.asset_books import BOOK_GRID_NS, BOOK_WARM_NS, AssetBooks
+from faultline.pipeline.cascading import CascadeWatch
 from faultline.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 
 START = 20_000 * DAY_NS
@@ -255,6 +258,28 @@ def test_cuts_and_restarts_change_nothing(seed) -> None:
     assert seen == [parts.at(moment) for moment in moments]
     assert sum(books[0] is not None for books, _ in seen) > len(seen) // 4
     assert any(ratio is not None for _, ratio in seen)
+
+
+def test_until_chains_may_ask_only_the_usual_depth_is_learned_and_what_they_hear_is_the_same(
+    monkeypatch,
+) -> None:
+    batches, end_s = busy()
+    rows, end_ns, looked = merged(batches), START + end_s * SECOND_NS, []
+    every = AssetBooks(START)
+    every.apply(rows, end_ns, CONTRACTS)
+    monkeypatch.setattr(asset_books, "book_curve", lambda book: looked.append(book) or book_curve(book))
+    follow_ns = START + 6 * HOUR_NS + 1
+    needed = CascadeWatch("BTC", follow_ns).books
+    needed.apply(rows, follow_ns - HOUR_NS, CONTRACTS)
+    assert len(looked) <= len(CONTRACTS) * 5 * 4
+    needed = AssetBooks.from_state(needed.state())
+    needed.apply(rows, end_ns, CONTRACTS)
+    asked = range(follow_ns - HOUR_NS, end_ns + 1, BOOK_GRID_NS)
+    seen = [needed.at(moment) for moment in asked]
+    assert seen == [every.at(moment) for moment in asked]
+    assert any(ratio is not None for _, ratio in seen)
+    before = [needed.at(moment) for moment in range(START, START + 5 * HOUR_NS, BOOK_GRID_NS)]
+    assert set(before) == {((None, None), None)}
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -25,6 +25,8 @@ __all__ = ("EDGES", "NEAR_EDGES", "BookCurve", "book_curve")
 EDGES: Final[NDArray[np.float64]] = 10.0 * BASIS_POINT * 2.0 ** (np.arange(-32, 49) / 8.0)
 #: Edges up to 10 basis points: how deep a book is near its best prices.
 NEAR_EDGES: Final = 33
+#: Keys fall away from the best one on both sides: an ask's is the negative of its price.
+_FALLS: Final = np.stack([np.exp(-EDGES), np.exp(EDGES)])
 #: Part of a tick by which a level may seem to lie beyond an edge.
 _SLACK: Final = 1e-6
 
@@ -86,8 +88,7 @@ def book_curve(book: Book) -> BookCurve:
     best = book.arrays[0][:COUNTS, BEST].copy()
     last, known = best.copy(), best != NOTHING
     usd, reach = np.zeros((2, len(EDGES))), np.full(2, math.nan)
-    # Keys fall away from the best one on both sides: an ask's is the negative of its price.
-    worst = best[:, None] * np.stack([np.exp(-EDGES), np.exp(EDGES)]) - _SLACK
+    worst = best[:, None] * _FALLS - _SLACK
     _curve_kernel(*book.arrays, book.tick_usd, worst, usd, last)
     reach[known] = np.abs(np.log(last[known] / best[known]))
     return BookCurve(np.cumsum(usd, axis=1), reach)

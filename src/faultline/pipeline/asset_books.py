@@ -63,6 +63,9 @@ class _Feed:
     last_ns: int = 0
     #: Times and USD near the best prices, at quarters of an hour.
     near: NDArray[np.float64] = dataclasses.field(default_factory=lambda: np.zeros((0, 2)))
+    #: What is usual of these rows of ``near``; it is asked for often and changes at quarters of an hour.
+    usual_of: tuple[int, int] = (0, 0)
+    usual: float = math.nan
 
     def apply(self, rows: Mapping[Kind, NDArray[np.void]]) -> None:
         """Take in rows in the order of time; at one instant gaps and facts of the contract come before levels."""
@@ -106,8 +109,18 @@ class _Feed:
 
     def usual_usd(self, time_ns: int) -> float:
         """What usually stands near the best prices; NaN while too little is known."""
-        past = self.near[(self.near[:, 0] < time_ns) & (self.near[:, 0] >= time_ns - BOOK_WARM_NS), 1]
-        return float(np.median(past)) if len(past) >= _USUAL_LEAST else math.nan
+        first, end = np.searchsorted(self.near[:, 0], (time_ns - BOOK_WARM_NS, time_ns)).tolist()
+        if self.usual_of != (first, end):
+            past = self.near[first:end, 1]
+            self.usual = float(np.median(past)) if len(past) >= _USUAL_LEAST else math.nan
+            self.usual_of = (first, end)
+        return self.usual
+
+    def note_near(self, time_ns: int, near_usd: float) -> None:
+        """Keep what stands near the best prices at a quarter of an hour, and forget those that are too old."""
+        recent = self.near[self.near[:, 0] >= time_ns - BOOK_WARM_NS]
+        self.near = np.vstack([recent, [float(time_ns), near_usd]])
+        self.usual_of, self.usual = (0, 0), math.nan
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -125,11 +138,14 @@ class AssetBooks:
 
     Args:
         from_ns: rows before that are passed over.
+        asked_from_ns: nobody asks for an earlier moment: until then only the depth that is usual is learned, which
+            takes one look in ninety.
     """
 
-    def __init__(self, from_ns: int) -> None:
+    def __init__(self, from_ns: int, asked_from_ns: int = 0) -> None:
         #: Rows received before this are in it.
         self.at_ns = from_ns
+        self._asked_from_ns = asked_from_ns // BOOK_GRID_NS * BOOK_GRID_NS
         self._feeds: dict[str, _Feed] = {}
         self._seen: dict[int, tuple[_Seen, NDArray[np.float64]]] = {}
 
@@ -171,13 +187,14 @@ class AssetBooks:
     def _looks(
         self, rows: Mapping[str, Mapping[Kind, NDArray[np.void]]], from_ns: int, to_ns: int
     ) -> list[int]:
-        """Moments of the grid in (from, to] at which a book may be fresh."""
+        """Moments of the grid in (from, to] at which a book may be fresh and somebody wants to know."""
         last = [feed.last_ns for feed in self._feeds.values()]
         levels = [each[Kind.BOOK_LEVEL] for each in rows.values()]
         last += [int(part["ts_received_ns"][-1]) for part in levels if len(part)]
         end_ns = min(to_ns, max(last, default=0) + _STALE_NS)
         first = from_ns // BOOK_GRID_NS + 1
-        return [k * BOOK_GRID_NS for k in range(first, end_ns // BOOK_GRID_NS + 1)]
+        grid = [k * BOOK_GRID_NS for k in range(first, end_ns // BOOK_GRID_NS + 1)]
+        return [at_ns for at_ns in grid if at_ns >= self._asked_from_ns or at_ns % _USUAL_EVERY_NS == 0]
 
     def _look(self, time_ns: int) -> None:
         """Note what stands there at a moment of the grid."""
@@ -195,9 +212,9 @@ class AssetBooks:
         ratio = sum(near[iid] for iid in known) / sum(usual[iid] for iid in known) if known else None
         if time_ns % _USUAL_EVERY_NS == 0:
             for iid, near_usd in near.items():
-                feed = self._feeds[iid]
-                recent = feed.near[feed.near[:, 0] >= time_ns - BOOK_WARM_NS]
-                feed.near = np.vstack([recent, [float(time_ns), near_usd]])
+                self._feeds[iid].note_near(time_ns, near_usd)
+        if time_ns < self._asked_from_ns:
+            return
         usd, n_edges = _added(list(curves.values()))
         oldest_ns = min(self._feeds[iid].last_ns for iid in curves)
         self._seen[time_ns] = _Seen(time_ns, tuple(curves), oldest_ns, n_edges, ratio), usd
@@ -224,6 +241,7 @@ class AssetBooks:
         """Everything needed to go on, as flat arrays."""
         head = _Head(
             at_ns=self.at_ns,
+            asked_from_ns=self._asked_from_ns,
             feeds={iid: (each.tick_usd, each.snapshot_ns, each.last_ns) for iid, each in self._feeds.items()},
             seen=[seen for seen, _ in self._seen.values()],
         )
@@ -241,7 +259,7 @@ class AssetBooks:
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> Self:
         """Books that go on where ``state()`` was taken."""
         head = msgspec.msgpack.decode(state["head"].tobytes(), type=_Head)
-        books = cls(head.at_ns)
+        books = cls(head.at_ns, head.asked_from_ns)
         for iid, (tick_usd, snapshot_ns, last_ns) in head.feeds.items():
             held = part_of(state, f"{iid}|book.")
             book = Book.from_state(held) if held else None
@@ -254,6 +272,7 @@ class _Head(msgspec.Struct):
     """What of books is not an array."""
 
     at_ns: int
+    asked_from_ns: int
     feeds: dict[str, tuple[float, int, int]]
     seen: list[_Seen]
 

@@ -29,7 +29,7 @@ from faultline.pipeline.checkpoint import part_of
 from faultline.signals.announcing import is_notable
 from faultline.signals.cascade_notices import cascade_notice
 from faultline.signals.notices import learner_notice
-from faultline.units import DAY_NS, MINUTE_NS, Side
+from faultline.units import DAY_NS, HOUR_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +81,8 @@ class CascadeWatch:
         self.stream = CascadeStream(asset, CascadeLearner(settings))
         self.strip = DailyStrip()
         self.record = CascadeRecord()
-        self.books = AssetBooks(follow_from_ns - BOOK_WARM_NS)
+        # A hit is judged by what was known when its bar began: none that is walked is longer than an hour.
+        self.books = AssetBooks(follow_from_ns - BOOK_WARM_NS, follow_from_ns - HOUR_NS)
         self.funding = FundingRates()
         #: The last chain that was said of each zone, by its id.
         self.chains: dict[str, ChainForecast] = {}
