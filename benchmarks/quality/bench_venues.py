@@ -1,8 +1,9 @@
-"""What venues tell of each other in simulated worlds of several: shares they print, mixes that quiet feeds start from.
+"""What venues tell of each other in simulated worlds of several: shares that they print, and mixes to start from.
 
 Run ``make bench-quality``, or this script. Every world runs through the engine twice, once as it comes and once where
-no feed borrows a prior. A feed's mix is compared with the true mix of what was opened, from 10x up; the share that a
-venue prints with the truth. Figures go to ``results/venues.json``, judged by ``lines.toml``.
+every hour quiet feeds get the prior that the others taught (``learning.prior``). A feed's mix is compared with the true
+mix of what was opened, from 10x up; the share that a venue prints with the truth. Figures go to
+``results/venues.json``, judged by ``lines.toml``.
 """
 
 from __future__ import annotations
@@ -11,15 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import numpy as np
 import quality_lines
 
 from faultline.evaluation.truth import read_truth, write_truth
 from faultline.evaluation.truth_scores import distance_w1, shares_on_grid, total_variation
+from faultline.learning.prior import refresh_priors
 from faultline.learning.reporting import Reporting
-from faultline.pipeline import learn
 from faultline.pipeline.kinds import ENGINE_KINDS, STEP_FIELDS
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import TapeReplay
@@ -29,6 +29,7 @@ from faultline.tape import Tape, TapeWriter
 from faultline.units import HOUR_NS, parse_time_ns
 
 if TYPE_CHECKING:
+    from faultline.pipeline.learn import FeedLearner
     from faultline.pipeline.shard import Shard
 
 START = parse_time_ns("2026-01-01")
@@ -75,7 +76,19 @@ def simulate(world: str, seed: int, folder: Path) -> Tape:
     return Tape(folder / "tape")
 
 
-def learn_tape(tape: Tape, complete: tuple[str, ...], opened: dict[str, Any]) -> tuple[Shard, dict[int, Any]]:
+def lend_priors(feeds: list[FeedLearner]) -> None:
+    """Give every quiet feed the prior that all others taught, where one of them speaks for itself."""
+    quiet = [feed for feed in feeds if feed.events < feed.learner.settings.pooled_below]
+    if quiet and any(feed.learner.effective_events >= feed.learner.settings.pooled_below for feed in feeds):
+        learned = [feed.learner.taught(feed.feed_id) for feed in feeds]
+        priors = refresh_priors(learned, feeds[0].learner.leverages)
+        for feed in quiet:
+            feed.learner.set_prior(priors[feed.feed_id])
+
+
+def learn_tape(
+    tape: Tape, complete: tuple[str, ...], opened: dict[str, Any], *, lends: bool
+) -> tuple[Shard, dict[int, Any]]:
     """Run a tape through the engine; the distance of each feed's mix from what was opened, by hour."""
     parameters = PipelineParameters(reporting={venue: Reporting() for venue in complete})
     replay = TapeReplay(tape, "BTC", parameters)
@@ -87,6 +100,8 @@ def learn_tape(tape: Tape, complete: tuple[str, ...], opened: dict[str, Any]) ->
     )
     for _, end_ns, batches in stream:
         step(shard, batches, end_ns)
+        if lends and shard.learner is not None:
+            lend_priors(list(shard.learner.feeds.values()))
         hour = round((end_ns - START) / HOUR_NS)
         if hour in HOURS and shard.learner is not None:
             found[hour] = {
@@ -118,9 +133,8 @@ def run(world: str, complete: tuple[str, ...], seed: int) -> dict[str, Any]:
         for feed_id in np.unique(opens["instrument"]).tolist():
             mine = opens["instrument"] == feed_id
             opened[feed_id] = opens["leverage"][mine].astype(float), opens["n_opens"][mine].astype(float)
-        shard, borrowed = learn_tape(tape, complete, opened)
-        with mock.patch.object(learn, "share_priors"):
-            _, alone = learn_tape(tape, complete, opened)
+        shard, alone = learn_tape(tape, complete, opened, lends=False)
+        _, borrowed = learn_tape(tape, complete, opened, lends=True)
         forced = {key: np.asarray(tables["liquidations"][key].to_pylist())
                   for key in ("instrument", "notional_usd", "is_reported")}  # fmt: skip
     shares = {}

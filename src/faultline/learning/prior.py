@@ -153,8 +153,8 @@ def refresh_priors(
         unknown = _inverse(here.precision)
         mean = unknown @ here.information
         mix = np.exp(mean - mean.max())
-        others = len(learned) - 1
-        source = f"{one.asset_class} and {one.venue[1]}: {others} other instruments"
+        others = sum(other is not one and other.asset_class == one.asset_class for other in learned)
+        source = f"taught by {others} other instrument{'s' * (others != 1)}"
         out[one.instrument_id] = MixPrior(mix / mix.sum(), _inverse(free + unknown), source)
     return out
 

@@ -25,7 +25,6 @@ from faultline.learning.reporting import EVENT, Reporting
 from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.given_mixes import GivenMixes
 from faultline.pipeline.map_trial import MapTrial
-from faultline.pipeline.shared_priors import share_priors
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:
@@ -392,8 +391,6 @@ class MarketLearner:
         self._reporting, self._settings, self._given = reporting, settings, given or GivenMixes()
         self.feeds: dict[str, FeedLearner] = {}
         self._trial = MapTrial()
-        #: Hour of the tape that is being learned.
-        self._hour = -1
 
     def apply(
         self, items: Sequence[InstrumentState], reference_id: str, events: LocatedEvents, upto_ns: int
@@ -408,10 +405,6 @@ class MarketLearner:
         """
         if not (self.feeds or len(events.received_ns)):
             return
-        hour = (upto_ns - 1) // HOUR_NS
-        if hour != self._hour:
-            share_priors([feed for feed_id, feed in self.feeds.items() if feed_id not in self._given.starts])
-            self._hour = hour
         paths = {item.instrument_id: item for item in items}
         ids, first = np.unique(events.instrument, return_index=True)
         for feed_id, index in zip(ids.tolist(), first.tolist(), strict=True):
@@ -492,7 +485,7 @@ class MarketLearner:
         for feed_id, feed in self.feeds.items():
             out.update({f"{feed_id}/{key}": value for key, value in feed.state().items()})
         out.update({f"trial/{key}": value for key, value in self._trial.state().items()})
-        return out | {"hour": np.array([self._hour])}
+        return out
 
     @classmethod
     def from_state(
@@ -508,7 +501,6 @@ class MarketLearner:
         for feed_id in msgspec.json.decode(state["feeds"].tobytes()):
             market.feeds[feed_id] = FeedLearner.from_state(kernels, settings, part_of(state, f"{feed_id}/"))
         market._trial = MapTrial.from_state(part_of(state, "trial/"))
-        market._hour = int(state["hour"][0])
         for feed in market.feeds.values():
             feed.map_trust = market._trial.trust
         return market

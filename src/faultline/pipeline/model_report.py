@@ -72,6 +72,7 @@ def _frozen_feed(shard: Shard, feed: LearnedFeed) -> dict[str, Any]:
         "leverages": list(feed.leverages),
         "mix": list(feed.believed_mix),
         "assumed_mix": list(feed.assumed_mix),
+        "assumed_from": "parameter file",
         "bins": [{**msgspec.to_builtins(found), "before_share": None} for found in feed.bins],
         "before_ms": None,
         "hypotheses": [{"name": name, "weight": weight} for name, weight in feed.hypotheses.items()],
@@ -103,6 +104,7 @@ def _feed(shard: Shard, feed: FeedLearner) -> dict[str, Any]:
         "leverages": list(learner.leverages),
         "mix": belief.mix,
         "assumed_mix": learner.prior.mix,
+        "assumed_from": learner.prior.source,
         "bins": _bins(belief, learner.prior.mix, before, np.asarray(learner.leverages)),
         "before_ms": int(past["time_ns"][0]) // MILLISECOND_NS if before is not None else None,
         "hypotheses": [
