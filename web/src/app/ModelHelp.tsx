@@ -1,4 +1,5 @@
 /** What the figures of the model page mean. */
+import { ESTIMATES } from "../pages/model/meanings";
 
 const WORDS: readonly (readonly [string, string])[] = [
   ["share", "of positions opened in a band of leverage, as published liquidations tell it"],
@@ -41,7 +42,7 @@ export function ModelHelp() {
         nothing the page says so, and shows what is assumed instead.
       </p>
       <dl class="help-modes">
-        {WORDS.map(([word, meaning]) => (
+        {[...WORDS, ...ESTIMATES].map(([word, meaning]) => (
           <div key={word}>
             <dt>{word}</dt>
             <dd>{meaning}</dd>

@@ -15,7 +15,8 @@ describe("names of the engine", () => {
   it("become words, and stay where they are not known", () => {
     expect(hypothesisText("incumbent")).toBe("all as assumed");
     expect(hypothesisText("hazard 0.05556")).toBe("5.6 % closed an hour at 10x");
-    expect(hypothesisText("margin buffer 0.002")).toBe("margin 0.20 % wider");
+    expect(hypothesisText("margin buffer 0.002")).toBe("margin buffer 0.20 %");
+    expect(hypothesisText("margin buffer 0")).toBe("no margin buffer");
     expect(hypothesisText("exponent 0")).toBe("closed alike at all x");
     expect(hypothesisText("deposit exponent 1.5")).toContain("1.5");
     expect(hypothesisText("something else 3")).toBe("something else 3");

@@ -9,7 +9,10 @@ const TRIED: readonly (readonly [RegExp, (value: number) => string])[] = [
     (value) => (value === 0 ? "closed alike at all x" : `closed by leverage^${value}`),
   ],
   [/^dispersion ([\d.e-]+)$/, (value) => `margins scattered by ${value}`],
-  [/^margin buffer ([\d.e-]+)$/, (value) => `margin ${percent(value, 2)} wider`],
+  [
+    /^margin buffer ([\d.e-]+)$/,
+    (value) => (value === 0 ? "no margin buffer" : `margin buffer ${percent(value, 2)}`),
+  ],
   [/^deposit exponent ([\d.e-]+)$/, (value) => `opened by volume^${value}`],
   [/^half-life ([\d.e-]+)$/, (value) => `half forgotten in ${value} h`],
 ];
@@ -28,7 +31,8 @@ export function hypothesisText(name: string): string {
 export const estimateText = (name: string): string =>
   name.replace(/ <=(\S+)$/, ", up to $$$1").replace(/ >(\S+)$/, ", above $$$1");
 
-const ESTIMATES: readonly (readonly [string, string])[] = [
+/** Beginnings of the names of estimates, and what they are. */
+export const ESTIMATES: readonly (readonly [string, string])[] = [
   ["print offset", "printed price beside the mark: with a minus below it for longs, above for shorts"],
   ["basis to the mark", "what prints of both sides have in common against the mark"],
   ["delay", "from the trigger to the venue's stamp; only prices by the second tell it"],
