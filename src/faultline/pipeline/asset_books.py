@@ -23,8 +23,8 @@ from faultline.cascades.impact import Book as EatenBook
 from faultline.market.book import Book, Condition
 from faultline.market.book_curve import EDGES, NEAR_EDGES, BookCurve, book_curve
 from faultline.messages import Flag, Kind, empty_rows
-from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.kinds import BOOK_KINDS
+from faultline.states import part_of
 from faultline.units import DAY_NS, MINUTE_NS, SECOND_NS
 
 if TYPE_CHECKING:

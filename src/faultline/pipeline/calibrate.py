@@ -22,7 +22,7 @@ from faultline.learning.calibrator.sides import SideVerdict
 from faultline.learning.reporting import Likelihood
 from faultline.market.path import PATH_ROW
 from faultline.messages import Kind, empty_rows
-from faultline.pipeline.checkpoint import part_of
+from faultline.states import part_of
 from faultline.units import HOUR_NS, MINUTE_NS
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from faultline.market.funding import FundingRates
 from faultline.messages import Kind
 from faultline.pipeline.asset_books import BOOK_WARM_NS, AssetBooks
 from faultline.pipeline.cascade_record import CascadeRecord, strip_rows
-from faultline.pipeline.checkpoint import part_of
 from faultline.signals.announcing import is_notable
 from faultline.signals.cascade_notices import cascade_notice
 from faultline.signals.notices import learner_notice
+from faultline.states import part_of
 from faultline.units import DAY_NS, HOUR_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from faultline.market.interest import OpenInterest
 from faultline.market.opening import OpeningProxy
 from faultline.market.path import PathBuilder
 from faultline.messages import Kind, empty_rows
-from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.history import PathHistory
 from faultline.pipeline.served_mix import ServedMix
+from faultline.states import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,9 +22,9 @@ from faultline.learning.calibrator.published import documented_reporting
 from faultline.learning.leverage import LeverageLearner
 from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
-from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.given_mixes import GivenMixes
 from faultline.pipeline.map_trial import MapTrial
+from faultline.states import part_of
 from faultline.units import HOUR_NS, MINUTE_NS, SECOND_NS, Side
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy as np
 from faultline.heatmap.forecast import passed_ratio
 from faultline.heatmap.grid import bucket_position
 from faultline.learning.pool import MapPool
-from faultline.pipeline.checkpoint import part_of
+from faultline.states import part_of
 from faultline.units import HOUR_NS, MINUTE_NS, Side
 
 if TYPE_CHECKING:

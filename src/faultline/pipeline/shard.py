@@ -12,11 +12,11 @@ from faultline.heatmap.columns import ColumnSeries
 from faultline.heatmap.display import RowChooser
 from faultline.heatmap.forecast import ForecastChain
 from faultline.pipeline.calibrate import MarketCalibrator
-from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.instrument_state import InstrumentState
 from faultline.pipeline.learn import MarketLearner
 from faultline.pipeline.restored import give_calibrators, give_chains, hold_chains
 from faultline.pipeline.watch import MarketWatch
+from faultline.states import part_of
 from faultline.units import HOUR_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:

@@ -15,7 +15,6 @@ import numpy as np
 
 from faultline.pipeline.accounting import ACCOUNT_NS, Accountant
 from faultline.pipeline.cascading import CascadeWatch
-from faultline.pipeline.checkpoint import part_of
 from faultline.pipeline.turnover import HourlyTurnover
 from faultline.signals.announcing import Announcer
 from faultline.signals.events import EventType
@@ -23,6 +22,7 @@ from faultline.signals.feeds import FeedTrouble, FeedWatch
 from faultline.signals.liquidations import LargeLiquidations
 from faultline.signals.notices import Notice, feed_notice, silence_notice, zone_notice
 from faultline.signals.silence import SilenceWatch
+from faultline.states import part_of
 from faultline.units import DAY_NS, HOUR_NS, Side
 from faultline.zones.density import TRAILING_NS
 from faultline.zones.detection import detect_zones
