@@ -17,12 +17,12 @@ GRID = (3.0, 9.0, 10.0, 24.0, 25.0, 59.0, 60.0, 125.0)
 SHARES = np.array([0.05, 0.05, 0.1, 0.1, 0.2, 0.1, 0.3, 0.1])
 
 
-def shares_of(covariance, prior_events=0.0, weights=(1.0,), x=None):
+def shares_of(covariance, prior_events=0.0, weights=(1.0,), x=None, assumed=SHARES):
     x = np.log(SHARES)[None] if x is None else x
     covariances = np.repeat(covariance[None], len(x), axis=0)
     draws = draw_shares(x, covariances, np.array(weights))
     return bin_shares(
-        GRID, x, covariances, np.array(weights), np.eye(8) * 4.0, np.full(8, prior_events), draws
+        GRID, x, covariances, np.array(weights), np.eye(8) * 4.0, np.full(8, prior_events), draws, assumed
     )
 
 
@@ -49,10 +49,18 @@ def test_the_band_covers_as_often_as_it_says():
         assert np.mean((drawn > part.low) & (drawn < part.high)) == pytest.approx(0.95, abs=0.015)
 
 
-def test_what_was_not_taught_is_not_identified_unless_much_was_expected():
+def test_what_was_not_taught_is_not_identified_however_much_was_expected():
     assert not any(part.identified for part in shares_of(np.eye(8) * 3.9))
-    assert all(part.identified for part in shares_of(np.eye(8) * 3.9, prior_events=50.0))
+    assert not any(part.identified for part in shares_of(np.eye(8) * 3.9, prior_events=50.0))
     np.testing.assert_allclose(taught_ratio(np.eye(2) * 5.0, np.eye(2) * 4.0), 0.0)
+
+
+def test_that_few_came_where_many_were_expected_is_known():
+    few = np.log(np.where(bin_of(GRID) == 1, 1e-4, SHARES))[None]
+    loose = np.diag(np.where(bin_of(GRID) == 1, 2.4, 3.9))
+    found = [part.identified for part in shares_of(loose, prior_events=50.0, x=few)]
+    assert found == [False, True, False, False]
+    assert not any(part.identified for part in shares_of(loose, prior_events=2.0, x=few))
 
 
 def test_a_wide_prior_lends_no_knowledge():

@@ -42,7 +42,8 @@ BIN_LABELS: Final = ("<10x", "10-25x", "25-60x", ">60x")
 _APART: Final = 0.5**2 + 0.4**2
 #: A leverage or a bin is identified where events taught this share of the variance...
 IDENTIFIED_FROM: Final = 0.5
-#: ...a bin also where the prior expected this many independent events in a half-life: that few came is knowledge too.
+#: ...a bin also where the prior expected this many independent events in a half-life and so few came that its whole
+#: band lies below what was assumed: a rate near zero is never known well in logarithms.
 _EXPECTED: Final = 10.0
 _SMALLEST: Final = 1e-12
 
@@ -98,6 +99,7 @@ def bin_shares(
     prior: NDArray[np.float64],
     prior_events: NDArray[np.float64],
     draws: NDArray[np.float64],
+    assumed: NDArray[np.float64],
     promise: float = 0.95,
 ) -> tuple[BinShare, ...]:
     """Shares of the four bins; a bin without leverages is left out.
@@ -110,6 +112,7 @@ def bin_shares(
         prior: covariance of the prior's log rates, shape (L, L).
         prior_events: events that the prior expected per leverage in a half-life, shape (L,).
         draws: of the mix, shape (N, L): ``bands.draw_shares``.
+        assumed: shares of the prior, shape (L,), sum 1.
         promise: part of the draws inside the band.
     """
     bins, found = bin_of(leverages), []
@@ -120,7 +123,8 @@ def bin_shares(
         share, iota = _bin_moments(x, covariances, weights, prior, inside)
         events = float(prior_events[inside].sum())
         low, high = band_of(draws[:, inside].sum(axis=1), promise)
-        identified = iota >= IDENTIFIED_FROM or events >= _EXPECTED
+        few_came = events >= _EXPECTED and float(high) < float(assumed[inside].sum())
+        identified = iota >= IDENTIFIED_FROM or few_came
         found.append(BinShare(label, share, float(low), float(high), iota, events, identified))
     return tuple(found)
 

@@ -405,7 +405,9 @@ class LeverageLearner:
             mix=mix,
             notional_mix=notional / notional.sum() if np.isfinite(notional).all() else np.full(size, np.nan),
             sizes_usd=sizes,
-            bins=bin_shares(self.leverages, self._log_rates(), covariance, spoken, before, expected, draws),
+            bins=bin_shares(
+                self.leverages, self._log_rates(), covariance, spoken, before, expected, draws, self.prior.mix
+            ),
             iota=spoken @ np.stack([taught_ratio(member, before) for member in covariance]),
             draws=draws,
             weights=self.weights,
