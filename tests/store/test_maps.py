@@ -275,6 +275,45 @@ def test_missing_candles_stay_missing_and_closed_ones_stay_as_they_are(store, ma
     assert [(change.index, change.closed) for change in changes] == [(9, True)]
 
 
+def unheard(market, *spans):
+    """Spans in columns of the market."""
+    width = market.t_ns[1] - market.t_ns[0]
+    return np.array(
+        [(market.t_ns[0] + a * width, market.t_ns[0] + b * width) for a, b in spans], dtype=np.int64
+    )
+
+
+def test_liquidations_of_candles_in_which_nobody_listened_are_unknown_and_listeners_are_told(store, market):
+    told = []
+    store.subscribe(told.append)
+    store.write_candles(market.candles("BTC", 0, 10, 9))
+    before = store.candles("BTC", "5m").values.copy()
+    assert not np.isnan(before[:, 5:]).any()
+    told.clear()
+    store.leave_unheard("BTC", unheard(market, (-3, 1), (3, 5.5)))
+    after = store.candles("BTC", "5m")
+    missing = [0, 3, 4]
+    assert np.flatnonzero(np.isnan(after.values[:, 5:]).all(axis=1)).tolist() == missing
+    np.testing.assert_array_equal(after.values[:, :5], before[:, :5])
+    assert [change.index for change in told] == missing
+    assert all(np.isnan(change.values[5:]).all() and change.closed for change in told)
+    told.clear()
+    store.leave_unheard("BTC", unheard(market, (-3, 1), (3, 5.5)))
+    assert not told
+
+
+def test_what_is_written_later_is_unknown_there_too_until_the_scope_is_cleared(store, market):
+    store.leave_unheard("BTC", unheard(market, (2, 4)))
+    store.write_candles(market.candles("BTC", 0, 10, 9))
+    store.write_candles(market.candles("binance:BTCUSDT", 0, 10, 9))
+    missing = np.isnan(store.candles("BTC", "5m").values[:, 5:])
+    assert np.flatnonzero(missing.all(axis=1)).tolist() == [2, 3]
+    assert not np.isnan(store.candles("binance:BTCUSDT", "5m").values[:, 5:]).any()
+    store.clear("BTC")
+    store.write_candles(market.candles("BTC", 0, 10, 9))
+    assert not np.isnan(store.candles("BTC", "5m").values[:, 5:]).any()
+
+
 def test_a_new_price_window_keeps_the_cells_it_shares(store, market):
     write(store, market, 0, 60, 59)
     before = store.snapshot(*KEY)

@@ -28,6 +28,7 @@ from faultline.pipeline.publish import Publisher
 from faultline.pipeline.shard import Shard
 from faultline.pipeline.source_report import HeardFeeds
 from faultline.pipeline.step import step
+from faultline.pipeline.unheard import UnheardSpans
 from faultline.units import DAY_NS, HOUR_NS, SECOND_NS, TIMEFRAMES_NS
 
 if TYPE_CHECKING:
@@ -140,6 +141,9 @@ class Engine:
         #: Contracts of every asset, those that were listed since the start too.
         self._contracts: dict[str, Instrument] = {}
         self._heard = HeardFeeds()
+        self._unheard = UnheardSpans()
+        #: Scopes of which the store knows when nobody listened.
+        self._listened: set[str] = set()
         self._now_ns = 0
         store.explain = self.explain
         store.profile_of = self.profile
@@ -309,7 +313,7 @@ class Engine:
                 shard.draw_from(draw)
                 if self._publisher.watches:
                     shard.watch_from(self._parameters.zones, max(draw["1m"], warm))
-        self._heard = HeardFeeds()
+        self._heard, self._unheard, self._listened = HeardFeeds(), UnheardSpans(), set()
         self._publisher.begin(f"{self._market.mode}-{secrets.token_hex(8)}")
         self._status("loading", progress=(0.0, (at_ns - warm) / HOUR_NS, "hours rebuilt"))
         self._feed, self._books = self._market.open_feed(warm), None
@@ -349,7 +353,7 @@ class Engine:
                 with self._lock:
                     shard.take_books(self._of(asset, rows), piece_ns)
         batches = self._feed.advance(to_ns)
-        self._heard.note(batches)
+        self._heard.note([batch for batch in batches if batch.kind is not Kind.GAP])
         for batch in batches:
             if batch.kind is Kind.INSTRUMENT:
                 self._contracts[batch.instrument_id] = instruments_from_rows(batch.instrument_id, batch.rows)[
@@ -372,9 +376,19 @@ class Engine:
             self._publisher.tell(moved, speed=self._speed, began_s=began_s, rebuilt=rebuilt)
         for shard, outputs in moved:
             self._publisher.publish(shard, outputs)
+        self._leave_unheard(batches)
         self._now_ns = to_ns
         if draws or rebuilt:
             self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
+
+    def _leave_unheard(self, batches: list[Batch]) -> None:
+        """Make liquidations unknown where, as was just told, nobody listened, and in scopes without any so far."""
+        changed = self._unheard.apply(batches)
+        for shard in self._shards.values():
+            for scope, ids in shard.scopes().items():
+                if scope not in self._listened or changed.intersection(ids):
+                    self._store.leave_unheard(scope, self._unheard.of(ids))
+                    self._listened.add(scope)
 
     def _of(self, asset: str, batches: list[Batch]) -> list[Batch]:
         """Those that an asset's shard wants."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,7 +11,10 @@ from faultline.store.columns import CANDLE_FIELDS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ("CandleSeries",)
+__all__ = ("LIQUIDATED", "CandleSeries")
+
+#: Fields of a candle that are liquidations.
+LIQUIDATED: Final = slice(CANDLE_FIELDS.index("long_usd"), CANDLE_FIELDS.index("short_usd") + 1)
 
 
 class CandleSeries:
@@ -63,6 +66,15 @@ class CandleSeries:
         self.n_closed = min(closed_to, self.n_candles)
         self.seq += bool(changed)
         return changed
+
+    def forget_liquidations(self, is_unheard: NDArray[np.bool_]) -> list[int]:
+        """Make liquidations of candles (n,) unknown, closed ones too. Returns changed indices."""
+        liquidated = self.values[:, LIQUIDATED]
+        changed = np.flatnonzero(is_unheard & ~np.isnan(liquidated).all(axis=1))
+        liquidated[changed] = np.nan
+        self.seq += bool(len(changed))
+        found: list[int] = changed.tolist()
+        return found
 
     def _grow(self, n_candles: int) -> None:
         if n_candles > len(self._values):

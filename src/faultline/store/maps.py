@@ -27,6 +27,8 @@ from faultline.units import TIMEFRAMES_NS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from faultline.store.scale import Legend
 
 __all__ = ("VIEWS_MAX", "Candles", "Encoded", "MapColumns", "MapStore", "Resumed")
@@ -82,6 +84,7 @@ class MapStore:
         self._monotonic = monotonic
         self._written_s = monotonic()
         self._lock = threading.Lock()
+        self._unheard_ns: dict[str, NDArray[np.int64]] = {}
         self._views: dict[tuple[str, str], MapView] = {}
         self._subs = itertools.count(1)
         self._status = Status()
@@ -117,6 +120,19 @@ class MapStore:
             self._tell(view.write_candles(candles, values))
         self._written_s = self._monotonic()
 
+    def leave_unheard(self, scope: str, spans_ns: NDArray[np.int64]) -> None:
+        """Make liquidations unknown in candles that lie inside of stretches in which nobody listened to any.
+
+        Args:
+            scope: all its timeframes, also those that are written to later.
+            spans_ns: [from, to) of all such stretches, shape (n, 2), sorted, apart from each other.
+        """
+        self._unheard_ns[scope] = spans_ns
+        for (name, _), view in list(self._views.items()):
+            if name == scope:
+                with view.lock:
+                    self._tell(view.leave_unheard(spans_ns))
+
     def write_status(self, status: Status | Mapping[str, Any]) -> None:
         """Replace the status.
 
@@ -135,6 +151,7 @@ class MapStore:
         """Drop every column and candle of a scope, as after a jump of a replay; clients are told to fetch
         again.
         """
+        self._unheard_ns.pop(scope, None)
         for (name, _), view in list(self._views.items()):
             if name == scope:
                 with view.lock:
@@ -343,6 +360,7 @@ class MapStore:
                 )
             with self._lock:
                 new = MapView(scope, timeframe, lambda: next(self._subs), self._first_seq)
+                new.leave_unheard(self._unheard_ns.get(scope, new.unheard_ns))
                 view = self._views.setdefault((scope, timeframe), new)
         return view
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from faultline.store.candles import CandleSeries
+from faultline.store.candles import LIQUIDATED, CandleSeries
 from faultline.store.columns import (
     COLUMNS_MAX,
     CandleChange,
@@ -69,6 +69,8 @@ class MapView:
         self._planes: dict[tuple[str, str], PlaneMap] = {}
         self._families: dict[str, _Family] = {}
         self._candles = CandleSeries(first_seq)
+        #: Stretches in which nobody listened to liquidations, shape (n, 2), sorted.
+        self.unheard_ns = np.zeros((0, 2), dtype=np.int64)
 
     def stored(self) -> list[MapKey]:
         """Planes and sides written so far."""
@@ -125,13 +127,14 @@ class MapView:
 
     def write_candles(self, candles: Candles, values: NDArray[np.float64]) -> list[Change]:
         """Store candles; returns what changed. The caller holds the lock; ``values`` is
-        ``candles.stacked()``.
+        ``candles.stacked()``, and is written to.
         """
         if not len(candles.t_ns):
             return []
         must_resync = self._make_room(
             int(candles.t_ns[0]), int(candles.t_ns[-1]), is_empty=self._candles.n_candles == 0
         )
+        values[self._is_unheard(candles.t_ns), LIQUIDATED] = np.nan
         index = (candles.t_ns - self._start_ns) // self.dt_ns
         fits = index >= 0
         self.late_columns += int(np.count_nonzero(~fits))
@@ -140,19 +143,41 @@ class MapView:
         changes: list[Change] = (
             [self._resync(plane) for plane in self._planes.values()] if must_resync else []
         )
-        changes += [
+        return changes + self._candle_changes(changed)
+
+    def leave_unheard(self, spans_ns: NDArray[np.int64]) -> list[Change]:
+        """Make the liquidations of candles inside of stretches (n, 2) unknown; returns what changed. The caller holds
+        the lock.
+        """
+        self.unheard_ns = spans_ns
+        if not self._candles.n_candles:
+            return []
+        starts = self._start_ns + np.arange(self._candles.n_candles) * self.dt_ns
+        return self._candle_changes(self._candles.forget_liquidations(self._is_unheard(starts)))
+
+    def _is_unheard(self, starts_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which candles lie inside of a stretch in which nobody listened, shape of ``starts_ns``."""
+        spans = self.unheard_ns
+        if not len(spans):
+            return np.zeros(len(starts_ns), dtype=np.bool_)
+        at = np.searchsorted(spans[:, 0], starts_ns, side="right") - 1
+        inside: NDArray[np.bool_] = (at >= 0) & (starts_ns + self.dt_ns <= spans[at, 1])
+        return inside
+
+    def _candle_changes(self, indices: list[int]) -> list[Change]:
+        return [
             CandleChange(
                 self.scope, self.timeframe, i, self._start_ns + i * self.dt_ns,
                 self._candles.values[i].copy(), i < self._candles.n_closed,
             )
-            for i in changed
+            for i in indices
         ]  # fmt: skip
-        return changes
 
     def clear(self) -> list[Change]:
         """Drop all columns, candles and scales (a replay jumped); keep names and sequence numbers."""
         self._t0_ns = None
         self._candles.clear()
+        self.unheard_ns = np.zeros((0, 2), dtype=np.int64)
         for family in self._families.values():
             family.history.clear()
             family.legend, family.measured_on, family.peak_usd = None, None, 0.0
