@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ("Fact", "FactKind", "ParameterHistory")
 
 #: Hours of parameters and days of full states that are kept.
-_KEPT_HOURS: Final = 24 * 31
+_KEPT_HOURS: Final = 24 * 30 + 1
 _KEPT_STATES: Final = 7
 #: Numbers of a row besides the mix: effective events, advantage in nats, dispersion, whether the prior is in force.
 _EXTRA: Final = 4

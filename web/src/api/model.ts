@@ -77,6 +77,8 @@ export interface ModelFeed extends Served {
   readonly leverages: readonly number[];
   readonly mix: readonly Maybe[];
   readonly assumed_mix: readonly Maybe[];
+  /** Where the assumed mix comes from, in words. */
+  readonly assumed_from: string;
   readonly bins: readonly LeverageBin[];
   readonly before_ms: Maybe;
   readonly hypotheses: readonly { readonly name: string; readonly weight: Maybe }[];

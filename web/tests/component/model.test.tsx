@@ -155,6 +155,7 @@ describe("leverage", () => {
     await show(model({ feeds: [feed(none)] }));
     expect(root.querySelectorAll(".bar-fill")).toHaveLength(0);
     expect(text()).toContain("nothing older is kept yet");
+    expect(text()).toContain("prior: lognormal around 50x");
     expect(text()).toContain("nothing is kept yet");
     expect(text()).not.toMatch(/NaN|null|undefined|\b0 %/);
   });

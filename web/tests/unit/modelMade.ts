@@ -22,6 +22,7 @@ export function feed(more: Partial<ModelFeed> = {}): ModelFeed {
     leverages: [5, 20, 50, 100],
     mix: [0.05, 0.15, 0.3, 0.5],
     assumed_mix: [0.1, 0.2, 0.3, 0.4],
+    assumed_from: "lognormal around 50x, deviation 1",
     bins: LABELS.map((label, i) => ({
       label,
       share: [0.05, 0.15, 0.3, 0.5][i],

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
-from faultline.errors import StoreError
 from faultline.learning.calibrator.change import ChangeDetector
 from faultline.learning.calibrator.delay import LAGS_S, DelayEstimator, DelaySettings
 from faultline.learning.calibrator.estimate import Estimate
@@ -33,6 +32,7 @@ from faultline.learning.calibrator.reporting import ReportingFraction, Reporting
 from faultline.learning.calibrator.sides import SideCheck, SideSettings
 from faultline.learning.calibrator.spread import OFFSET_EDGES_BPS, RECEIPT_EDGES_S, Spread
 from faultline.messages import Flag
+from faultline.states import part_of, restoring
 from faultline.units import SECOND_NS, PriceKind
 
 if TYPE_CHECKING:
@@ -301,24 +301,24 @@ class Calibrator:
         """
         kept = cls(instrument_id, prior=prior, tier_caps_usd=tier_caps_usd, settings=settings)
         chosen = kept.settings
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
-            kept._locator = PrintLocator.from_state(_part(state, "locator"))
-            kept._offset = OffsetFilter.from_state(_part(state, "offset"), kept.prior.offsets, chosen.offset)
-            kept._delay = DelayEstimator.from_state(_part(state, "delay"), kept._delay_settings())
-            kept._sides = SideCheck.from_state(_part(state, "sides"), chosen.sides)
-            kept._margin = MarginBank.from_state(_part(state, "margin"), tier_caps_usd, chosen.margin)
+        with restoring("a calibrator", state, _STATE_VERSION):
+            kept._locator = PrintLocator.from_state(part_of(state, "locator."))
+            kept._offset = OffsetFilter.from_state(
+                part_of(state, "offset."), kept.prior.offsets, chosen.offset
+            )
+            kept._delay = DelayEstimator.from_state(part_of(state, "delay."), kept._delay_settings())
+            kept._sides = SideCheck.from_state(part_of(state, "sides."), chosen.sides)
+            kept._margin = MarginBank.from_state(part_of(state, "margin."), tier_caps_usd, chosen.margin)
             kept._reporting = ReportingFraction.from_state(
-                _part(state, "reporting"), kept._reporting_settings()
+                part_of(state, "reporting."), kept._reporting_settings()
             )
             kept._test = ChangeDetector.from_state(
-                _part(state, "test"), chosen.drift_nats, chosen.threshold_nats
+                part_of(state, "test."), chosen.drift_nats, chosen.threshold_nats
             )
-            kept._guard.restore(_part(state, "guard"))
-            kept._receipts = Spread.from_state(_part(state, "receipts"), RECEIPT_EDGES_S)
+            kept._guard.restore(part_of(state, "guard."))
+            kept._receipts = Spread.from_state(part_of(state, "receipts."), RECEIPT_EDGES_S)
             kept._spreads = [
-                Spread.from_state(_part(state, f"spread{kind}"), OFFSET_EDGES_BPS)
+                Spread.from_state(part_of(state, f"spread{kind}."), OFFSET_EDGES_BPS)
                 for kind in range(N_PRICE_KINDS)
             ]
             np.copyto(kept._since_reset, state["since_reset"], casting="safe")
@@ -331,9 +331,6 @@ class Calibrator:
                 )
                 for w, r in zip(state["changes_whole"], state["changes_real"], strict=True)
             ]
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a calibrator: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _learn(self, block: NDArray[np.void]) -> list[EngineChange | SideTurn | Fact]:
@@ -494,10 +491,3 @@ class Calibrator:
             prior_log_mean=self.prior.share_log_mean,
             prior_log_sd=self.prior.share_log_sd,
         )
-
-
-def _part(state: Mapping[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
-    """Entries of one part, without its name."""
-    return {
-        name.removeprefix(f"{part}."): value for name, value in state.items() if name.startswith(f"{part}.")
-    }

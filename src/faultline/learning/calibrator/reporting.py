@@ -23,9 +23,10 @@ import msgspec
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from faultline.errors import RequestError, StoreError
+from faultline.errors import RequestError
 from faultline.learning.calibrator.estimate import Estimate
 from faultline.learning.calibrator.ratio import DecayedRatio
+from faultline.states import restoring
 from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
@@ -177,15 +178,10 @@ class ReportingFraction:
             StoreError: that is no state of such a fraction.
         """
         kept = cls(settings)
-        try:
-            if int(state["version"][0]) != _STATE_VERSION:
-                raise ValueError(f"version {int(state['version'][0])}")
+        with restoring("a reporting fraction", state, _STATE_VERSION):
             for ratio, sums in zip(kept._ratios.values(), state["ratios"], strict=True):
                 np.copyto(ratio.sums, sums, casting="safe")
             kept._last_end_ns = int(state["last_end_ns"][0])
-        except (KeyError, ValueError, IndexError, TypeError) as exc:
-            message = f"not the state of a reporting fraction: {exc}"
-            raise StoreError(message, where="state", hint="rebuild it from the tape") from exc
         return kept
 
     def _learn(self, window: np.void, fade: float) -> None:

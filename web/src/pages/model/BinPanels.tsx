@@ -114,11 +114,11 @@ export function BinPanels({ feed }: { feed: ModelFeed }) {
     <Frame
       class="bins-frame"
       title="Share of opens by leverage"
-      note={
-        isKnown(feed.before_ms)
-          ? `95 % credible band · before: ${utcMinute(feed.before_ms)} UTC`
-          : "95 % credible band · nothing older is kept yet"
-      }
+      note={[
+        "95 % credible band",
+        isKnown(feed.before_ms) ? `before: ${utcMinute(feed.before_ms)} UTC` : "nothing older is kept yet",
+        `prior: ${feed.assumed_from}`,
+      ].join(" · ")}
       more="every leverage"
       table={<Columns feed={feed} />}
     >
