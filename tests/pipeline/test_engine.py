@@ -126,6 +126,49 @@ def test_a_feed_that_fails_shows_as_an_error_and_not_as_silence(tape) -> None:
     engine.stop()
 
 
+class TellsGaps:
+    """The tape's messages, and once its end is reached that every feed was down for a quarter of an hour."""
+
+    def __init__(self, tape: Tape, ids: list[str], moment_ns: int) -> None:
+        self._cursor, self._ids = TapeCursor(tape, STEP_KINDS, ids, moment_ns), ids
+        self.gap_ns = (START + 90 * MINUTE_NS, START + 105 * MINUTE_NS)
+        self._told_ns = START + 110 * MINUTE_NS
+
+    def advance(self, to_ns: int) -> list[Batch]:
+        batches = self._cursor.advance(to_ns)
+        if to_ns > self._told_ns:
+            rows = empty_rows(Kind.GAP, 1)
+            rows["missing_kind"], rows["ts_received_ns"] = b"liquidation", self._told_ns
+            rows["from_ns"], rows["to_ns"] = self.gap_ns
+            batches += [Batch(Kind.GAP, iid, rows) for iid in self._ids]
+            self._told_ns = 2 * to_ns
+        return batches
+
+
+def test_liquidations_are_unknown_where_the_feeds_were_down(tape) -> None:
+    store, ids = MapStore(), tape.ids(Kind.MARK)
+    feeds = []
+    played = dataclasses.replace(
+        market(tape), open_feed=lambda moment: feeds.append(TellsGaps(tape, ids, moment)) or feeds[-1]
+    )
+    end_ns = START + HOURS * HOUR_NS
+    engine = Engine(played, store, PipelineParameters(), version="test", start_ns=end_ns)
+    engine.start()
+    eventually(lambda: store.status.state == "ready")
+    engine.stop()
+    candles = store.candles("BTC", "1m")
+    starts = candles.t0_ns + np.arange(len(candles.values)) * MINUTE_NS
+    from_ns, to_ns = feeds[-1].gap_ns
+    unheard = (starts >= from_ns) & (starts < to_ns)
+    closed = starts + MINUTE_NS <= end_ns - MINUTE_NS
+    assert (unheard & closed).sum() == 15
+    np.testing.assert_array_equal(np.isnan(candles.values[closed, 5:]).all(axis=1), unheard[closed])
+    assert not np.isnan(candles.values[closed, 3]).any()
+    channels = [channel["channel"] for venue in engine.sources()["venues"] for channel in venue["channels"]]
+    assert "liquidation" in channels
+    assert "gap" not in channels
+
+
 @pytest.fixture(scope="module")
 def two_assets(tmp_path_factory) -> Tape:
     folder = tmp_path_factory.mktemp("engine") / "two"

@@ -374,16 +374,17 @@ class Engine:
                 self._publisher.tell(moved[-1:], speed=self._speed, began_s=began_s)
         if together:
             self._publisher.tell(moved, speed=self._speed, began_s=began_s, rebuilt=rebuilt)
+        # What the store has made unknown is lost, so it must know first who was heard.
+        self._leave_unheard(batches, to_ns)
         for shard, outputs in moved:
             self._publisher.publish(shard, outputs)
-        self._leave_unheard(batches)
         self._now_ns = to_ns
         if draws or rebuilt:
             self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
 
-    def _leave_unheard(self, batches: list[Batch]) -> None:
+    def _leave_unheard(self, batches: list[Batch], to_ns: int) -> None:
         """Make liquidations unknown where, as was just told, nobody listened, and in scopes without any so far."""
-        changed = self._unheard.apply(batches)
+        changed = self._unheard.apply(batches, to_ns)
         for shard in self._shards.values():
             for scope, ids in shard.scopes().items():
                 if scope not in self._listened or changed.intersection(ids):
