@@ -149,6 +149,11 @@ class FeedCalibrator:
         rows["reported"], rows["expected"] = windows.observed[told], windows.expected[told]
         self.calibrator.apply_windows(rows)
 
+    @property
+    def reached_ns(self) -> int:
+        """The last whole minute that was learned or went by."""
+        return self._done_ns
+
     def is_whole(self, hour_ns: int) -> bool:
         """Whether all of the hour that ended at ``hour_ns`` was heard and not learned elsewhere."""
         return hour_ns - HOUR_NS >= max(self.from_ns, self.resumed_ns)
@@ -343,7 +348,7 @@ class MarketCalibrator:
         return {
             "rows": [_row(name, estimate) for name, estimate in _estimates(report)],
             "sides": str(report.verdict),
-            "published": _published(feed_id.partition(":")[0]),
+            "published": _published(feed_id.partition(":")[0], feed.reached_ns),
         }
 
     def _hear(self, events: LocatedEvents) -> None:
@@ -464,8 +469,8 @@ def _usd_text(usd: float) -> str:
     return f"{usd:g}"
 
 
-def _published(venue: str) -> dict[str, dict[str, str] | None] | None:
-    """What a venue tells of itself; None where nothing is known of it."""
+def _published(venue: str, at_ns: int) -> dict[str, dict[str, str] | None] | None:
+    """What a venue tells of itself at a moment; None where nothing is known of it."""
     facts = VENUES.get(venue)
     if facts is None:
         return None
@@ -473,10 +478,10 @@ def _published(venue: str) -> dict[str, dict[str, str] | None] | None:
     def said(fact: PublishedFact | None) -> dict[str, str] | None:
         return None if fact is None else {"value": fact.text, "evidence": str(fact.evidence)}
 
-    reporting = None
-    if facts.selection is not None:
+    reporting, selection = None, facts.selection_at(at_ns)
+    if selection is not None:
         window = "" if facts.window_s is None else f", every {facts.window_s:g} s"
-        reporting = {"value": f"{facts.selection}{window}", "evidence": str(facts.feed_evidence)}
+        reporting = {"value": f"{selection}{window}", "evidence": str(facts.feed_evidence)}
     return {
         "insurance_fund": said(facts.insurance),
         "adl": said(facts.deleveraging),
