@@ -142,8 +142,9 @@ class Engine:
         self._contracts: dict[str, Instrument] = {}
         self._heard = HeardFeeds()
         self._unheard = UnheardSpans()
-        #: Scopes of which the store knows when nobody listened.
+        #: Scopes of which the store knows when nobody listened, and instruments of which more is known since.
         self._listened: set[str] = set()
+        self._unheard_ids: set[str] = set()
         self._now_ns = 0
         store.explain = self.explain
         store.profile_of = self.profile
@@ -313,7 +314,8 @@ class Engine:
                 shard.draw_from(draw)
                 if self._publisher.watches:
                     shard.watch_from(self._parameters.zones, max(draw["1m"], warm))
-        self._heard, self._unheard, self._listened = HeardFeeds(), UnheardSpans(), set()
+        self._heard, self._unheard = HeardFeeds(), UnheardSpans()
+        self._listened, self._unheard_ids = set(), set()
         self._publisher.begin(f"{self._market.mode}-{secrets.token_hex(8)}")
         self._status("loading", progress=(0.0, (at_ns - warm) / HOUR_NS, "hours rebuilt"))
         self._feed, self._books = self._market.open_feed(warm), None
@@ -375,21 +377,22 @@ class Engine:
         if together:
             self._publisher.tell(moved, speed=self._speed, began_s=began_s, rebuilt=rebuilt)
         # What the store has made unknown is lost, so it must know first who was heard.
-        self._leave_unheard(batches, to_ns)
+        self._unheard_ids |= self._unheard.apply(batches, to_ns)
+        self._leave_unheard([shard for shard, _ in moved])
         for shard, outputs in moved:
             self._publisher.publish(shard, outputs)
         self._now_ns = to_ns
         if draws or rebuilt:
             self._store.write_assets({asset: list(shard.scopes()) for asset, shard in self._shards.items()})
 
-    def _leave_unheard(self, batches: list[Batch], to_ns: int) -> None:
-        """Make liquidations unknown where, as was just told, nobody listened, and in scopes without any so far."""
-        changed = self._unheard.apply(batches, to_ns)
-        for shard in self._shards.values():
+    def _leave_unheard(self, shards: Sequence[Shard]) -> None:
+        """Make liquidations unknown where, as was told since, nobody listened, and in scopes without any so far."""
+        for shard in shards:
             for scope, ids in shard.scopes().items():
-                if scope not in self._listened or changed.intersection(ids):
+                if scope not in self._listened or self._unheard_ids.intersection(ids):
                     self._store.leave_unheard(scope, self._unheard.of(ids))
                     self._listened.add(scope)
+            self._unheard_ids.difference_update(shard.members)
 
     def _of(self, asset: str, batches: list[Batch]) -> list[Batch]:
         """Those that an asset's shard wants."""
