@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import quality_lines
+from bench_worlds import START, Scenario, simulate
 
-from faultline.evaluation.truth import read_truth, write_truth
+from faultline.evaluation.truth import read_truth
 from faultline.evaluation.truth_scores import distance_w1, shares_on_grid, total_variation
 from faultline.learning.prior import refresh_priors
 from faultline.learning.reporting import Reporting
@@ -24,15 +25,13 @@ from faultline.pipeline.kinds import ENGINE_KINDS, STEP_FIELDS
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import TapeReplay
 from faultline.pipeline.step import step
-from faultline.simulator import Simulation, load_world
-from faultline.tape import Tape, TapeWriter
-from faultline.units import HOUR_NS, parse_time_ns
+from faultline.units import HOUR_NS
 
 if TYPE_CHECKING:
     from faultline.pipeline.learn import FeedLearner
     from faultline.pipeline.shard import Shard
+    from faultline.tape import Tape
 
-START = parse_time_ns("2026-01-01")
 DAYS, SEEDS, HOURS = 3, (1, 2, 3), (12, 24, 48, 72)
 VENUE = """
 [[venues]]
@@ -60,20 +59,6 @@ WORLDS = {
     "six-venues": ("six-venues", ("simall", "simonchain", "simcoin")),
     "four-venues": (FOUR, ("simone", "simtwo", "simthree", "simfour")),
 }
-
-
-def simulate(world: str, seed: int, folder: Path) -> Tape:
-    """Simulate a world, given by name or by its text, into ``tape`` and its truth into ``truth``."""
-    if "\n" in world:
-        (folder / "world.toml").write_text(world, encoding="utf-8")
-        world = str(folder / "world.toml")
-    settings = load_world(world)
-    simulation = Simulation(settings, seed, START)
-    with TapeWriter(folder / "tape", simulated=True, world=settings.name) as writer:
-        for end_ns in range(START + 6 * HOUR_NS, START + DAYS * 24 * HOUR_NS + 1, 6 * HOUR_NS):
-            writer.append(simulation.advance(end_ns))
-    write_truth(simulation, folder / "truth")
-    return Tape(folder / "tape")
 
 
 def lend_priors(feeds: list[FeedLearner]) -> None:
@@ -124,7 +109,7 @@ def distances(mix: Any, grid: Any, opened: tuple[Any, Any]) -> dict[str, float]:
 def run(world: str, complete: tuple[str, ...], seed: int) -> dict[str, Any]:
     """One world: shares printed, and distances with and without borrowed priors."""
     with tempfile.TemporaryDirectory() as name:
-        tape = simulate(world, seed, Path(name))
+        tape = simulate(Scenario(world, DAYS, seed=seed), Path(name))
         _, tables = read_truth(Path(name) / "truth")
         opens = {
             key: np.asarray(tables["opens"][key].to_pylist()) for key in ("instrument", "leverage", "n_opens")

@@ -29,6 +29,7 @@ __all__ = (
     "KindSpec",
     "TradeCause",
     "empty_rows",
+    "gaps_of",
     "join_rows",
     "merge_batches",
     "sort_rows",
@@ -374,6 +375,12 @@ def empty_rows(kind: Kind, n: int = 0) -> NDArray[np.void]:
         if field.dtype == "<f8":
             rows[field.name] = np.nan
     return rows
+
+
+def gaps_of(rows: NDArray[np.void], kind: Kind) -> NDArray[np.void]:
+    """Rows of kind ``gap`` in which rows of a kind are missing, those of all kinds among them."""
+    chosen: NDArray[np.void] = rows[np.isin(rows["missing_kind"], (kind.value.encode(), b"all"))]
+    return chosen
 
 
 def sort_rows(rows: NDArray[np.void]) -> NDArray[np.void]:

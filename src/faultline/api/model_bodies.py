@@ -83,11 +83,10 @@ class FeedBody(msgspec.Struct, kw_only=True):
     """What one feed of liquidations taught: mix of leverage, bank of hypotheses, calibration.
 
     ``basis`` says who speaks: the bank, the incumbent alone (``pooled``: too few events), or the prior, because the
-    learned mix scored worse. ``assumed_from`` says in words where the mix comes from that learning starts from: a
-    quiet feed's was taught by the others of the asset. ``map_trust`` is the weight of the asset's learned maps beside
-    those drawn as assumed, by how both scored on all its liquidations. Where ``frozen``, a snapshot of a parameter
-    file is served as it is and nothing is learned; ``version`` is the snapshot that it is or began with, null where
-    it began with nothing.
+    learned mix scored worse. ``assumed_from`` says in words where the mix comes from that learning starts from.
+    ``map_trust`` is the weight of the asset's learned maps beside those drawn as assumed, by how both scored on all
+    its liquidations. Where ``frozen``, a snapshot of a parameter file is served as it is and nothing is learned;
+    ``version`` is the snapshot that it is or began with, null where it began with nothing.
     """
 
     feed: str

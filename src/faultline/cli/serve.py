@@ -23,10 +23,9 @@ from faultline.config import Settings, read_alerts, read_settings
 from faultline.errors import NotFound
 from faultline.instruments import instruments_from_rows
 from faultline.kernel_cache import is_cold
-from faultline.messages import Kind
 from faultline.pipeline.cursor import TapeCursor
 from faultline.pipeline.engine import Engine, Market
-from faultline.pipeline.kinds import ENGINE_KINDS
+from faultline.pipeline.kinds import PLAYED_KINDS
 from faultline.pipeline.parameters import PipelineParameters
 from faultline.pipeline.replay import TapeReplay, book_cursor, tape_assets
 from faultline.simulator import Simulation, contract_rows, load_world
@@ -101,7 +100,7 @@ def tape_market(
         warm_ns=first,
         from_ns=max(start, first + HOUR_NS),
         to_ns=end,
-        open_feed=lambda moment_ns: TapeCursor(tape, (*ENGINE_KINDS, Kind.GAP), ids, moment_ns),
+        open_feed=lambda moment_ns: TapeCursor(tape, PLAYED_KINDS, ids, moment_ns),
         open_books=lambda moment_ns: book_cursor(tape, ids, moment_ns),
         can_seek=True,
     )

@@ -10,7 +10,7 @@ import numpy as np
 from faultline.errors import NotFound
 from faultline.evaluation.windows import BLOCK_MINUTES, Events, MinutePath
 from faultline.instruments import asset_of
-from faultline.messages import Flag, Kind
+from faultline.messages import Flag, Kind, gaps_of
 from faultline.units import MINUTE_NS, Side
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ def read_asset(tape: Tape, asset: str, warm_ns: int, from_ns: int | None, to_ns:
         if name in tape.ids(Kind.GAP)
     ]
     spans = [
-        (int(row["from_ns"]), int(row["to_ns"]))
-        for rows in gaps
-        for row in rows
-        if row["missing_kind"] in {b"liquidation", b"all"}
+        (int(row["from_ns"]), int(row["to_ns"])) for rows in gaps for row in gaps_of(rows, Kind.LIQUIDATION)
     ]
     margins = [i.tiers[0].maintenance_ratio for i in instruments if i.id == reference]
     return AssetTape(

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from faultline.learning.calibrator.calibrator import Calibrator, CalibratorSettings
-from faultline.learning.calibrator.published import VENUES, documented_reporting
+from faultline.learning.calibrator.published import VENUES, reporting_of
 from faultline.learning.calibrator.report import EngineChange, SideTurn
 from faultline.learning.calibrator.reporting import unknown_windows
 from faultline.learning.calibrator.sides import SideVerdict
@@ -377,8 +377,7 @@ class MarketCalibrator:
 
     def _is_complete(self, feed_id: str, time_ns: int) -> bool:
         """Whether a feed's venue says that it prints every liquidation."""
-        venue = feed_id.partition(":")[0]
-        reporting = self._reporting.get(venue) or documented_reporting(venue, time_ns)
+        reporting = reporting_of(feed_id, time_ns, self._reporting)
         return reporting is not None and reporting.scheme in {"all", "batched"}
 
     def _is_mixed(self, feed_id: str) -> bool:

@@ -13,6 +13,7 @@ __all__ = (
     "DENSE_KINDS",
     "ENGINE_KINDS",
     "LIVE_KINDS",
+    "PLAYED_KINDS",
     "STEP_FIELDS",
     "STEP_KINDS",
 )
@@ -35,6 +36,8 @@ ENGINE_KINDS: Final = (*STEP_KINDS, Kind.FUNDING)
 DENSE_KINDS: Final = (Kind.GAP, Kind.BOOK_LEVEL)
 #: What a living market gives the engine, books as they come.
 LIVE_KINDS: Final = (*ENGINE_KINDS, *DENSE_KINDS)
+#: What a tape that is played gives it; its order books come apart.
+PLAYED_KINDS: Final = (*ENGINE_KINDS, Kind.GAP)
 #: All that order books are made of.
 BOOK_KINDS: Final = (Kind.INSTRUMENT, *DENSE_KINDS)
 #: Order books are read in pieces of this length: some 30 MB where twenty venues send thousands of rows a second.

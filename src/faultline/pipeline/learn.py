@@ -18,7 +18,7 @@ import numpy as np
 
 from faultline.heatmap.ledger import PATH_BAR
 from faultline.learning.bank import Hypothesis, star_bank
-from faultline.learning.calibrator.published import documented_reporting
+from faultline.learning.calibrator.published import reporting_of
 from faultline.learning.leverage import LeverageLearner
 from faultline.learning.pool import FLOOR, LEARNING_RATE
 from faultline.learning.reporting import EVENT, Reporting
@@ -410,8 +410,7 @@ class MarketLearner:
         for feed_id, index in zip(ids.tolist(), first.tolist(), strict=True):
             path_id = feed_id if feed_id in paths else reference_id
             if feed_id not in self.feeds and path_id in paths and not self._given.is_fixed(feed_id):
-                venue, heard_ns = feed_id.partition(":")[0], int(events.received_ns[index])
-                reporting = self._reporting.get(venue) or documented_reporting(venue, heard_ns)
+                reporting = reporting_of(feed_id, int(events.received_ns[index]), self._reporting)
                 if reporting is None or _is_coarse(paths[path_id].ready(upto_ns)):
                     reporting = Reporting()
                 kernel, prior = paths[path_id].parameters, self._given.prior_of(feed_id)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from faultline.messages import Flag, Kind
+from faultline.messages import Flag, Kind, gaps_of
 from faultline.units import DAY_NS
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = ("UnheardSpans",)
 _BEGIN: Final = np.iinfo(np.int64).min
 _END: Final = np.iinfo(np.int64).max
 _SILENCE_NS: Final = DAY_NS
-_ALL: Final = b"all"
 _LIQUIDATIONS: Final = Kind.LIQUIDATION.value.encode()
 
 
@@ -98,7 +97,7 @@ class UnheardSpans:
         own = rows[rows["missing_kind"] == _LIQUIDATIONS]
         if len(own):
             self._begin(iid, int(own["from_ns"].min()))
-        rows = rows[np.isin(rows["missing_kind"], (_LIQUIDATIONS, _ALL))]
+        rows = gaps_of(rows, Kind.LIQUIDATION)
         self._gaps.setdefault(iid, []).extend(
             zip(rows["from_ns"].tolist(), rows["to_ns"].tolist(), strict=True)
         )

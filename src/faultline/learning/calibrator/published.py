@@ -9,12 +9,24 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from faultline.learning.reporting import Reporting
 from faultline.units import SECOND_NS, parse_time_ns
 
-__all__ = ("VENUES", "Evidence", "Fact", "Selection", "SideMeaning", "VenueFacts", "documented_reporting")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = (
+    "VENUES",
+    "Evidence",
+    "Fact",
+    "Selection",
+    "SideMeaning",
+    "VenueFacts",
+    "documented_reporting",
+    "reporting_of",
+)
 
 
 class Evidence(enum.StrEnum):
@@ -269,3 +281,9 @@ def documented_reporting(venue: str, time_ns: int) -> Reporting | None:
     return Reporting(
         scheme="latest" if selection in _LATEST else "largest", window_ns=round(facts.window_s * SECOND_NS)
     )
+
+
+def reporting_of(feed_id: str, time_ns: int, given: Mapping[str, Reporting]) -> Reporting | None:
+    """What a feed publishes at a moment: as given for its venue's slug, else by its documentation; None unknown."""
+    venue = feed_id.partition(":")[0]
+    return given.get(venue) or documented_reporting(venue, time_ns)
